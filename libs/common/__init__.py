@@ -1,0 +1,1 @@
+"""What all four services need alike, and the language in which they tell each other what happened."""

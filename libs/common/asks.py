@@ -1,0 +1,103 @@
+"""Asks: request/reply between services for what is never a fact; answers are not stored anywhere."""
+
+import json
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+from faststream.nats import NatsMessage
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import select
+
+from libs.common.bus import Bus, NoBus
+from libs.common.callers import Caller, Role, Scope
+from libs.common.db import Database
+from libs.common.envelope import Heard
+from libs.common.facts.question import Question
+from libs.common.logs import correlation, current_correlation
+from libs.common.reactions import Reactions
+from libs.common.refusals import Refused, Unavailable
+from libs.common.tables import outbox
+
+log = structlog.get_logger()
+ANSWER_SECONDS = 5.0
+PAGE_ROWS = 500
+PAGE_BYTES = 600_000
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_SECONDS) -> Answer:
+    """Ask the owner and return its answer; Unavailable when it is away, Refused with its slug when it refuses."""
+    headers = {"asker": bus.service, "ce-correlationid": current_correlation()}
+    try:
+        raw = await bus.request(question.subject, question.model_dump_json().encode(), seconds=seconds, headers=headers)
+    except NoBus as away:
+        raise Unavailable("owner-away", "The {owner} service does not answer.", owner=question.owner()) from away
+    envelope = json.loads(raw)
+    if "refused" in envelope:
+        raise Refused(envelope["refused"], "The {owner} service refused: {slug}.", owner=question.owner(), slug=envelope["refused"])
+    answer: Answer = question.answer.model_validate(envelope["answer"])  # type: ignore[assignment]
+    return answer
+
+
+async def ask_for_facts(bus: Bus, speaker: str, after: int) -> list[Heard]:
+    """A page of the speaker's facts behind the number, from its outbox; empty when there are none. NoBus when away."""
+    raw = await bus.request(f"ask.{speaker}.facts.v1", json.dumps({"after": after}).encode(), seconds=ANSWER_SECONDS, headers={})
+    return [
+        Heard(speaker, row["number"], UUID(row["fact_id"]), row["subject"], row["about"], row["headers"], row["body"].encode())
+        for row in json.loads(raw)["facts"]
+    ]
+
+
+def answer_asks(bus: Bus, database: Database, reactions: Reactions) -> None:
+    """Subscribe this service to the questions it answers, and to being asked for its facts; any instance may answer."""
+    _answer_for_facts(bus, database)
+    for kind in reactions.to_questions:
+        _answer_question(bus, database, reactions, kind)
+
+
+def _answer_question(bus: Bus, database: Database, reactions: Reactions, kind: type[Question[BaseModel]]) -> None:
+    answer = reactions.to_questions[kind]
+
+    @bus.broker.subscriber(kind.subject, queue=bus.service, decoder=_bytes, title=kind.subject)
+    async def reply(body: bytes, message: NatsMessage | None = None) -> bytes:
+        """Answer within one transaction, as the asking service."""
+        token = correlation.set("")
+        try:
+            caller = Caller("service", Role.SYSTEM, Scope(everything=True))
+            async with database.transaction(caller) as transaction:
+                found = await answer(transaction, kind.model_validate_json(body))
+            return b'{"answer":' + found.model_dump_json().encode() + b"}"
+        except Refused as refused:
+            return json.dumps({"refused": refused.slug}).encode()
+        except ValidationError:
+            return b'{"refused":"unreadable-question"}'
+        except Exception as raised:
+            log.warning("could not answer", subject=kind.subject, exc_info=raised)
+            return b'{"refused":"could-not-answer"}'
+        finally:
+            correlation.reset(token)
+
+
+def _answer_for_facts(bus: Bus, database: Database) -> None:
+    @bus.broker.subscriber(f"ask.{bus.service}.facts.v1", queue=bus.service, decoder=_bytes, title="facts by number")
+    async def facts(body: bytes) -> bytes:
+        """A page of this service's numbered facts behind `after`."""
+        after = int(json.loads(body)["after"])
+        async with database.transaction() as transaction:
+            rows = (await transaction.execute(
+                select(outbox).where(outbox.c.number > after).order_by(outbox.c.number).limit(PAGE_ROWS)
+            )).all()
+        page, size = [], 0
+        for row in rows:
+            size += len(row.body) + 800
+            if page and size > PAGE_BYTES:
+                break
+            headers = {**row.headers, "ce-sequence": str(row.number)}
+            page.append({"number": row.number, "fact_id": str(row.fact_id), "subject": row.subject, "about": row.about,
+                         "headers": headers, "body": row.body})
+        return json.dumps({"facts": page}).encode()
+
+
+async def _bytes(message: NatsMessage) -> bytes:
+    return message.body if isinstance(message.body, bytes) else bytes(message.body)

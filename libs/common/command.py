@@ -1,0 +1,48 @@
+"""The command of one service's image: serve, migrate, provision."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from libs.common.logs import set_up_logs
+from libs.common.migrate import migrate
+from libs.common.provision import provision
+from libs.common.service import serve
+from libs.common.settings import CommonSettings
+
+log = structlog.get_logger()
+Kind = TypeVar("Kind", bound=CommonSettings)
+USAGE, UNAVAILABLE, UNSAFE = 64, 69, 78
+
+
+def run(service: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI]) -> None:
+    """Do what the one argument says; ends with 64 for a wrong word, 69 when something is away, 78 for unsafe settings."""
+    verb = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and one word
+    if verb not in {"serve", "migrate", "provision"}:
+        sys.stderr.write(f"usage: python -m services.{service} serve|migrate|provision\n")
+        sys.exit(USAGE)
+    try:
+        settings = kind()
+    except ValidationError as wrong:
+        for fault in wrong.errors():
+            sys.stderr.write(f"LOTSE_{str(fault['loc'][0]).upper() if fault['loc'] else '…'}: {fault['msg']}\n")
+        sys.exit(UNSAFE)
+    set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
+    if verb == "serve":
+        serve(create_app(settings), settings)
+        return
+    try:
+        asyncio.run(migrate(service, settings) if verb == "migrate" else _provision(settings))
+    except (OSError, TimeoutError, RuntimeError, ValueError) as raised:
+        log.error("could not " + verb, kind=type(raised).__name__, reason=str(raised))
+        sys.exit(UNAVAILABLE)
+
+
+async def _provision(settings: CommonSettings) -> None:
+    changes = await provision(settings.nats_url, "provisioner", settings.provisioner_password.get_secret_value())
+    log.info("provisioned", changes=changes)

@@ -1,0 +1,133 @@
+"""The database of a service: one transaction per request, batch of facts or piece of due work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm.exc import StaleDataError
+
+from libs.common.callers import SYSTEM, Caller
+from libs.common.clock import Clock
+from libs.common.envelope import Heard
+from libs.common.refusals import NotFound, Stale
+from libs.common.tables import network, outbox
+
+Row = TypeVar("Row")
+SETTINGS = text(
+    "SELECT set_config('lotse.scope', :scope, true), set_config('lotse.regions', :regions, true),"
+    " set_config('lotse.partners', :partners, true), set_config('lotse.projects', :projects, true),"
+    " set_config('lotse.principal', :principal, true)"
+)
+
+
+class OpenTransaction(AsyncSession):
+    """What a route, a reaction or due work does its reading and writing in; nobody else commits it.
+
+    caller says who is behind it, clock what time it is; hearing is the fact that is being reacted to, if any.
+    Facts given to announce() wait in to_announce and are written just before the commit, so that the order of
+    their rows is that of the locks their aggregates took.
+    """
+
+    caller: Caller
+    clock: Clock
+    hearing: Heard | None = None
+    network: str = ""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Open on an engine; see Database.transaction."""
+        super().__init__(*arguments, **options)
+        self.to_announce: list[dict[str, Any]] = []
+        self.after_commit: list[Callable[[], None]] = []
+        self.due_changed = asyncio.Event()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """A `postgresql://` URL as SQLAlchemy wants it for asyncpg."""
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+class Database:
+    """One service's database: its engine, its clock, and what is to be woken when facts have been announced."""
+
+    def __init__(self, url: str, *, network_slug: str, pool: int = 10) -> None:
+        """Make the engine; nothing is connected before connect()."""
+        self.url = url
+        self.network_slug = network_slug
+        self.clock = Clock()
+        self.announced = asyncio.Event()
+        self.due_changed = asyncio.Event()
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url), pool_size=pool, max_overflow=pool, pool_timeout=5, pool_recycle=1800,
+            connect_args={"server_settings": {"statement_timeout": "10000", "jit": "off"}, "timeout": 5},
+        )
+
+    async def connect(self) -> None:
+        """Read the network's row; the clock of a demonstration starts where it was left."""
+        await self.read_clock()
+
+    async def read_clock(self) -> None:
+        """Take over how far the demonstration's clock is ahead."""
+        async with self.engine.connect() as connection:
+            row = (await connection.execute(select(network.c.ahead, network.c.slug))).one()
+        if row.slug != self.network_slug:
+            raise RuntimeError(f"this database belongs to the network {row.slug!r}, the settings say {self.network_slug!r}")
+        self.clock.ahead = row.ahead
+
+    async def close(self) -> None:
+        """Return every connection."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self, caller: Caller = SYSTEM) -> AsyncIterator[OpenTransaction]:
+        """Open a transaction with the caller's scope behind row-level security; commit at the end, or undo all.
+
+        Refuses with `stale` when another changed the same thing since it was read.
+        """
+        async with OpenTransaction(self.engine, expire_on_commit=False, autoflush=False) as session:
+            session.caller, session.clock, session.network = caller, self.clock, self.network_slug
+            session.due_changed = self.due_changed
+            try:
+                await session.execute(SETTINGS, caller.row_settings())
+                yield session
+                await session.flush()
+                if session.to_announce:
+                    await session.execute(insert(outbox), session.to_announce)
+                await session.commit()
+            except StaleDataError as changed:
+                raise Stale("stale", "This was changed by someone else in the meantime; read it again.") from changed
+        if session.to_announce:
+            self.announced.set()
+        for follow_up in session.after_commit:
+            follow_up()
+
+
+async def get_or_refuse(
+    transaction: OpenTransaction, kind: type[Row], row_id: UUID, *, version: int | None = None, lock: bool = False,
+) -> Row:
+    """The row with this id inside the caller's scope, else NotFound; Stale when its version is another than asked.
+
+    lock: no other transaction may change it until this one ends.
+    """
+    found = await transaction.get(kind, row_id, with_for_update=lock or None)
+    if found is None or not transaction.caller.scope.covers(found):
+        raise NotFound("not-found", "There is no such {noun}.", noun=kind.__name__.lower())
+    if version is not None and version != found.version:  # type: ignore[attr-defined]
+        raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
+    return found
+
+
+def is_transient(raised: BaseException) -> bool:
+    """Whether trying the same again may help: the database is away, or two transactions were in each other's way."""
+    if isinstance(raised, OSError | TimeoutError):
+        return True
+    if not isinstance(raised, DBAPIError):
+        return False
+    state = str(getattr(raised.orig, "sqlstate", "") or "")
+    return raised.connection_invalidated or state[:2] in {"08", "40", "53", "57"} or not state
+
+

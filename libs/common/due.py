@@ -1,0 +1,98 @@
+"""Due work: what must happen at a time, written in the transaction that causes it and done by the leader, once."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from libs.common.clock import real_now
+from libs.common.db import Database, OpenTransaction, is_transient
+from libs.common.failpoints import failpoint
+from libs.common.logs import correlation, describe
+from libs.common.reactions import Reactions
+from libs.common.tables import due
+
+log = structlog.get_logger()
+POLL_SECONDS = 0.5
+TRIES = 5
+FIRST_PAUSE = timedelta(seconds=1)
+
+
+async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
+    """Let the work of this kind about this thing fall due at the time (by the network's clock); replaces an earlier time."""
+    fresh = {"due_at": due_at, "attempts": 0, "not_before": None, "parked_at": None, "raised": ""}
+    query = insert(due).values(kind=kind, about=about, **fresh)
+    await transaction.execute(query.on_conflict_do_update(index_elements=["kind", "about"], set_=fresh))
+    transaction.after_commit.append(transaction.due_changed.set)
+
+
+async def cancel(transaction: OpenTransaction, kind: str, about: UUID) -> None:
+    """The work has become moot; nothing happens when there was none."""
+    await transaction.execute(delete(due).where(due.c.kind == kind, due.c.about == about))
+
+
+class DueWork:
+    """Takes what is due, the oldest first, each in a transaction of its own. Late is fine, twice is not."""
+
+    def __init__(self, database: Database, reactions: Reactions) -> None:
+        """The reactions say what happens for each kind."""
+        self._database = database
+        self._reactions = reactions
+
+    async def run(self) -> None:
+        """Do due work until cancelled."""
+        while True:
+            self._database.due_changed.clear()
+            while await self.step():
+                pass
+            try:
+                await asyncio.wait_for(self._database.due_changed.wait(), POLL_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> bool:
+        """Do up to a hundred pieces of due work; returns whether there were any that could be done."""
+        now = self._database.clock.now()
+        async with self._database.transaction() as transaction:
+            query = select(due.c.kind, due.c.about, due.c.due_at).where(
+                due.c.due_at <= now, due.c.parked_at.is_(None), due.c.kind.in_(self._reactions.to_due),
+                or_(due.c.not_before.is_(None), due.c.not_before <= func.clock_timestamp()),
+            ).order_by(due.c.due_at).limit(100)
+            pieces = (await transaction.execute(query)).all()
+        return any([await self._do(piece.kind, piece.about, piece.due_at) for piece in pieces])
+
+    async def _do(self, kind: str, about: UUID, due_at: datetime) -> bool:
+        token = correlation.set("")
+        try:
+            async with self._database.transaction() as transaction:
+                # Taken and done in one transaction: who finds no row was beaten to it, or it has become moot.
+                mine = delete(due).where(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
+                if (await transaction.execute(mine)).rowcount != 1:  # type: ignore[attr-defined]
+                    return False
+                await self._reactions.to_due[kind](transaction, about)
+                failpoint("due-before-commit")
+        except Exception as raised:
+            if is_transient(raised):
+                raise
+            await self._failed(kind, about, raised)
+            return False
+        finally:
+            correlation.reset(token)
+        return True
+
+    async def _failed(self, kind: str, about: UUID, raised: BaseException) -> None:
+        log.warning("due work failed; it waits", kind=kind, about=str(about), exc_info=raised)
+        async with self._database.transaction() as transaction:
+            row = (await transaction.execute(
+                select(due.c.attempts).where(due.c.kind == kind, due.c.about == about).with_for_update()
+            )).one_or_none()
+            if row is None:
+                return
+            attempts = row.attempts + 1
+            await transaction.execute(update(due).where(due.c.kind == kind, due.c.about == about).values(
+                attempts=attempts, raised=describe(raised), not_before=real_now() + FIRST_PAUSE * 4**attempts,
+                parked_at=real_now() if attempts >= TRIES else None,
+            ))

@@ -1,0 +1,75 @@
+"""Provisioning: the streams and durables of the bus, compared and brought up to date; run again at will."""
+
+import asyncio
+
+import nats
+import nats.js.errors
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+
+from libs.common.facts import HEARS, SERVICES
+
+WEEK_SECONDS = 7 * 24 * 3600
+DEDUPE_SECONDS = 120
+ACK_WAIT_SECONDS = 15
+PENDING = 4096
+
+
+async def provision(nats_url: str, user: str, password: str) -> list[str]:
+    """Bring the streams and durables to what HEARS says; returns what was made or changed, in words."""
+    async with asyncio.timeout(30):
+        connection = await nats.connect(
+            nats_url, user=user, password=password, allow_reconnect=False, connect_timeout=5,
+            inbox_prefix=b"_INBOX_provisioner",
+        )
+    try:
+        jetstream = connection.jetstream(timeout=10)
+        changes: list[str] = []
+        for service in SERVICES:
+            changes += await _stream(jetstream, service)
+        for listener, speakers in HEARS.items():
+            for speaker in speakers:
+                changes += await _durable(jetstream, listener, speaker)
+        return changes
+    finally:
+        await connection.close()
+
+
+async def _stream(jetstream: JetStreamContext, service: str) -> list[str]:
+    wanted = StreamConfig(
+        name=service, subjects=[f"{service}.>"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=262_144,
+        deny_delete=False, deny_purge=False, allow_direct=True,
+    )
+    try:
+        there = (await jetstream.stream_info(service)).config
+    except nats.js.errors.NotFoundError:
+        await jetstream.add_stream(wanted)
+        return [f"stream {service} made"]
+    compared = ("subjects", "max_age", "duplicate_window", "discard", "max_msg_size", "allow_direct")
+    if all(getattr(there, name) == getattr(wanted, name) for name in compared):
+        return []
+    await jetstream.update_stream(wanted)
+    return [f"stream {service} changed"]
+
+
+async def _durable(jetstream: JetStreamContext, listener: str, speaker: str) -> list[str]:
+    wanted = ConsumerConfig(
+        durable_name=listener, deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.ALL, ack_wait=ACK_WAIT_SECONDS,
+        max_ack_pending=PENDING, max_waiting=64,
+    )
+    try:
+        there = (await jetstream.consumer_info(speaker, listener)).config
+    except nats.js.errors.NotFoundError:
+        await jetstream.add_consumer(speaker, wanted)
+        return [f"durable {listener} on {speaker} made"]
+    fixed = ("ack_policy", "deliver_policy")
+    if any(getattr(there, name) != getattr(wanted, name) for name in fixed):
+        # These cannot be changed in place. A new durable begins anew, and the inbox passes over what it knows.
+        await jetstream.delete_consumer(speaker, listener)
+        await jetstream.add_consumer(speaker, wanted)
+        return [f"durable {listener} on {speaker} made anew"]
+    if (there.ack_wait, there.max_ack_pending, there.max_waiting) != (ACK_WAIT_SECONDS, PENDING, 64):
+        await jetstream.add_consumer(speaker, wanted)
+        return [f"durable {listener} on {speaker} changed"]
+    return []

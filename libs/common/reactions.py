@@ -1,0 +1,70 @@
+"""Reactions: what a service does when it hears a fact, when something falls due, or when it is asked."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeVar
+
+from libs.common.facts.fact import Fact
+from libs.common.facts.question import Question
+
+Reaction = Callable[..., Awaitable[Any]]
+Decorated = TypeVar("Decorated", bound=Reaction)
+
+
+def reacts_to(*facts: type[Fact]) -> Callable[[Decorated], Decorated]:
+    """Mark `async (transaction, fact)` as this service's reaction to these facts.
+
+    It runs in the transaction that also notes the fact as heard. transaction.hearing is the fact's envelope. What
+    it raises is tried again later and then parked, unless the database was away.
+    """
+    return _mark("reacts_to", facts)
+
+
+def when_due(*kinds: str) -> Callable[[Decorated], Decorated]:
+    """Mark `async (transaction, about)` as what happens when due work of these kinds falls due."""
+    return _mark("when_due", kinds)
+
+
+def answers(question: type[Question]) -> Callable[[Decorated], Decorated]:
+    """Mark `async (transaction, question) -> answer` as this service's answer to a question of another service."""
+    return _mark("answers", (question,))
+
+
+def _mark(name: str, values: tuple[Any, ...]) -> Callable[[Decorated], Decorated]:
+    def mark(function: Decorated) -> Decorated:
+        setattr(function, f"lotse_{name}", values)
+        return function
+
+    return mark
+
+
+@dataclass
+class Reactions:
+    """All reactions of one service, by fact's subject, by kind of due work, and by question."""
+
+    to_facts: dict[str, list[tuple[type[Fact], Reaction]]] = field(default_factory=dict)
+    to_due: dict[str, Reaction] = field(default_factory=dict)
+    to_questions: dict[type[Question], Reaction] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, modules: Iterable[ModuleType]) -> "Reactions":
+        """Collect the marked functions of the modules; two for the same due work or question are refused."""
+        found = cls()
+        for module in modules:
+            for function in vars(module).values():
+                found._add(function)
+        return found
+
+    def _add(self, function: Any) -> None:
+        for fact in getattr(function, "lotse_reacts_to", ()):
+            self.to_facts.setdefault(fact.subject, []).append((fact, function))
+        for key, table in (("lotse_when_due", self.to_due), ("lotse_answers", self.to_questions)):
+            for value in getattr(function, key, ()):
+                if value in table and table[value] is not function:
+                    raise ValueError(f"two reactions for {value}")
+                table[value] = function
+
+    def speakers(self) -> set[str]:
+        """The services whose facts are reacted to."""
+        return {subject.split(".", 1)[0] for subject in self.to_facts}

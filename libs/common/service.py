@@ -1,0 +1,171 @@
+"""A service put together: the one function that all four are built by, and what runs beside their routes."""
+
+import asyncio
+import base64
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+import structlog
+import uvicorn
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from libs.common import health
+from libs.common.asks import answer_asks, ask_for_facts
+from libs.common.auth import Auth, Permissions
+from libs.common.bus import Bus, NoBus
+from libs.common.db import Database
+from libs.common.due import DueWork
+from libs.common.facts import HEARS
+from libs.common.http import Door, german_sentences, show_refusals
+from libs.common.inbox import Inbox
+from libs.common.leader import Leader
+from libs.common.logs import set_up_logs
+from libs.common.metrics import Metrics
+from libs.common.reactions import Reactions
+from libs.common.reader import Reader
+from libs.common.relay import Relay
+from libs.common.settings import CommonSettings
+from libs.common.traces import set_up_traces
+from libs.common.waiting import Waiting
+
+log = structlog.get_logger()
+RETRY_BUS_SECONDS = 2.0
+
+
+class Running:
+    """What lives as long as the service: database, bus, inbox, and the leader's works."""
+
+    def __init__(self, name: str, settings: CommonSettings, reactions: Reactions, metrics: Metrics) -> None:
+        """Put the parts together; start() starts them."""
+        self.name, self.metrics = name, metrics
+        self.database = Database(settings.database_url.get_secret_value(), network_slug=settings.network,
+                                 pool=settings.database_pool)
+        self.bus = Bus(name, settings)
+        self.inbox = Inbox(self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after))
+        self.readers = [Reader(self.bus, self.inbox, speaker) for speaker in HEARS[name]]
+        self.waiting = Waiting(self.database, self.inbox)
+        self.due = DueWork(self.database, reactions)
+        answer_asks(self.bus, self.database, reactions)
+        works: list[Callable[[Any], Any]] = [
+            lambda lock: Relay(lock, self.bus, self.database.announced).run,
+            *(_fixed(reader.run) for reader in self.readers),
+            _fixed(self.waiting.run), _fixed(self.due.run),
+        ]
+        self.leader = Leader(settings.database_url.get_secret_value(), works)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Connect to the database (it must be there); the bus may come later, until then facts wait in the outbox."""
+        await self.database.connect()
+        self._tasks = [asyncio.create_task(self._work())]
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self.bus.connect()
+                break
+            except NoBus as away:
+                log.warning("working without the bus, trying again", reason=str(away))
+                await asyncio.sleep(RETRY_BUS_SECONDS)
+        await self.leader.run()
+
+    async def stop(self) -> None:
+        """End the works, give the lead away, and leave bus and database."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
+        await self.database.close()
+
+    async def condition(self) -> dict[str, Any]:
+        """Name, whether it leads, lags, and the reasons why it is not ready (none: it is)."""
+        lags = await health.Condition(self).lags()
+        reasons = [] if lags else ["database away"]
+        if not self.bus.connected:
+            reasons.append("bus away")
+        elif self.leader.leading:
+            reasons += [f"durable {self.name} on {reader.speaker} missing" for reader in self.readers if not reader.durable_there]
+        return {"service": self.name, "leading": self.leader.leading, "reasons": reasons, **lags}
+
+    async def measure(self) -> None:
+        """Set the gauges that are read when they are asked for."""
+        for name, value in (await health.Condition(self).lags()).items():
+            self.metrics.set(name, f"{name} as counted in the database.", value)
+        self.metrics.set("leading", "1 while this instance leads.", float(self.leader.leading))
+        self.metrics.set("holes_healed", "Holes in speakers' numbers healed since the start.", self.inbox.holes_healed)
+        for speaker, number in self.inbox.marks.items():
+            self.metrics.set("heard_number", "The last number heard without a hole.", number, speaker=speaker)
+
+
+def _fixed(work: Callable[[], Any]) -> Callable[[Any], Any]:
+    return lambda _lock: work
+
+
+def build(
+    name: str, settings: CommonSettings, *, routers: Sequence[APIRouter], reactions: Sequence[ModuleType],
+    permissions: Permissions, title: str, description: str,
+) -> FastAPI:
+    """The service's app, with the door, refusals, identity and health that all four share.
+
+    Raises ValueError when a route is missing in the permission table, or the table names no route.
+    """
+    set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
+    set_up_traces(name, settings.otlp_endpoint)
+    german, collected = german_sentences(name), Metrics(name)
+    running = Running(name, settings, Reactions.of(reactions), collected)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.stop()
+
+    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=lifespan,
+                  openapi_url="/v1/openapi.json", docs_url="/docs", redoc_url=None,
+                  generate_unique_id_function=lambda route: route.name)
+    for router in routers:
+        app.include_router(router, prefix="/v1")
+    _check(app, permissions)
+    app.include_router(health.router)
+    app.state.running, app.state.metrics, app.state.settings = running, collected, settings
+    app.state.database, app.state.bus = running.database, running.bus
+    app.state.auth = Auth(running.database, settings, permissions)
+    app.state.secret = derived_key(settings, "idempotency")
+    show_refusals(app, german)
+    app.add_middleware(Door, metrics=collected, seconds=settings.request_seconds, german=german)
+    return app
+
+
+def derived_key(settings: CommonSettings, purpose: str) -> bytes:
+    """A key of this service for one purpose, derived from its master key (HKDF-SHA256)."""
+    master = base64.b64decode(settings.master_key.get_secret_value())
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"lotse {purpose}".encode()).derive(master)
+
+
+def _check(app: FastAPI, permissions: Permissions) -> None:
+    routes = {route.name: route for route in app.routes if isinstance(route, APIRoute)}
+    outside, unused = routes.keys() - permissions.keys(), permissions.keys() - routes.keys()
+    if outside or unused:
+        raise ValueError(f"permission table: routes outside it {sorted(outside)}, without a route {sorted(unused)}")
+    for name, route in routes.items():
+        roles = ", ".join(sorted(f"`{role}`" for role in permissions[name]))
+        route.description = f"{route.description}\n\nMay be called by: {roles}."
+
+
+def serve(app: FastAPI, settings: CommonSettings) -> None:
+    """Run the app until it is told to stop; the exit code is 1 when it could not start."""
+    server = uvicorn.Server(uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=10, limit_concurrency=2000, h11_max_incomplete_event_size=32_768,
+    ))
+    server.run()
+    if not server.started:
+        sys.exit(1)

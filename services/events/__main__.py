@@ -1,0 +1,8 @@
+"""What the image of events runs: python -m services.events serve|migrate|provision."""
+
+from libs.common.command import run
+from services.events.app import create_app
+from services.events.settings import Settings
+
+if __name__ == "__main__":
+    run("events", Settings, create_app)

@@ -1,0 +1,7 @@
+"""What matching can be told from outside, beside what every service can."""
+
+from libs.common.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """The settings of matching."""

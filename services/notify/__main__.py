@@ -1,0 +1,8 @@
+"""What the image of notify runs: python -m services.notify serve|migrate|provision."""
+
+from libs.common.command import run
+from services.notify.app import create_app
+from services.notify.settings import Settings
+
+if __name__ == "__main__":
+    run("notify", Settings, create_app)

@@ -1,0 +1,7 @@
+"""What notify can be told from outside, beside what every service can."""
+
+from libs.common.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """The settings of notify."""

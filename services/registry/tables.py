@@ -1,0 +1,11 @@
+"""The base of the tables of registry: a registry and metadata of its own, so that four services fit into one process."""
+
+from sqlalchemy import MetaData
+from sqlalchemy.orm import registry
+from sqlmodel import SQLModel
+
+from libs.common.tables import NAMES
+
+
+class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMES))):
+    """What every table of registry derives from."""
