@@ -14,6 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from libs.common.callers import SYSTEM, Caller
 from libs.common.clock import Clock
 from libs.common.envelope import Heard
+from libs.common.privacy import Vault
 from libs.common.refusals import NotFound, Stale
 from libs.common.tables import network, outbox
 
@@ -37,6 +38,7 @@ class OpenTransaction(AsyncSession):
     clock: Clock
     hearing: Heard | None = None
     network: str = ""
+    vault: Vault
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Open on an engine; see Database.transaction."""
@@ -44,6 +46,7 @@ class OpenTransaction(AsyncSession):
         self.to_announce: list[dict[str, Any]] = []
         self.after_commit: list[Callable[[], None]] = []
         self.due_changed = asyncio.Event()
+        self.person_keys: dict[UUID, bytes | None] = {}
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -54,10 +57,11 @@ def sqlalchemy_url(url: str) -> str:
 class Database:
     """One service's database: its engine, its clock, and what is to be woken when facts have been announced."""
 
-    def __init__(self, url: str, *, network_slug: str, pool: int = 10) -> None:
+    def __init__(self, url: str, *, network_slug: str, vault: Vault, pool: int = 10) -> None:
         """Make the engine; nothing is connected before connect()."""
         self.url = url
         self.network_slug = network_slug
+        self.vault = vault
         self.clock = Clock()
         self.announced = asyncio.Event()
         self.due_changed = asyncio.Event()
@@ -78,6 +82,11 @@ class Database:
             raise RuntimeError(f"this database belongs to the network {row.slug!r}, the settings say {self.network_slug!r}")
         self.clock.ahead = row.ahead
 
+    async def is_demonstration(self) -> bool:
+        """Whether this network was created as a demonstration."""
+        async with self.engine.connect() as connection:
+            return bool(await connection.scalar(select(network.c.demonstration)))
+
     async def close(self) -> None:
         """Return every connection."""
         await self.engine.dispose()
@@ -90,7 +99,7 @@ class Database:
         """
         async with OpenTransaction(self.engine, expire_on_commit=False, autoflush=False) as session:
             session.caller, session.clock, session.network = caller, self.clock, self.network_slug
-            session.due_changed = self.due_changed
+            session.due_changed, session.vault = self.due_changed, self.vault
             try:
                 await session.execute(SETTINGS, caller.row_settings())
                 yield session

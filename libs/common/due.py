@@ -41,6 +41,7 @@ class DueWork:
         """The reactions say what happens for each kind."""
         self._database = database
         self._reactions = reactions
+        self.kinds = frozenset(reactions.to_due)
 
     async def run(self) -> None:
         """Do due work until cancelled."""
@@ -58,7 +59,7 @@ class DueWork:
         now = self._database.clock.now()
         async with self._database.transaction() as transaction:
             query = select(due.c.kind, due.c.about, due.c.due_at).where(
-                due.c.due_at <= now, due.c.parked_at.is_(None), due.c.kind.in_(self._reactions.to_due),
+                due.c.due_at <= now, due.c.parked_at.is_(None), due.c.kind.in_(self.kinds),
                 or_(due.c.not_before.is_(None), due.c.not_before <= func.clock_timestamp()),
             ).order_by(due.c.due_at).limit(100)
             pieces = (await transaction.execute(query)).all()

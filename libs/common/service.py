@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,8 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common import health
+from libs.common import health, known, operations
+from libs.common.audit import AuditChain
 from libs.common.asks import answer_asks, ask_for_facts
 from libs.common.auth import Auth, Permissions
 from libs.common.bus import Bus, NoBus
@@ -26,7 +29,9 @@ from libs.common.http import Door, german_sentences, show_refusals
 from libs.common.inbox import Inbox
 from libs.common.leader import Leader
 from libs.common.logs import set_up_logs
+from libs.common.links import Links
 from libs.common.metrics import Metrics
+from libs.common.privacy import Vault
 from libs.common.reactions import Reactions
 from libs.common.reader import Reader
 from libs.common.relay import Relay
@@ -36,6 +41,8 @@ from libs.common.waiting import Waiting
 
 log = structlog.get_logger()
 RETRY_BUS_SECONDS = 2.0
+CLOCK_SECONDS = 0.5
+CALLED_BY = "May be called by:"
 
 
 class Running:
@@ -44,18 +51,19 @@ class Running:
     def __init__(self, name: str, settings: CommonSettings, reactions: Reactions, metrics: Metrics) -> None:
         """Put the parts together; start() starts them."""
         self.name, self.metrics = name, metrics
-        self.database = Database(settings.database_url.get_secret_value(), network_slug=settings.network,
-                                 pool=settings.database_pool)
+        self.database = Database(settings.database_url.get_secret_value(), network_slug=settings.network, pool=settings.database_pool,
+                                 vault=Vault(derived_key(settings, "persons"), derived_key(settings, "index")))
         self.bus = Bus(name, settings)
         self.inbox = Inbox(self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after))
         self.readers = [Reader(self.bus, self.inbox, speaker) for speaker in HEARS[name]]
         self.waiting = Waiting(self.database, self.inbox)
         self.due = DueWork(self.database, reactions)
+        self.audit_chain = AuditChain(self.database, derived_key(settings, "audit"))
         answer_asks(self.bus, self.database, reactions)
         works: list[Callable[[Any], Any]] = [
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
-            _fixed(self.waiting.run), _fixed(self.due.run),
+            _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run),
         ]
         self.leader = Leader(settings.database_url.get_secret_value(), works)
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,7 +71,7 @@ class Running:
     async def start(self) -> None:
         """Connect to the database (it must be there); the bus may come later, until then facts wait in the outbox."""
         await self.database.connect()
-        self._tasks = [asyncio.create_task(self._work())]
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow_clock())]
 
     async def _work(self) -> None:
         while True:
@@ -74,6 +82,14 @@ class Running:
                 log.warning("working without the bus, trying again", reason=str(away))
                 await asyncio.sleep(RETRY_BUS_SECONDS)
         await self.leader.run()
+
+    async def _follow_clock(self) -> None:
+        """Another instance may have moved a demonstration's clock; a real network's never moves."""
+        while await self.database.is_demonstration():
+            await asyncio.sleep(CLOCK_SECONDS)
+            with contextlib.suppress(OSError, SQLAlchemyError):
+                await self.database.read_clock()
+                self.database.due_changed.set()
 
     async def stop(self) -> None:
         """End the works, give the lead away, and leave bus and database."""
@@ -118,7 +134,8 @@ def build(
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
     set_up_traces(name, settings.otlp_endpoint)
     german, collected = german_sentences(name), Metrics(name)
-    running = Running(name, settings, Reactions.of(reactions), collected)
+    heard = reactions if name == "registry" else [known, *reactions]
+    running = Running(name, settings, Reactions.of(heard), collected)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -131,13 +148,15 @@ def build(
     app = FastAPI(title=title, description=description, version="0.1.0", lifespan=lifespan,
                   openapi_url="/v1/openapi.json", docs_url="/docs", redoc_url=None,
                   generate_unique_id_function=lambda route: route.name)
+    routers, permissions = [*routers, operations.router], {**permissions, **operations.PERMISSIONS}
+    _check(routers, permissions)
     for router in routers:
         app.include_router(router, prefix="/v1")
-    _check(app, permissions)
     app.include_router(health.router)
     app.state.running, app.state.metrics, app.state.settings = running, collected, settings
     app.state.database, app.state.bus = running.database, running.bus
     app.state.auth = Auth(running.database, settings, permissions)
+    app.state.links = Links(derived_key(settings, "links"), settings.public_url)
     app.state.secret = derived_key(settings, "idempotency")
     show_refusals(app, german)
     app.add_middleware(Door, metrics=collected, seconds=settings.request_seconds, german=german)
@@ -150,14 +169,16 @@ def derived_key(settings: CommonSettings, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"lotse {purpose}".encode()).derive(master)
 
 
-def _check(app: FastAPI, permissions: Permissions) -> None:
-    routes = {route.name: route for route in app.routes if isinstance(route, APIRoute)}
+def _check(routers: Sequence[APIRouter], permissions: Permissions) -> None:
+    """Refuse a route outside the permission table; each route's description says who may call it."""
+    routes = {route.name: route for router in routers for route in router.routes if isinstance(route, APIRoute)}
     outside, unused = routes.keys() - permissions.keys(), permissions.keys() - routes.keys()
     if outside or unused:
         raise ValueError(f"permission table: routes outside it {sorted(outside)}, without a route {sorted(unused)}")
     for name, route in routes.items():
         roles = ", ".join(sorted(f"`{role}`" for role in permissions[name]))
-        route.description = f"{route.description}\n\nMay be called by: {roles}."
+        if CALLED_BY not in route.description:
+            route.description = f"{route.description}\n\n{CALLED_BY} {roles}."
 
 
 def serve(app: FastAPI, settings: CommonSettings) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import registry
-from sqlmodel import SQLModel
 
+from libs.common.columns import Kept
 from libs.common.tables import NAMES
 
 
-class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMES))):
+class Table(Kept, registry=registry(metadata=MetaData(naming_convention=NAMES))):
     """What every table of events derives from."""

@@ -3,6 +3,11 @@
 from fastapi import FastAPI
 
 from libs.common.service import build
+from services.registry.access_keys import routes as access_keys
+from services.registry.grants import routes as grants
+from services.registry.offers import reactions as offer_reactions
+from services.registry.offers import routes as offers
+from services.registry.partners import routes as partners
 from services.registry.permissions import PERMISSIONS
 from services.registry.settings import Settings
 
@@ -12,5 +17,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     return build(
         "registry", settings, title="Lotsennetz: Network registry", description="Registry: who belongs to the network and what they offer.",
-        routers=[], reactions=[], permissions=PERMISSIONS,
+        routers=[access_keys.router, grants.router, partners.router, offers.router],
+        reactions=[offer_reactions], permissions=PERMISSIONS,
     )

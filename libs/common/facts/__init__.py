@@ -9,3 +9,11 @@ HEARS: dict[str, tuple[str, ...]] = {
     "matching": ("registry", "events", "notify"),
     "notify": ("registry", "events", "matching"),
 }
+
+# Asker -> owners. Which question whom exactly stands with the questions; the shape test compares both.
+ASKS: dict[str, tuple[str, ...]] = {
+    "registry": ("events", "matching", "notify"),
+    "events": ("registry",),
+    "matching": ("registry",),
+    "notify": ("registry", "events", "matching"),
+}

@@ -1,0 +1,26 @@
+"""One service alone, told by the environment what it needs, as in its image."""
+
+from importlib import import_module
+
+from pydantic import ValidationError
+
+from deploy.local.exits import CannotGoOn, Exit
+from libs.common.facts import SERVICES
+from libs.common.service import serve
+
+
+def serve_one(service: str) -> None:
+    """Run the service until it is told to stop; refused when there is no such service or settings are missing."""
+    if service not in SERVICES:
+        raise CannotGoOn(
+            f"There is no service {service!r}.", f"Say one of {', '.join(SERVICES)}.", Exit.USAGE
+        )
+    try:
+        settings = import_module(f"services.{service}.settings").Settings()
+    except ValidationError as wrong:
+        faults = [
+            f"LOTSE_{str(fault['loc'][0]).upper()}: {fault['msg']}" if fault["loc"] else fault["msg"]
+            for fault in wrong.errors()
+        ]
+        raise CannotGoOn("The settings are not complete or not right.", "\n".join(faults), Exit.UNSAFE) from None
+    serve(import_module(f"services.{service}.app").create_app(settings), settings)

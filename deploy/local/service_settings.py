@@ -1,0 +1,50 @@
+"""What each service is told when it runs on the servers of a state folder."""
+
+from importlib import import_module
+from urllib.parse import urlsplit
+
+from deploy.local.cluster import Cluster
+from deploy.local.exits import CannotGoOn
+from libs.common.migrate import migrate
+from libs.common.provision import provision
+from libs.common.settings import CommonSettings
+from deploy.nats.permissions import PROVISIONER
+
+
+def settings_for(
+    service: str, cluster: Cluster, *, network: str, url: str, demonstration: bool = False
+) -> CommonSettings:
+    """The settings of a service on these servers, reached by people at `url`; the rest is read from LOTSE_…"""
+    where = urlsplit(url)
+    settings: CommonSettings = import_module(f"services.{service}.settings").Settings(
+        network=network,
+        demonstration=demonstration,
+        host=where.hostname,
+        port=where.port,
+        public_url=url,
+        database_url=cluster.database_url(service),
+        owner_database_url=cluster.owner_database_url(service),
+        nats_url=cluster.nats_url,
+        nats_user=cluster.nats_user(service),
+        nats_password=cluster.nats_password(service),
+        nats_monitor_url=cluster.monitoring_url,
+        provisioner_password=cluster.nats_password(PROVISIONER),
+        master_key=cluster.master_key(service),
+        installation_secret=cluster.installation_secret,
+    )
+    return settings
+
+
+async def migrate_database(service: str, settings: CommonSettings) -> None:
+    """Bring a service's database to this version's tables; refused when it belongs to another network."""
+    try:
+        await migrate(service, settings)
+    except RuntimeError as refused:
+        raise CannotGoOn(
+            f"{service}: {refused}.", "Give the name of that network, or set LOTSE_STATE to another folder."
+        ) from refused
+
+
+async def provision_bus(cluster: Cluster) -> list[str]:
+    """Make the bus's streams and durables or bring them up to date; what was made or changed, in words."""
+    return await provision(cluster.nats_url, cluster.nats_user(PROVISIONER), cluster.nats_password(PROVISIONER))

@@ -1,0 +1,105 @@
+"""The audit: who read or changed which person's data; pseudonyms only, chained by the leader after the commit."""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import insert, select
+
+from libs.common.db import Database, OpenTransaction
+from libs.common.logs import current_correlation
+from libs.common.tables import audit as entries
+from libs.common.tables import audit_link
+
+log = structlog.get_logger()
+POLL_SECONDS = 1.0
+BATCH = 500
+# Rows are linked in the order in which they are seen; one that commits late may be this far behind.
+LATE_ROWS = 10_000
+HEAD_SECONDS = 3600
+
+
+async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
+    """Note in this transaction that its caller did this (`read`, `change`, `erase`, …) with this person's data."""
+    await transaction.execute(insert(entries).values(
+        principal=transaction.caller.principal, role=transaction.caller.role.value, action=action, about=about,
+        person_ref=person_ref, correlation=current_correlation()))
+
+
+class AuditChain:
+    """Links each entry to the one before it by HMAC, so that a changed, removed or added one is found."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        """The key is derived from the service's master key and not in the database."""
+        self._database, self._key = database, key
+
+    async def run(self) -> None:
+        """Link what has been committed, until cancelled; the head goes to the log every hour."""
+        since_head = HEAD_SECONDS
+        while True:
+            while await self.step() == BATCH:
+                pass
+            if since_head >= HEAD_SECONDS:
+                log.info("head of the audit chain", **await self.head())
+                since_head = 0
+            await asyncio.sleep(POLL_SECONDS)
+            since_head += POLL_SECONDS
+
+    async def step(self) -> int:
+        """Link one batch; returns how many."""
+        async with self._database.transaction() as transaction:
+            last = (await transaction.execute(select(audit_link).order_by(audit_link.c.position.desc()).limit(1))).first()
+            newest = await transaction.scalar(select(audit_link.c.audit_id).order_by(audit_link.c.audit_id.desc()).limit(1))
+            rows = (await transaction.execute(
+                select(entries).outerjoin(audit_link, audit_link.c.audit_id == entries.c.id)
+                .where(audit_link.c.audit_id.is_(None), entries.c.id > (newest or 0) - LATE_ROWS)
+                .order_by(entries.c.id).limit(BATCH))).all()
+            position, mac = (last.position, last.mac) if last else (0, b"")
+            links = []
+            for row in rows:
+                position, mac = position + 1, _mac(self._key, mac, row)
+                links.append({"position": position, "audit_id": row.id, "mac": mac})
+            if links:
+                await transaction.execute(insert(audit_link), links)
+        return len(links)
+
+    async def head(self) -> dict[str, Any]:
+        """The last link: its position and MAC in hex; written down elsewhere it also shows a cut tail."""
+        async with self._database.transaction() as transaction:
+            last = (await transaction.execute(select(audit_link).order_by(audit_link.c.position.desc()).limit(1))).first()
+        return {"position": last.position, "mac": last.mac.hex()} if last else {"position": 0, "mac": ""}
+
+    async def verify(self, progress: Callable[[int], None] = lambda _count: None) -> list[str]:
+        """Walk the whole chain and return what is wrong with it, in words; empty when nothing is."""
+        wrong: list[str] = []
+        position, mac = 0, b""
+        while True:
+            async with self._database.transaction() as transaction:
+                links = (await transaction.execute(
+                    select(audit_link, entries).outerjoin(entries, entries.c.id == audit_link.c.audit_id)
+                    .where(audit_link.c.position > position).order_by(audit_link.c.position).limit(BATCH))).all()
+            for link in links:
+                position += 1
+                wrong += _faults(self._key, mac, link, position)
+                position, mac = link.position, link.mac
+            progress(position)
+            if len(links) < BATCH:
+                return wrong
+
+
+def _faults(key: bytes, before: bytes, link: Any, position: int) -> list[str]:
+    if link.position != position:
+        return [f"links {position} to {link.position - 1} are missing"]
+    if link.id is None:
+        return [f"entry {link.audit_id} has been removed"]
+    if not hmac.compare_digest(link.mac, _mac(key, before, link)):
+        return [f"entry {link.audit_id} or its link has been changed"]
+    return []
+
+
+def _mac(key: bytes, before: bytes, row: Any) -> bytes:
+    fields = (row.id, row.at.isoformat(), row.principal, row.role, row.action, row.about, row.person_ref, row.correlation)
+    return hmac.digest(key, before + "\x1f".join(map(str, fields)).encode(), "sha256")

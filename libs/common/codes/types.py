@@ -1,0 +1,36 @@
+"""Checked string types for facts and request bodies; each tells its pattern to whoever reads the schema."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from libs.common.codes import languages
+
+# [0-9], not \d: that also matches Arabic and other digits in Python, and a regional key has none of them.
+AGS_PATTERN = "^[0-9]{2}([0-9]{3}([0-9]{3})?)?$"
+FIVE_DIGITS = "^[0-9]{5}$"
+
+Ags = Annotated[str, StringConstraints(pattern=AGS_PATTERN)]
+"""A regional key of a Land (2 digits), district (5) or municipality (8); `region()` says if it exists."""
+
+DistrictAgs = Annotated[str, StringConstraints(pattern=FIVE_DIGITS)]
+"""The regional key of a district: exactly 5 digits."""
+
+Postcode = Annotated[str, StringConstraints(pattern=FIVE_DIGITS)]
+"""A German postcode: 5 digits."""
+
+LanguageTag = Annotated[
+    str,
+    StringConstraints(pattern=languages.PATTERN, max_length=languages.MAX_LENGTH),
+    AfterValidator(languages.normalised),
+]
+"""A language as BCP 47 tag (`de`, `de-simple`, `ckb`), brought into the usual case."""
+
+CountryCode = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
+"""A country in the form of ISO 3166-1 alpha-2: two capitals."""
+
+Code = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,62}$")]
+"""A code that a network defines itself, such as a training's: small letters, digits and `_`, at most 63."""
+
+YearMonth = Annotated[str, StringConstraints(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")]
+"""A month as `2026-03`: as exact as figures need it."""

@@ -1,0 +1,293 @@
+"""What matching announces, and what it may be asked; nothing here tells why someone needs help."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from libs.common.codes.lists import TandemKind
+from libs.common.codes.types import Ags, Code, LanguageTag, YearMonth
+from libs.common.facts.fact import Fact
+from libs.common.facts.question import AddresseeAsked, PersonsByAddress, Question, WordsAsked
+
+
+class Side(StrEnum):
+    """Which side of a tandem or proposal."""
+
+    MENTORS = "mentors"
+    HOUSEHOLD = "household"
+
+
+class MentorGroupFact(Fact):
+    """What is told of a mentor group on its way; contact_refs are its main contacts."""
+
+    mentor_group_id: UUID
+    programme_id: UUID
+    region: Ags
+    contact_refs: tuple[UUID, ...] = ()
+
+
+class MentorGroupInterestRegistered(MentorGroupFact):
+    """A group wants to accompany a household."""
+
+    subject: ClassVar[str] = "matching.mentor_group.interest_registered.v1"
+
+
+class MentorGroupReady(MentorGroupFact):
+    """Every prerequisite of the group's rule set is fulfilled."""
+
+    subject: ClassVar[str] = "matching.mentor_group.ready.v1"
+
+
+class PrerequisiteFact(Fact):
+    """What is told of one line of a group's checklist."""
+
+    prerequisite_id: UUID
+    mentor_group_id: UUID
+    rule: Code
+    region: Ags
+    contact_refs: tuple[UUID, ...] = ()
+
+
+class PrerequisiteFulfilled(PrerequisiteFact):
+    """A prerequisite has its evidence."""
+
+    subject: ClassVar[str] = "matching.prerequisite.fulfilled.v1"
+
+
+class PrerequisiteExpired(PrerequisiteFact):
+    """A prerequisite's evidence holds no longer."""
+
+    subject: ClassVar[str] = "matching.prerequisite.expired.v1"
+
+
+class HouseholdWaiting(Fact):
+    """A household waits for someone to accompany it."""
+
+    subject: ClassVar[str] = "matching.household.waiting.v1"
+
+    household_id: UUID
+    region: Ags
+    languages: tuple[LanguageTag, ...] = ()
+
+
+class ProposalFact(Fact):
+    """What is told of a proposal; person_refs are those to be told now."""
+
+    proposal_id: UUID
+    region: Ags
+    household_id: UUID
+    mentor_id: UUID | None = None
+    mentor_group_id: UUID | None = None
+    person_refs: tuple[UUID, ...] = ()
+
+
+class ProposalCreated(ProposalFact):
+    """A run proposed a pair."""
+
+    subject: ClassVar[str] = "matching.proposal.created.v1"
+
+
+class ProposalApproved(ProposalFact):
+    """A coordinator approved a proposal."""
+
+    subject: ClassVar[str] = "matching.proposal.approved.v1"
+
+
+class ProposalDismissed(ProposalFact):
+    """A coordinator dismissed a proposal."""
+
+    subject: ClassVar[str] = "matching.proposal.dismissed.v1"
+
+
+class ProposalInvited(ProposalFact):
+    """Both sides are asked; each answers by its own link until the time said."""
+
+    subject: ClassVar[str] = "matching.proposal.invited.v1"
+
+    expires: datetime
+
+
+class ProposalAccepted(ProposalFact):
+    """A side accepted; both: it was the second."""
+
+    subject: ClassVar[str] = "matching.proposal.accepted.v1"
+
+    side: Side
+    both: bool
+
+
+class ProposalDeclined(ProposalFact):
+    """A side declined; the slot is free again."""
+
+    subject: ClassVar[str] = "matching.proposal.declined.v1"
+
+    side: Side
+
+
+class ProposalExpired(ProposalFact):
+    """Not both sides answered in time; the slot is free again."""
+
+    subject: ClassVar[str] = "matching.proposal.expired.v1"
+
+
+class TandemFact(Fact):
+    """What is told of a tandem; person_refs are those to be told now."""
+
+    tandem_id: UUID
+    kind: TandemKind
+    programme_id: UUID
+    region: Ags
+    project_id: UUID | None = None
+    person_refs: tuple[UUID, ...] = ()
+
+
+class TandemStarted(TandemFact):
+    """A tandem began, on trial."""
+
+    subject: ClassVar[str] = "matching.tandem.started.v1"
+
+
+class TandemConfirmed(TandemFact):
+    """Both sides consented after the trial."""
+
+    subject: ClassVar[str] = "matching.tandem.confirmed.v1"
+
+
+class TandemPaused(TandemFact):
+    """A tandem rests for a while."""
+
+    subject: ClassVar[str] = "matching.tandem.paused.v1"
+
+
+class TandemResumed(TandemFact):
+    """A paused tandem goes on."""
+
+    subject: ClassVar[str] = "matching.tandem.resumed.v1"
+
+
+class TandemCompleted(TandemFact):
+    """A tandem came to its good end."""
+
+    subject: ClassVar[str] = "matching.tandem.completed.v1"
+
+
+class TandemEndedEarly(TandemFact):
+    """A tandem ended before its time."""
+
+    subject: ClassVar[str] = "matching.tandem.ended_early.v1"
+
+
+class CheckinFact(Fact):
+    """What is told of a check-in with one side; person_refs are those to be told now."""
+
+    checkin_id: UUID
+    tandem_id: UUID
+    side: Side
+    due: datetime
+    region: Ags
+    person_refs: tuple[UUID, ...] = ()
+
+
+class CheckinDue(CheckinFact):
+    """It is time to ask this side how it goes."""
+
+    subject: ClassVar[str] = "matching.checkin.due.v1"
+
+
+class CheckinDone(CheckinFact):
+    """This side said how it goes."""
+
+    subject: ClassVar[str] = "matching.checkin.done.v1"
+
+
+class CheckinMissed(CheckinFact):
+    """This side did not answer in time; the coordinator is to look after it."""
+
+    subject: ClassVar[str] = "matching.checkin.missed.v1"
+
+
+class ConcernRaised(Fact):
+    """Someone raised a concern; only the neutral contact may read it."""
+
+    subject: ClassVar[str] = "matching.concern.raised.v1"
+
+    concern_id: UUID
+    tandem_id: UUID
+    region: Ags
+
+
+class MeetingDocumented(Fact):
+    """A tandem met, as one of its sides noted."""
+
+    subject: ClassVar[str] = "matching.meeting.documented.v1"
+
+    meeting_id: UUID
+    tandem_id: UUID
+    person_ref: UUID
+    month: YearMonth
+    minutes: int
+    region: Ags
+    project_id: UUID | None = None
+
+
+class LearningCaptured(Fact):
+    """A closing talk left a learning, checked for names and approved; its text may be asked for."""
+
+    subject: ClassVar[str] = "matching.learning.captured.v1"
+
+    learning_id: UUID
+    kind: Code
+    field: Code | None = None
+    region: Ags
+
+
+class MatchingPersonErased(Fact):
+    """Matching has erased its part of an erasure."""
+
+    subject: ClassVar[str] = "matching.person.erased.v1"
+    about_field: ClassVar[str] = "erasure_id"
+
+    erasure_id: UUID
+    service: Code
+    stores: tuple[Code, ...]
+
+
+class MatchingAddresseeAsked(AddresseeAsked):
+    """How to reach a mentor or a household."""
+
+    subject: ClassVar[str] = "ask.matching.addressee.v1"
+
+
+class MatchingWordsAsked(WordsAsked):
+    """What to say about a mentor group or tandem to someone whose address the asking service has itself."""
+
+    subject: ClassVar[str] = "ask.matching.words.v1"
+
+
+class MatchingPersonsByAddress(PersonsByAddress):
+    """Which persons matching holds under an address."""
+
+    subject: ClassVar[str] = "ask.matching.persons.v1"
+
+
+class LearningText(BaseModel):
+    """The checked text of a learning."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    language: LanguageTag
+    captured_on: date
+
+
+class LearningTextAsked(Question[LearningText]):
+    """The text of a learning that was captured."""
+
+    subject: ClassVar[str] = "ask.matching.learning_text.v1"
+    answer: ClassVar[type[BaseModel]] = LearningText
+    askers: ClassVar[tuple[str, ...]] = ("registry",)
+
+    learning_id: UUID

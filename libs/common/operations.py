@@ -1,0 +1,104 @@
+"""What operations can do with a running service: the clock of a demonstration, parked facts, the audit chain."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import func, select, update
+
+from libs.common import waiting
+from libs.common.bodies import Body
+from libs.common.callers import Role
+from libs.common.dependencies import Transaction
+from libs.common.refusals import Invalid, Refused
+from libs.common.tables import network
+
+router = APIRouter(tags=["operations"])
+OPS = frozenset({Role.OPS})
+PERMISSIONS = {
+    "read_clock": OPS, "move_clock": OPS, "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
+    "verify_audit": frozenset({Role.OPS, Role.AUDITOR}),
+}
+WaitingId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+class ClockOut(BaseModel):
+    """What time it is in this network, and whether it is a demonstration, whose time can be moved forward."""
+
+    now: datetime
+    demonstration: bool
+
+
+class ClockIn(Body):
+    """The time to move to, with offset; later than now."""
+
+    now: AwareDatetime = Field(examples=["2031-03-01T09:00:00+01:00"])
+
+
+class ParkedOut(BaseModel):
+    """A parked fact: about which aggregate, what was raised where, and how many facts wait behind it."""
+
+    id: int
+    speaker: str
+    number: int | None
+    subject: str
+    about: str
+    attempts: int
+    raised: str
+    parked_at: datetime
+    behind: int
+
+
+class AuditOut(BaseModel):
+    """The state of the audit chain: its length and head, and what is wrong with it (nothing, if it is whole)."""
+
+    position: int
+    mac: str
+    wrong: list[str]
+
+
+@router.get("/clock")
+async def read_clock(transaction: Transaction) -> ClockOut:
+    """What time it is in this network."""
+    demonstration = bool(await transaction.scalar(select(network.c.demonstration)))
+    return ClockOut(now=transaction.clock.now(), demonstration=demonstration)
+
+
+@router.post("/clock/move")
+async def move_clock(body: ClockIn, transaction: Transaction) -> ClockOut:
+    """Move a demonstration's time forward; what falls due in between is done. Never back, never in a real network."""
+    if not await transaction.scalar(select(network.c.demonstration)):
+        raise Refused("clock-is-real", "Only a demonstration network's clock can be moved.")
+    ahead = body.now - transaction.clock.now() + transaction.clock.ahead
+    if ahead < transaction.clock.ahead:
+        raise Invalid("clock-never-back", "The clock can only be moved forward.", field="now")
+    await transaction.execute(update(network).values(ahead=func.greatest(network.c.ahead, ahead)))
+    transaction.after_commit.append(transaction.due_changed.set)
+    transaction.after_commit.append(lambda: setattr(transaction.clock, "ahead", max(ahead, transaction.clock.ahead)))
+    return ClockOut(now=body.now, demonstration=True)
+
+
+@router.get("/parked")
+async def list_parked(transaction: Transaction) -> list[ParkedOut]:
+    """Facts that failed for good, each with its aggregate's later facts behind it."""
+    return [ParkedOut.model_validate(row, from_attributes=True) for row in await waiting.list_parked(transaction)]
+
+
+@router.post("/parked/{waiting_id}/replay", status_code=204)
+async def replay_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
+    """Try a parked fact again, and what waits behind it."""
+    await waiting.replay(transaction, waiting_id)
+
+
+@router.post("/parked/{waiting_id}/discard", status_code=204)
+async def discard_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
+    """Give a parked fact up; what waits behind it goes on."""
+    await waiting.discard(transaction, waiting_id)
+
+
+@router.get("/audit/chain")
+async def verify_audit(transaction: Transaction, request: Request) -> AuditOut:
+    """Walk the audit's chain and say whether anything was changed, removed or added."""
+    chain: Any = request.app.state.running.audit_chain
+    return AuditOut(**await chain.head(), wrong=await chain.verify())

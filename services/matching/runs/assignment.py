@@ -1,0 +1,240 @@
+"""Households to units so that the sum of scores is the greatest, with a proof; a small library of its own.
+
+    from services.matching.runs.assignment import solve
+
+    result = solve(
+        households=[0, 0, 1],   # three possible pairs (arcs): household 0 with unit 0 or 1,
+        units=[0, 1, 0],        # household 1 with unit 0
+        scores=[900, 850, 700],
+        capacities=[1, 1],      # each unit takes one household
+        n_households=2,
+    )
+    result.pairs                # [(0, 1), (1, 0)]: 850 + 700, although 900 was the best single pair
+    result.objective            # 1550
+    result.unit_prices          # [50, 0]: one more place at unit 0 would raise the sum by 50
+    result.household_values     # [850, 650]
+    result.certified            # True: no assignment whatsoever reaches more
+
+A pair without an arc is never chosen, and nobody is forced into a pair: a household may stay without. It
+needs NumPy and one of OR-tools (a min-cost flow over the arcs as they are, never a dense matrix) and SciPy
+(somewhat slower, the same sum, prices and values). The solver holds the GIL while it works: call it in a
+worker process.
+"""
+
+import importlib
+from dataclasses import dataclass
+from operator import index
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from services.matching.runs.certificate import Arcs, Bools, Ints, certify, household_values, lowest_prices
+
+# Sums of scores stay exact in the float64 of SciPy, and far from the int64 limit of OR-tools' scaled costs.
+LARGEST_SUM = 2**53
+# OR-tools numbers its nodes in int32.
+MOST_NODES = 2**31 - 1
+
+Solver = Literal["auto", "ortools", "scipy"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    """What `solve` found.
+
+    `pairs`: (household, unit) by household; `objective`: the sum of their scores; `unit_prices`
+    (int64[n_units]): what one more place there would add to the sum, 0 where a place stayed free;
+    `household_values` (int64[n_households]): what the household gains at these prices; `certified`: proven
+    best (`certificate.certify`); `solver`: what computed it, with its version. Sum, prices and values are the
+    same whichever solver ran; which of several equally good sets of pairs is returned depends on solver and
+    version, never on the order of the arcs.
+    """
+
+    pairs: list[tuple[int, int]]
+    objective: int
+    unit_prices: Ints
+    household_values: Ints
+    certified: bool
+    solver: str
+
+
+def solve(
+    households: ArrayLike,
+    units: ArrayLike,
+    scores: ArrayLike,
+    capacities: ArrayLike,
+    *,
+    n_households: int,
+    solver: Solver = "auto",
+) -> Assignment:
+    """Assign each household to at most one unit, within the units' capacities, for the greatest sum of scores.
+
+    Arc k says that household `households[k]` (0..n_households-1) and unit `units[k]` (0..len(capacities)-1)
+    may be a pair worth `scores[k]`, at least 1. The three are one-dimensional, of one length, in any order;
+    `capacities` is one-dimensional, each at least 0. All are whole numbers: any integer dtype, or floats
+    without a fraction. No households, no units and no arcs are all fine. `solver` is "auto" for OR-tools
+    where it is installed, else SciPy.
+
+    Raises ValueError, which begins with the argument's name, for anything else: another number of dimensions,
+    text, a fraction, NaN or infinity, a negative number, an index out of range, lengths that differ, an arc
+    given twice, a score below 1, or scores so large that their sum could pass 2**53.
+    """
+    arcs = _checked(households, units, scores, capacities, n_households)
+    chosen, name = _choose(arcs, solver)
+    prices = lowest_prices(arcs, chosen)
+    values = household_values(arcs, prices)
+    return Assignment(
+        pairs=list(zip(arcs.households[chosen].tolist(), arcs.units[chosen].tolist(), strict=True)),
+        objective=int(arcs.scores[chosen].sum()),
+        unit_prices=prices,
+        household_values=values,
+        certified=certify(arcs, chosen, prices, values),
+        solver=name,
+    )
+
+
+def _checked(
+    households: ArrayLike, units: ArrayLike, scores: ArrayLike, capacities: ArrayLike, n_households: int
+) -> Arcs:
+    """The arguments as sorted int64 arrays, or a ValueError that names the one at fault."""
+    given = {"households": households, "units": units, "scores": scores, "capacities": capacities}
+    whole = {name: _whole(name, values) for name, values in given.items()}
+    for name in ("units", "scores"):
+        if len(whole[name]) != len(whole["households"]):
+            raise ValueError(
+                f"{name}: {len(whole[name])} given, but households has {len(whole['households'])}"
+            )
+    count = _count("n_households", n_households)
+    n_units = len(whole["capacities"])
+    if count + n_units + 1 > MOST_NODES:
+        raise ValueError(f"n_households: with {n_units} units more than {MOST_NODES} are too many to number")
+    _within("households", whole["households"], 0, count - 1)
+    _within("units", whole["units"], 0, n_units - 1)
+    _within("scores", whole["scores"], 1, LARGEST_SUM // (count + n_units + 1))
+    _within("capacities", whole["capacities"], 0, np.iinfo(np.int64).max)
+    return _sorted(Arcs(whole["households"], whole["units"], whole["scores"], whole["capacities"], count))
+
+
+def _sorted(arcs: Arcs) -> Arcs:
+    """The arcs by household and unit; ValueError when one of them is given twice."""
+    place = arcs.households * arcs.n_units + arcs.units
+    if (np.diff(place) > 0).all():
+        return arcs
+    order = np.argsort(place)
+    households, units = arcs.households[order], arcs.units[order]
+    twice = np.flatnonzero(np.diff(place[order]) == 0)
+    if len(twice):
+        raise ValueError(f"households: the arc ({households[twice[0]]}, {units[twice[0]]}) is given twice")
+    return Arcs(households, units, arcs.scores[order], arcs.capacities, arcs.n_households)
+
+
+def _count(name: str, value: int) -> int:
+    """A number of things, or a ValueError."""
+    try:
+        count = index(value)
+    except TypeError as problem:
+        raise ValueError(f"{name}: a whole number is needed, not {value!r}") from problem
+    if count < 0:
+        raise ValueError(f"{name}: {count} is below 0")
+    return count
+
+
+def _whole(name: str, values: ArrayLike) -> Ints:
+    """One-dimensional whole numbers as int64, or a ValueError."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError) as problem:
+        raise ValueError(f"{name}: not an array of numbers ({problem})") from problem
+    if array.ndim != 1:
+        raise ValueError(f"{name}: one dimension is needed, not {array.ndim}")
+    if array.size and array.dtype.kind not in "iuf":
+        raise ValueError(f"{name}: whole numbers are needed, not {array.dtype}")
+    if array.dtype.kind == "f":
+        _refuse(name, array, ~np.isfinite(array), "is not a finite number")
+        _refuse(name, array, array != np.floor(array), "has a fraction")
+        _refuse(name, array, np.abs(array) > LARGEST_SUM, "is too large to be exact")
+    if array.dtype.kind == "u":
+        _refuse(name, array, array > np.iinfo(np.int64).max, "does not fit int64")
+    return array.astype(np.int64)
+
+
+def _within(name: str, array: Ints, least: int, most: int) -> None:
+    """Refuse with a ValueError what lies outside least..most."""
+    _refuse(name, array, array < least, f"is below {least}")
+    _refuse(name, array, array > most, f"is above {most}")
+
+
+def _refuse(name: str, array: Any, wrong: Any, why: str) -> None:
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        raise ValueError(f"{name}: {array[position]} at position {position} {why}")
+
+
+def _choose(arcs: Arcs, solver: Solver) -> tuple[Bools, str]:
+    """Which arcs (bool[k]) a best assignment takes, and the solver's name and version."""
+    if solver not in ("auto", "ortools", "scipy"):
+        raise ValueError(f"solver: {solver!r} is not one of 'auto', 'ortools', 'scipy'")
+    if solver != "scipy":
+        try:
+            flow = importlib.import_module("ortools.graph.python.min_cost_flow")
+        except ImportError:
+            if solver == "ortools":
+                raise
+        else:
+            return _by_flow(arcs, flow), f"ortools {importlib.import_module('ortools').__version__}"
+    return _by_paths(arcs), f"scipy {importlib.import_module('scipy').__version__}"
+
+
+def _by_flow(arcs: Arcs, module: Any) -> Bools:
+    """Min-cost flow: household -> unit -> sink, and household -> sink for nothing: no one is forced."""
+    n_households, n_units = arcs.n_households, arcs.n_units
+    sink = n_households + n_units
+    everyone, every_unit = np.arange(n_households), n_households + np.arange(n_units)
+    tails = np.concatenate([arcs.households, everyone, every_unit]).astype(np.int32)
+    heads = np.concatenate([n_households + arcs.units, np.full(n_households + n_units, sink)]).astype(
+        np.int32
+    )
+    ones = np.ones(len(arcs.units) + n_households, dtype=np.int64)
+    limits = np.concatenate([ones, np.minimum(arcs.capacities, n_households)])
+    costs = np.concatenate([-arcs.scores, np.zeros(n_households + n_units, dtype=np.int64)])
+    flow = module.SimpleMinCostFlow()
+    numbers = flow.add_arcs_with_capacity_and_unit_cost(tails, heads, limits, costs)
+    supplies = np.concatenate([np.ones(n_households), np.zeros(n_units), [-n_households]]).astype(np.int64)
+    flow.set_nodes_supplies(np.arange(sink + 1, dtype=np.int32), supplies)
+    status = flow.solve()
+    if status != flow.OPTIMAL:
+        raise RuntimeError(f"The min-cost flow ended with {status}, which a checked problem cannot.")
+    chosen: Bools = np.asarray(flow.flows(numbers[: len(arcs.units)])) > 0
+    return chosen
+
+
+def _by_paths(arcs: Arcs) -> Bools:
+    """SciPy: shortest augmenting paths; a unit has a column per place, and each household one of its own."""
+    places = np.minimum(arcs.capacities, np.bincount(arcs.units, minlength=arcs.n_units))
+    first = np.cumsum(places) - places
+    repeats = places[arcs.units]
+    ends = np.cumsum(repeats)
+    arc = np.repeat(np.arange(len(repeats)), repeats)
+    column = np.arange(len(arc)) + np.repeat(first[arcs.units] - (ends - repeats), repeats)
+    total = int(places.sum())
+    # The costs are positive, since SciPy takes a stored 0 for a missing arc; staying without is worth
+    # nothing.
+    dearest = int(arcs.scores.max(initial=0)) + 1
+    everyone = np.arange(arcs.n_households)
+    rows = np.concatenate([arcs.households[arc], everyone])
+    columns = np.concatenate([column, total + everyone])
+    costs = np.concatenate([dearest - arcs.scores[arc], np.full(arcs.n_households, dearest)]).astype(
+        np.float64
+    )
+    sparse, csgraph = (importlib.import_module(f"scipy.sparse{name}") for name in ("", ".csgraph"))
+    graph = sparse.csr_matrix((costs, (rows, columns)), shape=(arcs.n_households, total + arcs.n_households))
+    row, taken = (
+        csgraph.min_weight_full_bipartite_matching(graph) if arcs.n_households else (everyone, everyone)
+    )
+    unit = np.repeat(np.arange(arcs.n_units), places)
+    real = taken < total
+    chosen = np.zeros(len(arcs.units), dtype=np.bool_)
+    place = arcs.households * arcs.n_units + arcs.units
+    chosen[np.searchsorted(place, row[real] * arcs.n_units + unit[taken[real]])] = True
+    return chosen

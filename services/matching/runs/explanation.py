@@ -1,0 +1,210 @@
+"""What a run found, in plain German or English: why this pair, why not that one, and what is missing.
+
+The sentences stand in `reasons.toml`; nothing here decides anything.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from libs.common.codes.languages import language_name
+from services.matching.runs.hard import HardCode
+from services.matching.runs.outcome import Proposal, Unserved
+from services.matching.runs.pool import CRITERIA, DAYS, PARTS_OF_DAY, Weights
+
+Language = Literal["de", "en"]
+LANGUAGES: tuple[Language, ...] = ("de", "en")
+KILOMETRE = 1000
+TENTHS_BELOW = 10
+FILE = Path(__file__).with_name("reasons.toml")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One criterion of a proposal: its points, how many it could give, and the sentence."""
+
+    criterion: str
+    points: int
+    most: int
+    text: str
+
+
+def why(
+    proposal: Proposal, weights: Weights, language: Language, labels: Mapping[str, str] | None = None
+) -> tuple[Reason, ...]:
+    """Return a reason per criterion, most points first; their points sum to the proposal's score.
+
+    `labels` names the codes of offers and interests in that language; a code without a label stands for
+    itself. Raises ValueError for a language other than "de" and "en", as everything here does.
+    """
+    words = labels or {}
+    reasons = [
+        Reason(
+            name,
+            getattr(proposal.points, name),
+            getattr(weights, name),
+            _SENTENCES[name](proposal, language, words),
+        )
+        for name in CRITERIA
+    ]
+    return tuple(sorted(reasons, key=lambda reason: -reason.points))
+
+
+def besides(proposal: Proposal, language: Language) -> tuple[str, ...]:
+    """Return what else to know of a proposal: its bonus if any, what the unit's price stands for, the next best."""
+    next_score = proposal.next_best.score if proposal.next_best else 0
+    return (
+        *([_counted("bonus", language, proposal.bonus)] if proposal.bonus else []),
+        _counted("price", language, proposal.unit_price),
+        _counted("next_best", language, next_score),
+    )
+
+
+def why_not(codes: Iterable[HardCode], language: Language) -> tuple[str, ...]:
+    """Return a sentence for each code that stands against one pair."""
+    return tuple(_text("why_not", code, language)["pair"] for code in codes)
+
+
+def what_is_missing(unserved: Unserved, language: Language) -> tuple[str, ...]:
+    """Return why a household has no proposal, the most helpful first.
+
+    First what one change alone would solve, most units first; then what each code took, most units first.
+    """
+    texts = _text("unserved", language)
+    if unserved.possible:
+        return (texts[f"taken_{_form(unserved.possible)}"].format(n=unserved.possible),)
+    if not unserved.removed:
+        return (texts["nobody"],)
+    alone = [
+        texts[f"missing_{_form(n)}"].format(n=n, missing=_text("why_not", code, language)["missing"])
+        for code, n in _most_first(unserved.alone)
+    ]
+    return (
+        *(alone or [texts["several"]]),
+        *(_took(code, n, language) for code, n in _most_first(unserved.removed)),
+    )
+
+
+def slot_names(slots: int, language: Language) -> tuple[str, ...]:
+    """Return the parts of the week that are in a mask, in order."""
+    week = _text("week", language)
+    return tuple(
+        week["slot"].format(day=week["days"][day], part=week["parts"][part])
+        for day in range(DAYS)
+        for part in range(PARTS_OF_DAY)
+        if slots >> (day * PARTS_OF_DAY + part) & 1
+    )
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+
+
+def _text(*path: str) -> Any:
+    """What stands at this path of the file; its last step is a language."""
+    if path[-1] not in LANGUAGES:
+        raise ValueError(f"language: {path[-1]!r} is not one of {', '.join(LANGUAGES)}")
+    found: Any = _texts()
+    for step in path:
+        found = found[step]
+    return found
+
+
+def _form(number: int) -> str:
+    return "one" if number == 1 else "many"
+
+
+def _counted(name: str, language: Language, number: int) -> str:
+    form = "none" if number == 0 else _form(number)
+    sentence: str = _text(name, language)[form]
+    return sentence.format(n=number)
+
+
+def _most_first(counts: Mapping[HardCode, int]) -> list[tuple[HardCode, int]]:
+    return sorted(counts.items(), key=lambda item: -item[1])
+
+
+def _took(code: HardCode, number: int, language: Language) -> str:
+    subject = _text("subject", language)[_form(number)].format(n=number)
+    return f"{subject} {_text('why_not', code, language)[_form(number)]}"
+
+
+def _listed(names: Iterable[str], language: Language) -> str:
+    """Several names as a sentence has them: "a, b and c"."""
+    *before, last = names
+    if not before:
+        return last
+    joint: str = _text("and", language)
+    return ", ".join(before) + joint + last
+
+
+def _labelled(codes: Iterable[str], words: Mapping[str, str], language: Language) -> str:
+    return _listed([words.get(code, code.replace("_", " ")) for code in codes], language)
+
+
+def _language(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+    texts, levels = _text("why", "language", language), _text("levels", language)
+    if proposal.interpreter:
+        return str(texts["interpreter"])
+    spoken = [
+        f"{language_name(tag, language)} ({levels[level]})" for tag, level in proposal.languages.items()
+    ]
+    return str(texts["shared"].format(languages=_listed(spoken, language)))
+
+
+def _distance(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+    texts = _text("why", "distance", language)
+    if proposal.metres is None:
+        return str(texts["district"])
+    if proposal.metres < KILOMETRE:
+        return str(texts["very_near"])
+    return str(texts["known"].format(way=_kilometres(proposal.metres, language)))
+
+
+def _kilometres(metres: int, language: Language) -> str:
+    """A way as a person says it: with tenths below 10 km only."""
+    whole, tenths = divmod((metres * 10 + KILOMETRE // 2) // KILOMETRE, 10)
+    if whole < TENTHS_BELOW and tenths:
+        return f"{whole}{_text('numbers', language)['decimal']}{tenths} km"
+    return f"{(metres + KILOMETRE // 2) // KILOMETRE} km"
+
+
+def _needs(proposal: Proposal, language: Language, words: Mapping[str, str]) -> str:
+    met, missing = proposal.wishes_met, proposal.wishes_missing
+    form = {(True, True): "some", (True, False): "met", (False, True): "unmet"}.get(
+        (bool(met), bool(missing)), "none"
+    )
+    filled = {
+        name: _labelled(codes, words, language)
+        for name, codes in (("met", met), ("missing", missing))
+        if codes
+    }
+    return str(_text("why", "needs", language)[form].format(**filled))
+
+
+def _interests(proposal: Proposal, language: Language, words: Mapping[str, str]) -> str:
+    texts = _text("why", "interests", language)
+    if not proposal.interests:
+        return str(texts["unknown"])
+    return str(texts["shared"].format(interests=_labelled(proposal.interests, words, language)))
+
+
+def _availability(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+    names = slot_names(proposal.slots, language)
+    texts = _text("why", "availability", language)
+    if not names:
+        return str(texts["none"])
+    return str(texts[_form(len(names))].format(n=len(names), slots=_listed(names, language)))
+
+
+_SENTENCES = {
+    "language": _language,
+    "distance": _distance,
+    "needs": _needs,
+    "interests": _interests,
+    "availability": _availability,
+}

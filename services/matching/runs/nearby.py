@@ -1,0 +1,80 @@
+"""Which households and units can be close enough at all: blocks instead of a matrix of all pairs.
+
+Every pair that is neither too far apart nor in another district lies in exactly one block; a block may hold
+others.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from services.matching.runs.encoding import EncodedPool, Floats, Ints
+from services.matching.runs.hard import EARTH_METRES
+
+CELL_METRES = 7_000
+# Small enough for the processor's cache, large enough that the calls do not count.
+BLOCK_PAIRS = 500_000
+
+Block = tuple[Ints, Ints]
+
+
+def blocks(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
+    """Yield (household indices, unit indices), at most BLOCK_PAIRS pairs each (but at least one household)."""
+    at_point, without = _split(pool.households.placed, households)
+    units_at_point, units_without = _split(pool.units.placed, units)
+    yield from _cut(_by_cell(pool, at_point, units_at_point))
+    yield from _cut(_by_district(pool, at_point, units_without))
+    yield from _cut(_by_district(pool, without, units))
+
+
+def _split(placed: np.ndarray, indices: Ints) -> Block:
+    known = placed[indices]
+    return indices[known], indices[~known]
+
+
+def _by_cell(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
+    """Cubes of CELL_METRES through the globe: no edge at any meridian or pole, and never more than the true way."""
+    if not len(households) or not len(units):
+        return
+    cells, members, reach = _cells(pool.households.place[:, households], pool.households.reach[households])
+    unit_cells, unit_members, unit_reach = _cells(pool.units.place[:, units], pool.units.reach[units])
+    for cell, inside, far in zip(cells, members, reach, strict=True):
+        gaps = np.maximum(np.abs(unit_cells - cell) - 1, 0) * CELL_METRES
+        # One metre more than the reach, because a way counts in whole metres.
+        near = np.flatnonzero((gaps * gaps).sum(axis=1) <= (np.minimum(unit_reach, far) + 1) ** 2)
+        if len(near):
+            yield households[inside], units[np.concatenate([unit_members[each] for each in near])]
+
+
+def _cells(place: Floats, reach: Ints) -> tuple[Ints, list[Ints], Ints]:
+    """The cells in use (int64[c, 3]), who is in each, and how far the farthest-reaching of them goes."""
+    corner = np.floor(place.T * (EARTH_METRES / CELL_METRES)).astype(np.int64)
+    cells, cell_of = np.unique(corner, axis=0, return_inverse=True)
+    return cells, _groups(cell_of.ravel()), _largest(reach, cell_of.ravel(), len(cells))
+
+
+def _largest(values: Ints, group: Ints, n_groups: int) -> Ints:
+    largest = np.zeros(n_groups, dtype=np.int64)
+    np.maximum.at(largest, group, values)
+    return largest
+
+
+def _groups(group: Ints) -> list[Ints]:
+    """The positions of each group 0..n-1, in order."""
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def _by_district(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
+    if not len(households) or not len(units):
+        return
+    district, unit_district = pool.households.district[households], pool.units.district[units]
+    for one in np.intersect1d(district, unit_district):
+        yield households[district == one], units[unit_district == one]
+
+
+def _cut(whole: Iterator[Block]) -> Iterator[Block]:
+    for rows, columns in whole:
+        step = max(1, BLOCK_PAIRS // len(columns))
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step], columns

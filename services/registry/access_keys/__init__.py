@@ -1,0 +1,1 @@
+"""Access keys: how partner organisations' systems and the first operator come in."""

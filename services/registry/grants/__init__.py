@@ -1,0 +1,1 @@
+"""Grants: which principal may act in which role, and where."""

@@ -1,0 +1,1 @@
+"""Offers: what partners have for people who arrive."""

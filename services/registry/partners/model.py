@@ -1,0 +1,89 @@
+"""A partner: an organisation of the network, and the persons who speak for it."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import BaseModel, EmailStr
+
+from libs.common.codes.lists import PartnerKind
+from libs.common.columns import code, codes, moment, personal, plain, sealed
+from libs.common.refusals import Refused
+from services.registry.tables import Table
+
+
+class PartnerState(StrEnum):
+    """Where a partner is on its way through the network."""
+
+    INVITED = "invited"
+    APPLIED = "applied"
+    VERIFIED = "verified"
+    SUSPENDED = "suspended"
+    LEFT = "left"
+
+
+class Partner(Table, table=True):
+    """An organisation of the network. listed_only: a real organisation that is shown, and does nothing here itself."""
+
+    name: str = plain()
+    sort_key: str = plain(index=True)
+    kind: PartnerKind = code(PartnerKind)
+    state: PartnerState = code(PartnerState, PartnerState.APPLIED)
+    region: str | None = plain(None, index=True)
+    postcode: str | None = plain(None)
+    languages: list[str] = codes()
+    fields_of_action: list[str] = codes()
+    described_as: str | None = plain(None)
+    listed_only: bool = plain(default=False)
+    new_to_field: bool = plain(default=False)
+    first_contact_on: date | None = plain(None)
+    joined_on: date | None = plain(None)
+    verified_by: str | None = plain(None)
+    verified_at: datetime | None = moment(None)
+
+    def accept_invitation(self) -> None:
+        """An invited organisation applies."""
+        self._move({PartnerState.INVITED}, PartnerState.APPLIED)
+
+    def verify(self, by: str, now: datetime) -> None:
+        """A coordinator has checked who they are; also ends a suspension."""
+        self._move({PartnerState.APPLIED, PartnerState.SUSPENDED}, PartnerState.VERIFIED)
+        self.verified_by, self.verified_at = by, now
+        self.joined_on = self.joined_on or now.date()
+
+    def suspend(self) -> None:
+        """The partner may not act for now."""
+        self._move({PartnerState.VERIFIED}, PartnerState.SUSPENDED)
+
+    def leave(self) -> None:
+        """The partner leaves for good."""
+        self._move(set(PartnerState) - {PartnerState.LEFT}, PartnerState.LEFT)
+
+    def _move(self, sources: set[PartnerState], target: PartnerState) -> None:
+        if self.state not in sources:
+            raise Refused("partner-state", "The partner is {state}; that does not lead to {target}.",
+                          state=self.state.value, target=target.value)
+        self.state = target
+
+
+class ContactDetails(BaseModel):
+    """Who speaks for a partner; sealed with that person's key."""
+
+    name: str
+    email: EmailStr
+    phone: str | None = None
+
+
+class Contact(Table, table=True):
+    """A person who speaks for a partner: written to about its offers, shown to others only if public was chosen."""
+
+    __tablename__ = "partner_contact"
+
+    partner_id: UUID = plain(index=True, foreign_key="partner.id")
+    region: str | None = plain(None)
+    person_ref: UUID = personal(unique=True)
+    details: bytes | None = sealed()
+    email_index: bytes | None = personal(None, index=True)
+    phone_index: bytes | None = personal(None, index=True)
+    languages: list[str] = codes()
+    public: bool = plain(default=False)

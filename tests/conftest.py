@@ -1,0 +1,54 @@
+"""Real servers for every test: PostgreSQL and NATS start once per run, each worker has databases and a bus account of its own."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.cluster import Cluster
+from deploy.local.databases import copy_database
+from deploy.local.servers import Wanted
+from deploy.local.shared import once, shared_servers, state_for_tests
+from libs.common.facts import SERVICES
+from libs.common.migrate import migrate
+from libs.common.provision import provision
+from tests.harness import Network, service_settings
+
+MOST_WORKERS = 8
+
+
+def _worker() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The servers of this test run; this worker's account on the bus."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
+    with shared_servers(state_for_tests(run), Wanted(accounts=MOST_WORKERS, fsync=False)) as shared:
+        yield shared.of_account(_worker())
+
+
+@pytest_asyncio.fixture(scope="session")
+async def databases(cluster: Cluster) -> dict[str, str]:
+    """This worker's databases by service: copies of templates that were migrated once per run."""
+    with once(cluster, "migrated") as first:
+        if first:
+            for service in SERVICES:
+                await migrate(service, service_settings(cluster, service, database=service))
+    with once(cluster, f"copied-{_worker()}") as first:
+        names = {service: f"{service}_{_worker()}" for service in SERVICES}
+        if first:
+            for service, name in names.items():
+                await copy_database(cluster, service, name)
+    await provision(cluster.nats_url, cluster.nats_user("provisioner"), cluster.nats_password("provisioner"))
+    return names
+
+
+@pytest_asyncio.fixture
+async def network(cluster: Cluster, databases: dict[str, str]) -> AsyncIterator[Network]:
+    """A network without anything in it; a test starts the services it needs. Emptied afterwards."""
+    one = Network(cluster, databases)
+    yield one
+    await one.end()
