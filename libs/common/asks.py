@@ -27,7 +27,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_SECONDS) -> Answer:
-    """Ask the owner and return its answer; Unavailable when it is away, Refused with its slug when it refuses."""
+    """Ask the owner and return its answer; Unavailable when it is away, `owner-refused` when it refuses."""
     headers = {"asker": bus.service, "ce-correlationid": current_correlation()}
     try:
         raw = await bus.request(question.subject, question.model_dump_json().encode(), seconds=seconds, headers=headers)
@@ -35,7 +35,8 @@ async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_S
         raise Unavailable("owner-away", "The {owner} service does not answer.", owner=question.owner()) from away
     envelope = json.loads(raw)
     if "refused" in envelope:
-        raise Refused(envelope["refused"], "The {owner} service refused: {slug}.", owner=question.owner(), slug=envelope["refused"])
+        raise Refused("owner-refused", "The {owner} service refused: {refusal}.", owner=question.owner(),
+                      refusal=envelope["refused"])
     answer: Answer = question.answer.model_validate(envelope["answer"])  # type: ignore[assignment]
     return answer
 

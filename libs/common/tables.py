@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 NAMES = {
     "ix": "ix_%(column_0_N_label)s",
@@ -141,9 +141,22 @@ known_grant = Table(
 # One key per person, wrapped by the service's master key; destroyed means erased.
 person_key = Table(
     "person_key", SPINE,
-    _column("person_ref", Uuid, primary_key=True),
+    _column("person_ref", Uuid, primary_key=True, privacy="personal"),
     _column("wrapped", LargeBinary, privacy="secret"),
     _time("destroyed_at"),
+)
+
+# Whom this service met first: name and addresses sealed, and blind indexes by which an address is found again.
+person = Table(
+    "person", SPINE,
+    _column("person_ref", Uuid, primary_key=True, privacy="personal"),
+    _column("region", Text, privacy="personal"),
+    _column("partner_id", Uuid, privacy="personal"),
+    _column("languages", ARRAY(Text), nullable=False, privacy="personal"),
+    _column("details", LargeBinary, privacy="personal"),
+    _column("email_index", LargeBinary, index=True, privacy="personal"),
+    _column("phone_index", LargeBinary, index=True, privacy="personal"),
+    _time("erased_at"),
 )
 
 # Who read or changed which person's data; pseudonyms only, append-only, chained by the leader after the commit.
@@ -155,7 +168,7 @@ audit = Table(
     _column("role", Text, nullable=False),
     _column("action", Text, nullable=False),
     _column("about", Text, nullable=False),
-    _column("person_ref", Uuid, index=True),
+    _column("person_ref", Uuid, index=True, privacy="personal"),
     _column("correlation", Text, nullable=False),
 )
 audit_link = Table(

@@ -155,7 +155,8 @@ def _other_district(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
 
 
 def _no_language(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
-    return ~pool.households.interpreter[h] & (common_level(pool, h, u) == 0)
+    without: Bools = common_level(pool, h, u) == 0
+    return ~pool.households.interpreter[h] & without
 
 
 def _no_home(pool: EncodedPool, _: Ints, u: Ints) -> Bools:

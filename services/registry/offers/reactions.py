@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.facts.question import Addressee, Words
 from libs.common.facts.registry import (
@@ -13,11 +12,12 @@ from libs.common.facts.registry import (
     RegistryWordsAsked,
 )
 from libs.common.outbox import announce
+from libs.common.persons import addressee
 from libs.common.reactions import answers, when_due
 from services.registry.offers.model import Offer
 from services.registry.offers.queries import about_offer
 from services.registry.offers.rules import offer_fact
-from services.registry.partners.queries import contact_refs, reach_contact
+from services.registry.partners.queries import contact_refs
 
 
 @when_due("offer_assurance")
@@ -58,5 +58,4 @@ async def say(transaction: OpenTransaction, question: RegistryWordsAsked) -> Wor
 async def reach(transaction: OpenTransaction, question: RegistryAddresseeAsked) -> Addressee:
     """How to reach a partner's contact, and what to say to them; noted in the audit."""
     words = await about_offer(transaction, question.about)
-    await audited(transaction, "read", f"template/{question.template}", question.person_ref)
-    return await reach_contact(transaction, question, words)
+    return await addressee(transaction, question.person_ref, words, template=question.template)

@@ -4,10 +4,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr
-
 from libs.common.codes.lists import PartnerKind
-from libs.common.columns import code, codes, moment, personal, plain, sealed
+from libs.common.columns import code, codes, moment, personal, plain
 from libs.common.refusals import Refused
 from services.registry.tables import Table
 
@@ -66,14 +64,6 @@ class Partner(Table, table=True):
         self.state = target
 
 
-class ContactDetails(BaseModel):
-    """Who speaks for a partner; sealed with that person's key."""
-
-    name: str
-    email: EmailStr
-    phone: str | None = None
-
-
 class Contact(Table, table=True):
     """A person who speaks for a partner: written to about its offers, shown to others only if public was chosen."""
 
@@ -82,8 +72,4 @@ class Contact(Table, table=True):
     partner_id: UUID = plain(index=True, foreign_key="partner.id")
     region: str | None = plain(None)
     person_ref: UUID = personal(unique=True)
-    details: bytes | None = sealed()
-    email_index: bytes | None = personal(None, index=True)
-    phone_index: bytes | None = personal(None, index=True)
-    languages: list[str] = codes()
     public: bool = plain(default=False)

@@ -9,8 +9,6 @@ from pydantic import BaseModel, EmailStr, Field
 from sqlmodel import col, or_, select
 from uuid_utils.compat import uuid7
 
-from libs.common.addresses import email_index, phone_index
-from libs.common.audit import audited
 from libs.common.bodies import Body, Line, Paragraph
 from libs.common.codes.lists import FieldOfAction, PartnerKind
 from libs.common.codes.regions import region as region_of
@@ -20,10 +18,10 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.registry import PartnerFact, PartnerLeft, PartnerSuspended, PartnerVerified
 from libs.common.outbox import announce
-from libs.common.privacy import load_keys, new_person, seal, unseal
+from libs.common.persons import PersonDetails, details_of, languages_of, meet
 from libs.common.refusals import Refused
-from services.registry.partners.model import Contact, ContactDetails, Partner, PartnerState
-from services.registry.partners.queries import SEALED, contact_refs, contacts_of
+from services.registry.partners.model import Contact, Partner, PartnerState
+from services.registry.partners.queries import contact_refs, contacts_of
 
 router = APIRouter(prefix="/partners", tags=["partners"])
 
@@ -58,7 +56,7 @@ class ContactOut(BaseModel):
 
     person_ref: UUID
     name: str
-    email: str
+    email: str | None
     phone: str | None
     languages: list[str]
     public: bool
@@ -139,16 +137,13 @@ async def read_partner(partner_id: UUID, transaction: Transaction, response: Res
 async def list_contacts(partner_id: UUID, transaction: Transaction) -> list[ContactOut]:
     """Who speaks for a partner. Reading it is noted in the audit."""
     partner = await _own(transaction, partner_id)
-    contacts = await contacts_of(transaction, partner.id)
-    await load_keys(transaction, [contact.person_ref for contact in contacts])
-    shown = []
-    for contact in contacts:
-        details = await unseal(transaction, contact.person_ref, SEALED, contact.details, ContactDetails)
-        if details:
-            await audited(transaction, "read", f"partner/{partner.id}", contact.person_ref)
-            shown.append(ContactOut(person_ref=contact.person_ref, **details.model_dump(),
-                                    languages=contact.languages, public=contact.public))
-    return shown
+    contacts = {contact.person_ref: contact for contact in await contacts_of(transaction, partner.id)}
+    found = await details_of(transaction, contacts, about=f"partner/{partner.id}")
+    return [
+        ContactOut(person_ref=ref, **details.model_dump(), languages=list(await languages_of(transaction, ref)),
+                   public=contacts[ref].public)
+        for ref, details in found.items()
+    ]
 
 
 @router.post("/{partner_id}/contacts", status_code=201)
@@ -207,12 +202,9 @@ async def _own(transaction: OpenTransaction, partner_id: UUID, *, version: int |
 
 
 async def _add_contact(transaction: OpenTransaction, partner: Partner, body: ContactIn) -> Contact:
-    person_ref = await new_person(transaction, uuid7())
-    details = ContactDetails(name=body.name, email=body.email, phone=body.phone)
-    contact = Contact(
-        partner_id=partner.id, region=partner.region, person_ref=person_ref, languages=body.languages, public=body.public,
-        details=await seal(transaction, person_ref, SEALED, details),
-        email_index=email_index(transaction.vault, body.email), phone_index=phone_index(transaction.vault, body.phone))
+    person_ref = await meet(
+        transaction, PersonDetails(name=body.name, email=body.email, phone=body.phone), languages=body.languages,
+        region=partner.region, partner_id=partner.id)
+    contact = Contact(partner_id=partner.id, region=partner.region, person_ref=person_ref, public=body.public)
     transaction.add(contact)
-    await audited(transaction, "change", f"partner/{partner.id}", person_ref)
     return contact

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from libs.common.row_security import FUNCTIONS
+from libs.common.row_security import FUNCTIONS, enable, scoped
 
 revision = "spine_0001"
 down_revision = None
@@ -17,6 +17,9 @@ def upgrade() -> None:
     _tables()
     for function in FUNCTIONS:
         op.execute(function)
+    public = "current_setting('lotse.scope', true) = 'public'"
+    for statement in enable("person", using=scoped(partner="partner_id"), check=f"{public} OR {scoped(partner='partner_id')}"):
+        op.execute(statement)
     op.execute("INSERT INTO relay (published) VALUES (0)")
     op.execute("""
         CREATE FUNCTION lotse_append_only() RETURNS trigger LANGUAGE plpgsql AS
@@ -119,6 +122,19 @@ def _tables() -> None:
     sa.UniqueConstraint('number', name=op.f('uq_outbox_number'))
     )
     op.create_index('ix_outbox_unnumbered', 'outbox', ['id'], unique=False, postgresql_where=sa.text('number IS NULL'))
+    op.create_table('person',
+    sa.Column('person_ref', sa.Uuid(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=True),
+    sa.Column('partner_id', sa.Uuid(), nullable=True),
+    sa.Column('languages', postgresql.ARRAY(sa.Text()), nullable=False),
+    sa.Column('details', sa.LargeBinary(), nullable=True),
+    sa.Column('email_index', sa.LargeBinary(), nullable=True),
+    sa.Column('phone_index', sa.LargeBinary(), nullable=True),
+    sa.Column('erased_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('person_ref', name=op.f('pk_person'))
+    )
+    op.create_index(op.f('ix_person_email_index'), 'person', ['email_index'], unique=False)
+    op.create_index(op.f('ix_person_phone_index'), 'person', ['phone_index'], unique=False)
     op.create_table('person_key',
     sa.Column('person_ref', sa.Uuid(), nullable=False),
     sa.Column('wrapped', sa.LargeBinary(), nullable=True),

@@ -110,18 +110,12 @@ def upgrade() -> None:
     sa.Column('partner_id', sa.Uuid(), nullable=False),
     sa.Column('region', sa.Text(), nullable=True),
     sa.Column('person_ref', sa.Uuid(), nullable=False),
-    sa.Column('details', sa.LargeBinary(), nullable=True),
-    sa.Column('email_index', sa.LargeBinary(), nullable=True),
-    sa.Column('phone_index', sa.LargeBinary(), nullable=True),
-    sa.Column('languages', postgresql.ARRAY(sa.Text()), nullable=False),
     sa.Column('public', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['partner_id'], ['partner.id'], name=op.f('fk_partner_contact_partner_id_partner')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_partner_contact')),
     sa.UniqueConstraint('person_ref', name=op.f('uq_partner_contact_person_ref'))
     )
-    op.create_index(op.f('ix_partner_contact_email_index'), 'partner_contact', ['email_index'], unique=False)
     op.create_index(op.f('ix_partner_contact_partner_id'), 'partner_contact', ['partner_id'], unique=False)
-    op.create_index(op.f('ix_partner_contact_phone_index'), 'partner_contact', ['phone_index'], unique=False)
     for statement in (
         *enable("access_key", using=scoped()),
         *enable("given_grant", using=scoped()),
