@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import func, select, update
 
@@ -12,12 +13,12 @@ from libs.common.bodies import Body
 from libs.common.callers import Role
 from libs.common.dependencies import Transaction
 from libs.common.refusals import Invalid, Refused
-from libs.common.tables import network
+from libs.common.tables import network, outbox
 
 router = APIRouter(tags=["operations"])
 OPS = frozenset({Role.OPS})
 PERMISSIONS = {
-    "read_clock": OPS, "move_clock": OPS, "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
+    "list_facts": OPS, "read_clock": OPS, "move_clock": OPS, "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
     "verify_audit": frozenset({Role.OPS, Role.AUDITOR}),
 }
 WaitingId = Annotated[int, Path(ge=1, le=2**62)]
@@ -50,6 +51,18 @@ class ParkedOut(BaseModel):
     behind: int
 
 
+class FactOut(BaseModel):
+    """A fact's envelope: its number, NATS subject, aggregate, time and correlation."""
+
+    number: int
+    id: UUID
+    subject: str
+    about: str
+    time: datetime
+    correlation: str
+    region: str | None
+
+
 class AuditOut(BaseModel):
     """The state of the audit chain: its length and head, and what is wrong with it (nothing, if it is whole)."""
 
@@ -79,6 +92,19 @@ async def move_clock(body: ClockIn, transaction: Transaction) -> ClockOut:
     return ClockOut(now=body.now, demonstration=True)
 
 
+@router.get("/facts")
+async def list_facts(
+    transaction: Transaction, after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[FactOut]:
+    """What this service announced, in order, behind a number: codes and opaque ids, nothing personal."""
+    rows = await transaction.execute(
+        select(outbox).where(outbox.c.number > after).order_by(outbox.c.number).limit(limit))
+    return [FactOut(number=row.number, id=row.fact_id, subject=row.subject, about=row.about,
+                    time=row.headers["ce-time"], correlation=row.headers["ce-correlationid"],
+                    region=row.headers.get("ce-region")) for row in rows]
+
+
 @router.get("/parked")
 async def list_parked(transaction: Transaction) -> list[ParkedOut]:
     """Facts that failed for good, each with its aggregate's later facts behind it."""
@@ -98,7 +124,7 @@ async def discard_parked(waiting_id: WaitingId, transaction: Transaction) -> Non
 
 
 @router.get("/audit/chain")
-async def verify_audit(transaction: Transaction, request: Request) -> AuditOut:
+async def verify_audit(transaction: Transaction, request: Request) -> AuditOut:  # noqa: ARG001 - asks who is calling
     """Walk the audit's chain and say whether anything was changed, removed or added."""
     chain: Any = request.app.state.running.audit_chain
     return AuditOut(**await chain.head(), wrong=await chain.verify())
