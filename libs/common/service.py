@@ -5,7 +5,7 @@ import base64
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import ModuleType
 from typing import Any
 
@@ -17,9 +17,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 
-from libs.common import health, known, operations
-from libs.common.audit import AuditChain
+from libs.common import asyncapi, docs, health, known, operations
 from libs.common.asks import answer_asks, ask_for_facts
+from libs.common.audit import AuditChain
 from libs.common.auth import Auth, Permissions
 from libs.common.bus import Bus, NoBus
 from libs.common.db import Database
@@ -28,8 +28,8 @@ from libs.common.facts import HEARS
 from libs.common.http import Door, german_sentences, show_refusals
 from libs.common.inbox import Inbox
 from libs.common.leader import Leader
-from libs.common.logs import set_up_logs
 from libs.common.links import Links
+from libs.common.logs import set_up_logs
 from libs.common.metrics import Metrics
 from libs.common.privacy import Vault
 from libs.common.reactions import Reactions
@@ -51,9 +51,12 @@ class Running:
     def __init__(self, name: str, settings: CommonSettings, reactions: Reactions, metrics: Metrics) -> None:
         """Put the parts together; start() starts them."""
         self.name, self.metrics = name, metrics
-        self.database = Database(settings.database_url.get_secret_value(), network_slug=settings.network, pool=settings.database_pool,
-                                 vault=Vault(derived_key(settings, "persons"), derived_key(settings, "index")))
+        self.database = Database(
+            settings.database_url.get_secret_value(), network_slug=settings.network, pool=settings.database_pool,
+            vault=Vault(derived_key(settings, "persons"), derived_key(settings, "index")))
         self.bus = Bus(name, settings)
+        self.database.bus = self.bus
+        self.database.links = Links(derived_key(settings, "links"), settings.public_url)
         self.inbox = Inbox(self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after))
         self.readers = [Reader(self.bus, self.inbox, speaker) for speaker in HEARS[name]]
         self.waiting = Waiting(self.database, self.inbox)
@@ -106,7 +109,8 @@ class Running:
         if not self.bus.connected:
             reasons.append("bus away")
         elif self.leader.leading:
-            reasons += [f"durable {self.name} on {reader.speaker} missing" for reader in self.readers if not reader.durable_there]
+            reasons += [f"durable {self.name} on {reader.speaker} missing"
+                        for reader in self.readers if not reader.durable_there]
         return {"service": self.name, "leading": self.leader.leading, "reasons": reasons, **lags}
 
     async def measure(self) -> None:
@@ -123,6 +127,18 @@ def _fixed(work: Callable[[], Any]) -> Callable[[Any], Any]:
     return lambda _lock: work
 
 
+def _while_serving(running: Running) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.stop()
+
+    return lifespan
+
+
 def build(
     name: str, settings: CommonSettings, *, routers: Sequence[APIRouter], reactions: Sequence[ModuleType],
     permissions: Permissions, title: str, description: str,
@@ -137,26 +153,19 @@ def build(
     heard = reactions if name == "registry" else [known, *reactions]
     running = Running(name, settings, Reactions.of(heard), collected)
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await running.start()
-        try:
-            yield
-        finally:
-            await running.stop()
-
-    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=lifespan,
-                  openapi_url="/v1/openapi.json", docs_url="/docs", redoc_url=None,
+    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
+                  openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
                   generate_unique_id_function=lambda route: route.name)
     routers, permissions = [*routers, operations.router], {**permissions, **operations.PERMISSIONS}
     _check(routers, permissions)
     for router in routers:
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
+    app.include_router(docs.router)
+    app.include_router(asyncapi.router)
     app.state.running, app.state.metrics, app.state.settings = running, collected, settings
-    app.state.database, app.state.bus = running.database, running.bus
+    app.state.database, app.state.bus, app.state.links = running.database, running.bus, running.database.links
     app.state.auth = Auth(running.database, settings, permissions)
-    app.state.links = Links(derived_key(settings, "links"), settings.public_url)
     app.state.secret = derived_key(settings, "idempotency")
     show_refusals(app, german)
     app.add_middleware(Door, metrics=collected, seconds=settings.request_seconds, german=german)
@@ -177,6 +186,7 @@ def _check(routers: Sequence[APIRouter], permissions: Permissions) -> None:
         raise ValueError(f"permission table: routes outside it {sorted(outside)}, without a route {sorted(unused)}")
     for name, route in routes.items():
         roles = ", ".join(sorted(f"`{role}`" for role in permissions[name]))
+        route.summary = route.description.splitlines()[0].rstrip(".") if route.description else None
         if CALLED_BY not in route.description:
             route.description = f"{route.description}\n\n{CALLED_BY} {roles}."
 

@@ -1,0 +1,182 @@
+"""What `lotse parked`, `bus`, `rebuild` and `audit` do: look after a network of this machine, in its own databases."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import asyncpg
+import nats
+import nats.js.errors
+from sqlalchemy import delete, select, text, update
+
+from deploy.local.cluster import Cluster
+from deploy.local.exits import CannotGoOn, Exit
+from deploy.local.service_settings import provision_bus, settings_for
+from libs.common import waiting
+from libs.common.audit import AuditChain
+from libs.common.db import Database
+from libs.common.facts import SERVICES
+from libs.common.privacy import Vault
+from libs.common.refusals import Refused
+from libs.common.service import derived_key
+from libs.common.tables import heard, inbox, network, outbox, relay
+from libs.common.tables import waiting as waiting_table
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a stream: the fact's number, and the sentence."""
+
+    service: str
+    number: int
+    sentence: str
+
+
+@asynccontextmanager
+async def database_of(cluster: Cluster, service: str) -> AsyncIterator[Database]:
+    """The database of a service on these servers, as the service's own role."""
+    slug = await _network_slug(cluster, service)
+    settings = settings_for(service, cluster, network=slug, url="http://127.0.0.1:8000")
+    vault = Vault(derived_key(settings, "persons"), derived_key(settings, "index"))
+    database = Database(cluster.database_url(service), network_slug=slug, vault=vault, pool=2)
+    await database.connect()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def parked(cluster: Cluster) -> list[tuple[str, Any]]:
+    """Every parked fact of all services, with the service that could not take it."""
+    found: list[tuple[str, Any]] = []
+    for service in SERVICES:
+        async with database_of(cluster, service) as database, database.transaction() as transaction:
+            found += [(service, row) for row in await waiting.list_parked(transaction)]
+    return found
+
+
+async def parked_one(cluster: Cluster, service: str, waiting_id: int) -> Any:
+    """One parked fact with its body and what was raised; refused when none of that id is parked there."""
+    async with database_of(cluster, service) as database, database.transaction() as transaction:
+        row = (await transaction.execute(select(waiting_table).where(waiting_table.c.id == waiting_id))).one_or_none()
+    if row is None or row.parked_at is None:
+        raise CannotGoOn(f"{service} has no parked fact {waiting_id}.", "`lotse parked list` shows those there are.")
+    return row
+
+
+async def decide(cluster: Cluster, service: str, waiting_id: int, *, again: bool) -> None:
+    """Let a parked fact be tried again, or give it up; refused when none of that id is parked there."""
+    try:
+        async with database_of(cluster, service) as database, database.transaction() as transaction:
+            await (waiting.replay if again else waiting.discard)(transaction, waiting_id)
+    except Refused as refused:
+        raise CannotGoOn(str(refused), "`lotse parked list` shows those there are.") from refused
+
+
+async def verify_audit(cluster: Cluster, service: str) -> tuple[dict[str, Any], list[str]]:
+    """The head of a service's audit chain, and what is wrong with the chain in words."""
+    settings = settings_for(service, cluster, network="any", url="http://127.0.0.1:8000")
+    async with database_of(cluster, service) as database:
+        chain = AuditChain(database, derived_key(settings, "audit"))
+        return await chain.head(), await chain.verify()
+
+
+async def verify_bus(cluster: Cluster, progress: Progress) -> list[Finding]:
+    """Hold each stream against its outbox: what is missing in the stream, and what stands there that was never announced."""
+    found: list[Finding] = []
+    async with _bus(cluster) as client:
+        jetstream = client.jetstream(timeout=10)
+        for service in SERVICES:
+            stored = await _stored(jetstream, service, progress)
+            async with database_of(cluster, service) as database, database.transaction() as transaction:
+                first = min(stored, default=1)
+                rows = (await transaction.execute(
+                    select(outbox.c.number, outbox.c.fact_id).where(outbox.c.number >= first).order_by(outbox.c.number))).all()
+                published = await transaction.scalar(select(relay.c.published)) or 0
+            announced = {row.number: str(row.fact_id) for row in rows}
+            found += _compare(service, stored, announced, published)
+    return found
+
+
+async def rebuild_bus(cluster: Cluster, service: str) -> int:
+    """Delete a service's stream, make it again, and let the relay fill it; returns how many facts it will publish."""
+    client = await nats.connect(
+        cluster.nats_url, user=cluster.nats_user("provisioner"), password=cluster.nats_password("provisioner"),
+        inbox_prefix=b"_INBOX_provisioner")
+    try:
+        await client.jetstream(timeout=10).delete_stream(service)
+    except nats.js.errors.NotFoundError:
+        pass
+    finally:
+        await client.close()
+    await provision_bus(cluster)
+    async with database_of(cluster, service) as database, database.transaction() as transaction:
+        published = await transaction.scalar(select(relay.c.published)) or 0
+        first = await transaction.scalar(text(
+            "SELECT min(number) - 1 FROM outbox WHERE announced_at > clock_timestamp() - interval '7 days'")) or 0
+        await transaction.execute(update(relay).values(published=first, refills=relay.c.refills + 1))
+    return int(published - first)
+
+
+async def rebuild_service(cluster: Cluster, service: str) -> int:
+    """Drop a service's copies and figures and let it hear everything from the first fact on; returns how many.
+
+    What it owns stays. The other services must run, since they are asked.
+    """
+    copies = getattr(import_module(f"services.{service}.tables"), "COPIES", ())
+    async with database_of(cluster, service) as database, database.transaction() as transaction:
+        marks = (await transaction.execute(select(heard.c.number))).scalars().all()
+        for table in copies:
+            await transaction.execute(text(f'DELETE FROM "{table}"'))
+        await transaction.execute(delete(inbox))
+        await transaction.execute(update(heard).values(number=0))
+    return sum(marks)
+
+
+@asynccontextmanager
+async def _bus(cluster: Cluster) -> AsyncIterator[nats.NATS]:
+    client = await nats.connect(cluster.nats_url, user=cluster.nats_user("ops"), password=cluster.nats_password("ops"),
+                                inbox_prefix=b"_INBOX_ops", connect_timeout=5, allow_reconnect=False)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _stored(jetstream: Any, service: str, progress: Progress) -> dict[int, str]:
+    """Number and id of every fact that a stream holds; gaps in the stream itself are passed over."""
+    try:
+        state = (await jetstream.stream_info(service)).state
+    except nats.js.errors.NotFoundError as missing:
+        raise CannotGoOn(f"There is no stream {service}.", "`lotse provision` makes it.", Exit.FAILED) from missing
+    found: dict[int, str] = {}
+    for sequence in range(state.first_seq, state.last_seq + 1):
+        try:
+            headers = (await jetstream.get_msg(service, sequence)).headers or {}
+        except nats.js.errors.NotFoundError:
+            continue
+        found[int(headers.get("ce-sequence", 0))] = headers.get("ce-id", "")
+        progress(service, sequence - state.first_seq + 1, state.last_seq - state.first_seq + 1)
+    return found
+
+
+def _compare(service: str, stored: dict[int, str], announced: dict[int, str], published: int) -> Sequence[Finding]:
+    missing = [Finding(service, number, "announced, but not in the stream")
+               for number in announced if number <= published and number not in stored]
+    foreign = [Finding(service, number, "in the stream, but never announced so")
+               for number, fact_id in stored.items() if announced.get(number, fact_id) != fact_id or number not in announced]
+    return missing + foreign
+
+
+async def _network_slug(cluster: Cluster, service: str) -> str:
+    connection = await asyncpg.connect(cluster.database_url(service))
+    try:
+        return str(await connection.fetchval(str(select(network.c.slug))))
+    except asyncpg.UndefinedTableError as missing:
+        raise CannotGoOn(f"The database of {service} is empty.", "`lotse migrate` makes its tables.") from missing
+    finally:
+        await connection.close()
