@@ -243,7 +243,7 @@ def memory_of_a_run(n_units: int, n_households: int) -> tuple[int, int]:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process ever held, in MB (Linux; `ru_maxrss` would count the parent's)."""
+    """Return the most memory this process ever held, in MB (Linux; `ru_maxrss` counts the parent's too)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 

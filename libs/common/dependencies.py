@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import Mapped
 from uuid_utils.compat import uuid7
 
 from libs.common.callers import Caller
@@ -25,6 +25,7 @@ from libs.common.tables import idempotency
 Item = TypeVar("Item")
 PAGE_MOST = 100
 KEY_LENGTH = 128
+VERSION_DIGITS = 9
 
 
 async def _caller(request: Request) -> Caller:
@@ -43,6 +44,9 @@ async def _transaction(request: Request, caller: CallerOf) -> AsyncIterator[Open
 # scope="function": the commit must precede the response. With FastAPI's default the client is told 201
 # first, and a commit that fails afterwards loses what we said was saved.
 Transaction = Annotated[OpenTransaction, Depends(_transaction, scope="function")]
+
+
+CLAIM = insert(idempotency).on_conflict_do_nothing()
 
 
 @dataclass
@@ -70,11 +74,8 @@ async def _once(
     secret: bytes = request.app.state.secret
     mac = hmac.digest(secret, await request.body(), hashlib.sha256)
     claim = {"principal": transaction.caller.principal, "route": request.scope["route"].name, "key": idempotency_key}
-    made = await transaction.execute(
-        insert(idempotency).values(**claim, body_mac=mac, created_id=fresh.id).on_conflict_do_nothing()
-        .returning(idempotency.c.created_id)
-    )
-    if made.scalar_one_or_none() is not None:
+    made = await transaction.execute(CLAIM, {**claim, "body_mac": mac, "created_id": fresh.id})
+    if made.rowcount:  # type: ignore[attr-defined]
         return fresh
     earlier = (await transaction.execute(select(idempotency).filter_by(**claim))).one()
     if not hmac.compare_digest(earlier.body_mac, mac):
@@ -92,7 +93,7 @@ def _if_match(if_match: Annotated[str | None, Header(
     if if_match is None:
         raise Missing("if-match-missing", "Send If-Match with the ETag that you read.", field="If-Match")
     text = if_match.strip().strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS):
         raise Invalid("if-match-unreadable", "If-Match is not an ETag of this service.", field="If-Match")
     return int(text)
 
@@ -121,7 +122,9 @@ class Paging:
 
 
 def _paging(
-    cursor: Annotated[str | None, Query(max_length=400, pattern="^[A-Za-z0-9_=-]+$", description="`next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(
+        max_length=400, pattern="^[A-Za-z0-9_=-]+$", description="`next` of the page before.",
+    )] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = 50,
 ) -> Paging:
     if cursor is None:
@@ -137,7 +140,7 @@ PageOf = Annotated[Paging, Depends(_paging)]
 
 
 async def page(
-    transaction: OpenTransaction, query: Select[Any], paging: Paging, *order: InstrumentedAttribute[Any],
+    transaction: OpenTransaction, query: Select[Any], paging: Paging, *order: Mapped[Any],
 ) -> tuple[Sequence[Any], str | None]:
     """The rows of one page in keyset order (the last column must be unique) and the next page's cursor."""
     if paging.after is not None:
@@ -148,8 +151,13 @@ async def page(
     if len(rows) <= paging.limit:
         return rows, None
     last = rows[paging.limit - 1]
-    parts = [_encode(getattr(last, column.key)) for column in order]
+    parts = [_encode(getattr(last, _name(column))) for column in order]
     return rows[: paging.limit], base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
+def _name(column: Mapped[Any]) -> str:
+    name: str = column.key  # type: ignore[attr-defined] # Mapped's annotations leave it out
+    return name
 
 
 def _encode(value: Any) -> list[Any]:
@@ -161,5 +169,6 @@ def _encode(value: Any) -> list[Any]:
 def _decode(part: list[Any]) -> Any:
     kind, value = part
     if not isinstance(value, str | int | float):
-        raise ValueError("not a key")
-    return {"t": lambda: datetime.fromisoformat(value), "u": lambda: UUID(value), "v": lambda: value}[kind]()
+        raise TypeError("not a key")
+    kinds: dict[str, Callable[[Any], Any]] = {"t": datetime.fromisoformat, "u": UUID, "v": lambda plain: plain}
+    return kinds[kind](value)

@@ -1,4 +1,4 @@
-"""Keys and grants as every service knows them: written in the registry's transaction, copied by the others' reactions."""
+"""Keys and grants as every service knows them: written in the registry's transaction, copied by others' reactions."""
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,13 +9,15 @@ from libs.common.facts.registry import AccessKeyIssued, AccessKeyRevoked, GrantG
 from libs.common.reactions import reacts_to
 from libs.common.tables import known_grant, known_key
 
+KNOW_KEY = insert(known_key).on_conflict_do_nothing()
+KNOW_GRANT = insert(known_grant).on_conflict_do_nothing()
+
 
 @reacts_to(AccessKeyIssued)
 async def know_key(transaction: OpenTransaction, fact: AccessKeyIssued) -> None:
     """From now on the key leads to its principal."""
-    await transaction.execute(insert(known_key).values(
-        key_id=fact.access_key_id, hash=fact.hash, principal=fact.principal, expires_at=fact.expires,
-    ).on_conflict_do_nothing())
+    await transaction.execute(KNOW_KEY, {
+        "key_id": fact.access_key_id, "hash": fact.hash, "principal": fact.principal, "expires_at": fact.expires})
 
 
 @reacts_to(AccessKeyRevoked)
@@ -28,10 +30,9 @@ async def forget_key(transaction: OpenTransaction, fact: AccessKeyRevoked) -> No
 @reacts_to(GrantGiven)
 async def know_grant(transaction: OpenTransaction, fact: GrantGiven) -> None:
     """From now on the principal may act so."""
-    await transaction.execute(insert(known_grant).values(
-        grant_id=fact.grant_id, principal=fact.principal, role=fact.role.value, region=fact.region,
-        partner_id=fact.partner_id, project_id=fact.project_id,
-    ).on_conflict_do_nothing())
+    await transaction.execute(KNOW_GRANT, {
+        "grant_id": fact.grant_id, "principal": fact.principal, "role": fact.role.value, "region": fact.region,
+        "partner_id": fact.partner_id, "project_id": fact.project_id})
 
 
 @reacts_to(GrantWithdrawn)

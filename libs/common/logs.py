@@ -48,7 +48,7 @@ def describe(raised: BaseException) -> str:
 
 def set_up_logs(*, as_json: bool = True, level: str = "info") -> None:
     """Configure structlog and route the standard library's loggers of servers and clients through it."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -58,6 +58,7 @@ def set_up_logs(*, as_json: bool = True, level: str = "info") -> None:
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
