@@ -18,7 +18,8 @@ def table(places: Mapping[str, tuple[str, str]], permissions: Mapping[str, Itera
     """One line per operation, by path: method, path, operation, and the roles that may call it."""
     rows = sorted(
         (path, method, name, ", ".join(sorted(permissions.get(name, ())))) for name, (method, path) in places.items())
-    rows += [("(no route)", "", name, ", ".join(sorted(permissions[name]))) for name in permissions.keys() - places.keys()]
+    rows += [("(no route)", "", name, ", ".join(sorted(permissions[name])))
+             for name in sorted(permissions.keys() - places.keys())]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [f"{method:<{widths[1]}}  {path:<{widths[0]}}  {name:<{widths[2]}}  {roles or '(nobody)'}".rstrip()
              for path, method, name, roles in rows]

@@ -2,6 +2,7 @@
 
 import importlib
 import pickle
+import re
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from services.matching.runs.assignment import LARGEST_SUM, Assignment, solve
 
@@ -156,7 +157,8 @@ def test_a_price_is_what_one_more_place_is_worth(problem: Problem) -> None:
 def test_a_new_mentor_never_lowers_the_sum(problem: Problem, more: int, dice: Any) -> None:
     """One unit more, whomever it suits and however many it takes, cannot make the result worse."""
     arcs, capacities, n_households = problem
-    new = {(household, len(capacities)): dice.randint(1, 2000) for household in range(n_households) if dice.random() < 0.6}
+    suits = [household for household in range(n_households) if dice.random() < 0.6]
+    new = {(household, len(capacities)): dice.randint(1, 2000) for household in suits}
 
     assert solved((arcs | new, [*capacities, more], n_households)).objective >= solved(problem).objective
 
@@ -245,7 +247,7 @@ def test_any_whole_numbers_will_do(array: Any) -> None:
     assert found.unit_prices.dtype == found.household_values.dtype == np.int64
 
 
-GOOD = {"households": [0, 1], "units": [0, 0], "scores": [5, 7], "capacities": [1], "n_households": 2}
+GOOD: dict[str, Any] = {"households": [0, 1], "units": [0, 0], "scores": [5, 7], "capacities": [1], "n_households": 2}
 
 
 @pytest.mark.parametrize(("name", "value"), [
@@ -263,6 +265,18 @@ def test_what_cannot_be_meant_is_refused_by_name(name: str, value: Any) -> None:
     """NaN, fractions, negative numbers, indices out of range, repeated arcs and the like: ValueError, naming which."""
     with pytest.raises(ValueError, match=rf"^{name}: "):
         solve(**(GOOD | {name: value}))
+
+
+@pytest.mark.parametrize(("scores", "why"), [
+    ([5, np.nan], "nan at position 1 is not a finite number"),
+    ([5, 6.5], "6.5 at position 1 has a fraction"),
+    ([-3, 7], "-3 at position 0 is below 1"),
+    ([5], "1 given, but households has 2"),
+])
+def test_a_refusal_says_what_is_wrong_and_where(scores: list[float], why: str) -> None:
+    """The sentence names the value and its position, so that a long array need not be searched."""
+    with pytest.raises(ValueError, match=f"^scores: {re.escape(why)}$"):
+        solve(**(GOOD | {"scores": scores}))
 
 
 def test_without_or_tools_scipy_solves_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +313,8 @@ def test_an_answer_names_its_solver_and_travels_between_processes() -> None:
 def test_large_problems_are_proven_too() -> None:
     """Thousands on each side, scarce and plenty, close together in worth: the certificate is an equality."""
     dice = np.random.default_rng(7)
-    for n_households, n_units, scores in ((7000, 10_000, (1, 1000)), (10_000, 6000, (1001, 1050)), (9000, 3000, (1, 1))):
+    sizes = ((7000, 10_000, (1, 1000)), (10_000, 6000, (1001, 1050)), (9000, 3000, (1, 1)))
+    for n_households, n_units, scores in sizes:
         keys = np.unique(dice.integers(0, n_households * n_units, 400_000))
         worth = dice.integers(*scores, size=len(keys), endpoint=True)
         places = dice.integers(0, 3, n_units, endpoint=True)

@@ -75,8 +75,8 @@ SECOND_BEST = [False, True, True, False]
     ([1, 1], SECOND_BEST, [4, -1], [5, 3], False),  # a price below nothing
     ([1, 1], SECOND_BEST, [5, 0], [4, 2], False),  # pair (1, 1) is worth more than its price and value
     ([1, 1], [True, False, False, True], [5, 0], [4, 3], True),
-    ([1, 1], [True, True, False, False], [5, 0], [4, 3], False),  # household 0 twice, nobody for 1
-    ([1, 1], [True, False, True, False], [5, 0], [8, 3], False),  # one place given twice
+    ([1, 1], [True, True, False, False], [9, 4], [0, 0], False),  # household 0 twice; else it would hold
+    ([1, 1], [True, False, True, False], [0, 0], [9, 7], False),  # one place given twice; else it would hold
     ([2, 1], [True, False, True, False], [0, 0], [9, 7], True),
     ([3, 1], [True, False, True, False], [2, 0], [7, 5], False),  # a price where a place is free
 ])

@@ -68,7 +68,7 @@ def solve(
     n_households: int,
     solver: Solver = "auto",
 ) -> Assignment:
-    """Assign each household to at most one unit, within the units' capacities, for the greatest sum of scores.
+    """Assign each household to at most one unit, within the capacities, for the greatest sum of scores.
 
     Arc k says that household `households[k]` (0..n_households-1) and unit `units[k]` (0..len(capacities)-1)
     may be a pair worth `scores[k]`, at least 1. The three are one-dimensional, of one length, in any order;
@@ -102,9 +102,8 @@ def _checked(
     whole = {name: _whole(name, values) for name, values in given.items()}
     for name in ("units", "scores"):
         if len(whole[name]) != len(whole["households"]):
-            raise ValueError(
-                f"{name}: {len(whole[name])} given, but households has {len(whole['households'])}"
-            )
+            wanted = len(whole["households"])
+            raise ValueError(f"{name}: {len(whole[name])} given, but households has {wanted}")
     count = _count("n_households", n_households)
     n_units = len(whole["capacities"])
     if count + n_units + 1 > MOST_NODES:
@@ -192,9 +191,7 @@ def _by_flow(arcs: Arcs, module: Any) -> Bools:
     sink = n_households + n_units
     everyone, every_unit = np.arange(n_households), n_households + np.arange(n_units)
     tails = np.concatenate([arcs.households, everyone, every_unit]).astype(np.int32)
-    heads = np.concatenate([n_households + arcs.units, np.full(n_households + n_units, sink)]).astype(
-        np.int32
-    )
+    heads = np.concatenate([n_households + arcs.units, np.full(sink, sink)]).astype(np.int32)
     ones = np.ones(len(arcs.units) + n_households, dtype=np.int64)
     limits = np.concatenate([ones, np.minimum(arcs.capacities, n_households)])
     costs = np.concatenate([-arcs.scores, np.zeros(n_households + n_units, dtype=np.int64)])
@@ -218,23 +215,21 @@ def _by_paths(arcs: Arcs) -> Bools:
     arc = np.repeat(np.arange(len(repeats)), repeats)
     column = np.arange(len(arc)) + np.repeat(first[arcs.units] - (ends - repeats), repeats)
     total = int(places.sum())
-    # The costs are positive, since SciPy takes a stored 0 for a missing arc; staying without is worth
-    # nothing.
+    # The costs are positive, since SciPy takes a stored 0 for a missing arc. Staying without is worth 0.
     dearest = int(arcs.scores.max(initial=0)) + 1
     everyone = np.arange(arcs.n_households)
     rows = np.concatenate([arcs.households[arc], everyone])
     columns = np.concatenate([column, total + everyone])
-    costs = np.concatenate([dearest - arcs.scores[arc], np.full(arcs.n_households, dearest)]).astype(
-        np.float64
-    )
+    costs = np.concatenate([dearest - arcs.scores[arc], np.full(arcs.n_households, dearest)])
     sparse, csgraph = (importlib.import_module(f"scipy.sparse{name}") for name in ("", ".csgraph"))
-    graph = sparse.csr_matrix((costs, (rows, columns)), shape=(arcs.n_households, total + arcs.n_households))
-    row, taken = (
-        csgraph.min_weight_full_bipartite_matching(graph) if arcs.n_households else (everyone, everyone)
-    )
+    shape = (arcs.n_households, total + arcs.n_households)
+    graph = sparse.csr_matrix((costs.astype(np.float64), (rows, columns)), shape=shape)
+    chosen = np.zeros(len(arcs.units), dtype=np.bool_)
+    if not arcs.n_households:
+        return chosen
+    row, taken = csgraph.min_weight_full_bipartite_matching(graph)
     unit = np.repeat(np.arange(arcs.n_units), places)
     real = taken < total
-    chosen = np.zeros(len(arcs.units), dtype=np.bool_)
     place = arcs.households * arcs.n_units + arcs.units
     chosen[np.searchsorted(place, row[real] * arcs.n_units + unit[taken[real]])] = True
     return chosen

@@ -33,7 +33,7 @@ Side = TypeVar("Side", Household, Unit)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a run depends on. `declined`: (household id, unit id) of pairs declined or expired before."""
+    """All a run depends on. `declined`: (household id, unit id) of pairs declined or expired before."""
 
     households: tuple[Household, ...]
     units: tuple[Unit, ...]
@@ -74,7 +74,7 @@ def run(inputs: Inputs) -> Outcome:
 
 
 def inputs_hash(inputs: Inputs) -> str:
-    """Return the SHA-256 of the inputs as canonical JSON, in hex: the same whatever the order they came in."""
+    """Return the SHA-256 of the inputs as canonical JSON, in hex: the same in whatever order."""
     ordered = {
         "computing_version": COMPUTING_VERSION,
         "declined": sorted([str(household), str(unit)] for household, unit in inputs.declined),
@@ -168,7 +168,7 @@ class _Scored:
         return np.searchsorted(places, pairs[:, 0] * len(self.units) + pairs[:, 1]).astype(np.int64)
 
     def _next_best(self, chosen: Ints, prices: Ints) -> list[int]:
-        """For each household the pair that gains it most at these prices besides the chosen one; -1: there is none.
+        """For each household the pair that gains it most at these prices besides the chosen one; -1: none.
 
         The chosen one left aside, the first by unit id where several gain the same.
         """

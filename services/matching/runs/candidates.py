@@ -1,4 +1,4 @@
-"""Which pairs are possible, for the whole pool at once, and how many units each hard code took from a household.
+"""Which pairs are possible, for the whole pool at once, and how many units each hard code took away.
 
 The same constraints as `hard.py`, one code at a time, over columns. Nothing is pruned: every possible pair is
 found.
@@ -137,7 +137,7 @@ def _table(barred: Ints, households: Ints, pool: EncodedPool) -> Bools:
 
 
 def _packed(table: Bools) -> np.ndarray:
-    """A table as bits, each row filled up to whole words: counting and combining then costs next to nothing."""
+    """A table as bits, rows filled up to whole words: counting and combining then cost next to nothing."""
     packed = np.packbits(table, axis=1)
     missing = -packed.shape[1] % (BITS // 8)
     return np.pad(packed, ((0, 0), (0, missing))).view(np.uint64)

@@ -74,9 +74,8 @@ def certify(arcs: Arcs, chosen: Bools, prices: Ints, values: Ints) -> bool:
     are equal.
     """
     taken = np.bincount(arcs.units[chosen], minlength=arcs.n_units)
-    if (np.bincount(arcs.households[chosen], minlength=arcs.n_households) > 1).any() or (
-        taken > arcs.capacities
-    ).any():
+    times = np.bincount(arcs.households[chosen], minlength=arcs.n_households)
+    if (times > 1).any() or (taken > arcs.capacities).any():
         return False
     if (prices < 0).any() or (values < 0).any() or (prices[taken < arcs.capacities] > 0).any():
         return False
@@ -97,7 +96,7 @@ def _by_household(arcs: Arcs, chosen: Bools) -> tuple[Ints, Ints]:
 
 
 class _Envy:
-    """Who would rather be elsewhere: a household at `source` makes `target` cost at least price(source) + gain."""
+    """Who would rather be elsewhere: one at `source` makes `target` cost at least price(source) + gain."""
 
     def __init__(self, source: Ints, target: Ints, gain: Ints, n_units: int) -> None:
         order = np.argsort(source, kind="stable")
@@ -105,7 +104,7 @@ class _Envy:
         self.starts = np.searchsorted(self.source, np.arange(n_units + 1))
 
     def settle(self, prices: Ints) -> Ints:
-        """Raise prices until nobody would rather be elsewhere (label correcting, one round of changed units each)."""
+        """Raise prices until nobody would rather be elsewhere (label correcting, in rounds)."""
         n_units = len(prices)
         changed = np.arange(n_units)
         # A chain of raises visits no unit twice unless the assignment could be improved: then there is no

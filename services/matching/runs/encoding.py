@@ -196,7 +196,7 @@ def _units(pool: Sequence[Unit], rules: Rules, bit: _Vocabulary) -> UnitColumns:
 
 
 def _vetoes(households: Sequence[Household], units: Sequence[Unit]) -> Iterable[tuple[int, int]]:
-    """All vetoed pairs as (household, unit): of units, of persons in them, of their partners, and by units."""
+    """All vetoed pairs as (household, unit): of units, persons in them, their partners, and by units."""
     by_unit = _having((unit.id,) for unit in units)
     by_person = _having(unit.persons for unit in units)
     by_partner = _having(() if unit.partner is None else (unit.partner,) for unit in units)
@@ -240,7 +240,7 @@ def _places(pool: Sequence[Household] | Sequence[Unit]) -> Floats:
 
 
 def _numbered(theirs: Iterable[Iterable[str]], ours: Iterable[Iterable[str]]) -> dict[str, int]:
-    """Each code that occurs, with its bit as a number; by name, so that the order of the pool does not matter."""
+    """Each code that occurs, with its bit as a number; by name, so that the pool's order does not matter."""
     codes: set[str] = set().union(*theirs, *ours)
     return {code: 1 << position for position, code in enumerate(sorted(codes, key=str))}
 

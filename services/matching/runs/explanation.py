@@ -54,7 +54,7 @@ def why(
 
 
 def besides(proposal: Proposal, language: Language) -> tuple[str, ...]:
-    """Return what else to know of a proposal: its bonus if any, what the unit's price stands for, the next best."""
+    """Return what else to know: the bonus if any, what the unit's price stands for, the next best."""
     next_score = proposal.next_best.score if proposal.next_best else 0
     return (
         *([_counted("bonus", language, proposal.bonus)] if proposal.bonus else []),

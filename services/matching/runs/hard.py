@@ -20,7 +20,7 @@ Vector = tuple[float, float, float]
 
 
 class HardCode(StrEnum):
-    """Why a pair is impossible. The codes are stable: stored with runs, counted, and told in `reasons.toml`."""
+    """Why a pair is impossible. The codes are stable: stored, counted, and told in `reasons.toml`."""
 
     NOT_VETTED = "not_vetted"
     CONSENT_MISSING = "consent_missing"
@@ -66,7 +66,7 @@ def vector(point: Point) -> Vector:
 
 
 def metres(one: Vector, other: Vector) -> int:
-    """The way between two points as the crow flies, in whole metres (exact to 1 m up to 1,000 km).
+    """The way between two points as the crow flies, in whole metres (exact to 1 m up to 800 km).
 
     Only operations that IEEE 754 rounds in one way, so that NumPy computes the very same number; sines would
     not do.
@@ -106,7 +106,7 @@ def level_reached(household: Household, languages: Mapping[str, int]) -> int:
 
 
 def housing_is_ready(unit: Unit, rules: Rules) -> bool:
-    """Say whether the unit's home is free in time and its rent secured long enough; without a rule or home: yes."""
+    """Say if the home is free in time and its rent secured long enough; without a rule or home: yes."""
     if rules.housing is None or unit.housing is None:
         return True
     free, secured = unit.housing.available_from, unit.housing.rent_secured_until

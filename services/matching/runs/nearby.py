@@ -19,7 +19,7 @@ Block = tuple[Ints, Ints]
 
 
 def blocks(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
-    """Yield (household indices, unit indices), at most BLOCK_PAIRS pairs each (but at least one household)."""
+    """Yield (household indices, unit indices), at most BLOCK_PAIRS pairs each, or one household."""
     at_point, without = _split(pool.households.placed, households)
     units_at_point, units_without = _split(pool.units.placed, units)
     yield from _cut(_by_cell(pool, at_point, units_at_point))
@@ -33,7 +33,7 @@ def _split(placed: np.ndarray, indices: Ints) -> Block:
 
 
 def _by_cell(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
-    """Cubes of CELL_METRES through the globe: no edge at any meridian or pole, and never more than the true way."""
+    """Cubes of CELL_METRES through the globe: no edge at a meridian or pole, and never more than the way."""
     if not len(households) or not len(units):
         return
     cells, members, reach = _cells(pool.households.place[:, households], pool.households.reach[households])

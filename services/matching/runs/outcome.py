@@ -50,7 +50,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Unserved:
-    """A household without a proposal: how many units were possible (all taken by others), and what the codes took.
+    """A household without a proposal: how many units were possible (but taken), and what the codes took.
 
     `removed` counts each unit under every code that stands against it; `alone` under a code that is the only
     one. Codes that took nobody are left out.

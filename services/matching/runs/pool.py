@@ -199,7 +199,7 @@ class Household:
 
 @dataclass(frozen=True)
 class Weights:
-    """How many of the 1000 points each criterion can give. There are no other criteria: nobody's traits are scored."""
+    """How many of the 1000 points each criterion can give; there are no others: no traits are scored."""
 
     language: int = 250
     distance: int = 200

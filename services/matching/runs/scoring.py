@@ -89,12 +89,12 @@ def points_of(pool: EncodedPool, households: Ints, units: Ints) -> PointColumns:
 
 
 def _consolation(weights: Weights) -> str:
-    """The criterion that gives one point to a pair which is possible but has no other: the first that counts."""
+    """The criterion that gives one point to a pair which is possible but has none: the first that counts."""
     return next(name for name in CRITERIA if getattr(weights, name))
 
 
 def bonus(household: Household, rules: Rules, today: date) -> int:
-    """Return what waiting and urgency add, the same with every unit: it decides who is served, never with whom."""
+    """Return what waiting and urgency add, with any unit: it decides who is served, never with whom."""
     weeks = max(0, (today - household.waiting_since).days) // 7
     return min(weeks * rules.waiting_per_week, rules.waiting_most) + household.urgency * rules.urgency_bonus
 
