@@ -32,6 +32,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old"))
         with self.log.open("ab") as log:
+            self.log.chmod(0o600)
             self._popen = subprocess.Popen(
                 command,
                 cwd=self._folder,

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from deploy.local import ports
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
-from deploy.local.showing import addresses, condition, findings, out, say, say_why
 from deploy.local.servers import start_servers
-from deploy.local.state import default_state, holder_of
+from deploy.local.showing import addresses, condition, findings, out, say, say_why
+from deploy.local.state import default_state, fresh_demonstration, holder_of
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed; 2 wrong usage; 69 a port, program or server is not available; 73 state cannot be"
@@ -33,11 +34,17 @@ app = typer.Typer(
 State = Annotated[
     Path | None, typer.Option("--state", help="The folder that keeps databases, streams and secrets [LOTSE_STATE].")
 ]
+
+
+def _is_slug(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name):
+        raise typer.BadParameter("small letters, digits and hyphens only")
+    return name
+
+
 NetworkName = Annotated[
     str,
-    typer.Option(
-        envvar="LOTSE_NETWORK", callback=lambda name: _is_slug(name), help="Small letters, digits and hyphens."
-    ),
+    typer.Option(envvar="LOTSE_NETWORK", callback=_is_slug, help="Small letters, digits and hyphens."),
 ]
 
 
@@ -66,6 +73,7 @@ def up(
     nats_monitoring_port: Annotated[int, typer.Option(min=0, max=65535)] = ports.MONITORING_PORT,
 ) -> None:
     """Bring up PostgreSQL, nats-server and the four services, and stay until Ctrl-C. State is kept between runs."""
+    from deploy.local.first_key import show_first_key
     from deploy.local.network import Network, Plan, run
 
     plan = Plan(
@@ -80,9 +88,39 @@ def up(
 
     async def show(network: Network) -> None:
         out.print(addresses(network.urls))
+        await show_first_key(network)
         out.print(f"State and logs: {plan.state}. Ctrl-C ends the network; `lotse up` brings it back as it was.")
 
     raise typer.Exit(asyncio.run(run(plan, show, say=say)))
+
+
+@app.command(epilog=_EXIT_CODES)
+def demo(
+    state: State = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the job; exit code 0 only if all of it held.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65531, help="The first of the four services' ports (0: free ones).")
+    ] = ports.FIRST_SERVICE_PORT,
+) -> None:
+    """Play the network's main job for real, on a fresh network of its own, and stay until Ctrl-C.
+
+    Months pass by the demonstration's clock. Every step is asked back through the public APIs.
+    """
+    from deploy.local.demo.job import demonstration
+    from deploy.local.network import Plan, run
+
+    folder = fresh_demonstration(_folder(state))
+    own = 0 if once else None
+    plan = Plan(
+        state=folder,
+        network="demonstration",
+        demonstration=True,
+        first_port=port if own is None else own,
+        postgres_port=0,
+        nats_port=0,
+        monitoring_port=0,
+    )
+    raise typer.Exit(asyncio.run(run(plan, demonstration(once=once), say=say)))
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -190,11 +228,4 @@ def _first(stopped: BaseExceptionGroup[CannotGoOn]) -> CannotGoOn:
     reason: BaseException = stopped
     while isinstance(reason, BaseExceptionGroup):
         reason = reason.exceptions[0]
-    assert isinstance(reason, CannotGoOn)
-    return reason
-
-
-def _is_slug(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name):
-        raise typer.BadParameter("small letters, digits and hyphens only")
-    return name
+    return reason if isinstance(reason, CannotGoOn) else CannotGoOn(str(reason))

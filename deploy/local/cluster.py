@@ -1,7 +1,7 @@
 """What a client needs to know of running servers: addresses, users, passwords and keys."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ class Cluster:
     monitoring_port: int
     services: tuple[str, ...]
     versions: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)  # not in a traceback, where they would be seen
     accounts: int = 0
     account: int | None = None
 
@@ -80,7 +80,7 @@ class Cluster:
 
     @classmethod
     def load(cls, state: Path) -> Self | None:
-        """What was saved last in this state folder; None when nothing was. Whether it still runs is another question."""
+        """What was saved last in this state folder, whether it still runs or not; None when nothing was."""
         told: dict[str, Any] | None = read_json(state / "cluster.json")
         if told is None:
             return None

@@ -14,7 +14,10 @@ _SERVICE_SQL = Path(__file__).parents[1] / "postgres/service.sql"
 
 
 def create_databases(cluster: Cluster, programs: Path, secrets: Path) -> None:
-    """Make what is missing of every service's database, roles and rights; `programs` holds psql, `secrets` the files."""
+    """Make what is missing of every service's database, roles and rights.
+
+    `programs` is the folder with psql, `secrets` that of the secret files.
+    """
     told = subprocess.run(
         [str(programs / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"secrets={secrets}", "-f", "-"],
         input="".join(_for_each(cluster.services)),

@@ -19,6 +19,7 @@ from deploy.local.exits import Exit
 from deploy.local.run_file import clear_run, describe_run
 from deploy.local.servers import Say, Servers, Wanted, start_servers
 from deploy.local.service_settings import migrate_database, provision_bus, settings_for
+from deploy.local.state import refuse_if_held
 from deploy.local.supervisor import keep_running
 from libs.common.facts import SERVICES
 from libs.common.settings import CommonSettings
@@ -60,6 +61,8 @@ async def run(plan: Plan, job: Job, *, say: Say) -> int:
 
     Refused (`CannotGoOn`) when another run holds the state, a port is taken, or a server does not start.
     """
+    # Told before the ports that it holds are found taken.
+    refuse_if_held(plan.state)
     stop = asyncio.Event()
     with _signals(stop), _listening(plan) as sockets:
         async with _servers(plan, say) as servers:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAINER = (
     (r"sa\.Enum\([^)]*length=40\)", "sa.String(40)"),
     (r"sqlmodel\.sql\.sqltypes\.AutoString\(\)", "sa.Text()"),
-    (r"ARRAY\(Text\(\)\)", "ARRAY(sa.Text())"),
+    (r"ARRAY\((\w+)\(\)\)", r"ARRAY(sa.\1())"),
     (r"JSONB\(astext_type=Text\(\)\)", "JSONB()"),
     (r"\n *# ### [^\n]*###", ""),
 )

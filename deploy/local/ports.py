@@ -1,15 +1,21 @@
 """Ports of this machine: fixed ones that must be free, or any that is."""
 
+import contextlib
 import errno
+import random
 import socket
 
 from deploy.local.exits import CannotGoOn, Exit
 
 HOST = "127.0.0.1"
-POSTGRES_PORT = 54320
-NATS_PORT = 42220
-MONITORING_PORT = 42280
+# All below the range from which the system gives out ports for outgoing connections (32768 on Linux): one of
+# those, even a client's that tries to reconnect to the very port, would take it while a server is restarted.
+POSTGRES_PORT = 15432
+NATS_PORT = 14222
+MONITORING_PORT = 18222
 FIRST_SERVICE_PORT = 8010
+_FREE_PORTS = range(20_000, 32_768)
+_TRIES = 100
 
 
 def bound(host: str, port: int, whose: str) -> socket.socket:
@@ -39,6 +45,10 @@ def url_of(holding: socket.socket) -> str:
 
 
 def free_port(port: int, whose: str) -> int:
-    """This port once it is known to be free, or a free one for 0."""
+    """This port once it is known to be free, or any free one for 0; nobody holds it when this returns."""
+    for _ in range(0 if port else _TRIES):
+        candidate = random.choice(_FREE_PORTS)  # noqa: S311 - not a secret
+        with contextlib.suppress(CannotGoOn), bound(HOST, candidate, whose):
+            return candidate
     with bound(HOST, port, whose) as holding:
         return int(holding.getsockname()[1])

@@ -29,7 +29,7 @@ class PostgresServer:
         self._fsync = fsync
 
     def prepare(self, password: str) -> None:
-        """Write the settings and, on the first start, make the data folder with checksums and this superuser password."""
+        """Write the settings; on the first start make the data folder, with checksums and this superuser's password."""
         self._runner.folder(self.folder)
         self._runner.write(self.folder / "postgresql.conf", _SETTINGS.read_text("utf-8"))
         if not self.data.exists():

@@ -83,6 +83,10 @@ class Servers:
         self._record(NATS, self.nats.start())
         self.nats.wait_until_ready()
 
+    def wait_for_guardian(self) -> int:
+        """Block until the guardian has ended, which it only does too early; its exit code."""
+        return self.guardian.wait()
+
     def restart_guardian(self) -> None:
         """Put a new guardian in the place of one that was killed."""
         self.guardian = start_guardian(self._state.path, self._state.lock)

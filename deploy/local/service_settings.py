@@ -3,19 +3,22 @@
 from importlib import import_module
 from urllib.parse import urlsplit
 
+import nats.errors
+
 from deploy.local.cluster import Cluster
-from deploy.local.exits import CannotGoOn
+from deploy.local.exits import CannotGoOn, Exit
+from deploy.nats.permissions import PROVISIONER
 from libs.common.migrate import migrate
 from libs.common.provision import provision
 from libs.common.settings import CommonSettings
-from deploy.nats.permissions import PROVISIONER
 
 
 def settings_for(
     service: str, cluster: Cluster, *, network: str, url: str, demonstration: bool = False
 ) -> CommonSettings:
-    """The settings of a service on these servers, reached by people at `url`; the rest is read from LOTSE_…"""
+    """The settings of a service on these servers, reached by people at `url`; the rest is read from LOTSE_… ."""
     where = urlsplit(url)
+    own = {"mail_folder": cluster.state / "mail"} if service == "notify" else {}
     settings: CommonSettings = import_module(f"services.{service}.settings").Settings(
         network=network,
         demonstration=demonstration,
@@ -31,14 +34,17 @@ def settings_for(
         provisioner_password=cluster.nats_password(PROVISIONER),
         master_key=cluster.master_key(service),
         installation_secret=cluster.installation_secret,
+        **own,
     )
     return settings
 
 
 async def migrate_database(service: str, settings: CommonSettings) -> None:
-    """Bring a service's database to this version's tables; refused when it belongs to another network."""
+    """Bring a service's database to this version's tables; refused when it is away or belongs to another network."""
     try:
         await migrate(service, settings)
+    except OSError as away:
+        raise CannotGoOn(f"{service}'s database does not answer: {away}.", code=Exit.UNAVAILABLE) from away
     except RuntimeError as refused:
         raise CannotGoOn(
             f"{service}: {refused}.", "Give the name of that network, or set LOTSE_STATE to another folder."
@@ -46,5 +52,11 @@ async def migrate_database(service: str, settings: CommonSettings) -> None:
 
 
 async def provision_bus(cluster: Cluster) -> list[str]:
-    """Make the bus's streams and durables or bring them up to date; what was made or changed, in words."""
-    return await provision(cluster.nats_url, cluster.nats_user(PROVISIONER), cluster.nats_password(PROVISIONER))
+    """Make the bus's streams and durables or bring them up to date; what was made or changed, in words.
+
+    Refused when the bus does not answer.
+    """
+    try:
+        return await provision(cluster.nats_url, cluster.nats_user(PROVISIONER), cluster.nats_password(PROVISIONER))
+    except (OSError, nats.errors.Error) as away:
+        raise CannotGoOn(f"The bus cannot be provisioned: {away!r}.", code=Exit.UNAVAILABLE) from away

@@ -15,7 +15,7 @@ from deploy.local.leftovers import both_run
 from deploy.local.servers import Wanted, start_servers
 from deploy.local.state import make_state_folder
 
-_SHARED_MEMORY = Path("/dev/shm")
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in it is refused unless it is ours
 _ENOUGH_BYTES = 512 * 1024 * 1024
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.processes import Process, this_process
 
 _MARK = "LOTSENNETZ"
+_DEMONSTRATION = "demonstration"
 _LAYOUT = "state folder of Lotsennetz, layout 1\n"
 _ANOTHER_FOLDER = "Set LOTSE_STATE to a folder of your own."
 _ENDING_SECONDS = 30.0
@@ -58,17 +60,17 @@ class State:
             with _told(path):
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, json.dumps(vars(this_process())).encode(), 0)
-        except CannotGoOn:
-            state.release()
+        except BaseException:
+            _let_go(lock)
             raise
         return state
 
     def release(self) -> None:
         """Let go of the folder."""
         if self.lock in _held:
+            os.ftruncate(self.lock, 0)
             # Not unlocked: the guardian shares this lock until it has ended the servers.
-            _held.discard(self.lock)
-            os.close(self.lock)
+            _let_go(self.lock)
 
     @property
     def secrets(self) -> Path:
@@ -83,6 +85,13 @@ def holder_of(path: Path) -> Process | None:
         holder = Process(told["pid"], told["started"])
         return holder if holder.alive() else None
     return None
+
+
+def refuse_if_held(path: Path) -> None:
+    """Refuse, as `State.hold` would, when a run holds this folder, but take nothing."""
+    holder = holder_of(path)
+    if holder:
+        raise _held_by(holder, path)
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -108,7 +117,7 @@ def make_state_folder(path: Path) -> None:
     mark = path / _MARK
     if mark.exists():
         return
-    strangers = {each.name for each in path.iterdir()} - {"lost+found"}
+    strangers = {each.name for each in path.iterdir()} - {"lost+found", _DEMONSTRATION}
     if strangers and not mark.exists():
         raise CannotGoOn(
             f"{path} is not empty, and not a state folder of Lotsennetz.",
@@ -140,21 +149,42 @@ def _take(lock: int, path: Path) -> None:
         except BlockingIOError:
             holder = holder_of(path)
         if holder or time.monotonic() > until:
-            raise CannotGoOn(
-                f"Lotsennetz already runs on {path}"
-                + (f", as process {holder.pid}." if holder else ": its servers are still being ended."),
-                "Use that one (`lotse status`), stop it first, or set LOTSE_STATE to another folder.",
-                Exit.ALREADY_RUNNING,
-            )
+            raise _held_by(holder, path)
         # A run that was killed: its guardian holds the lock until the servers have ended.
         time.sleep(_PAUSE)
 
 
+def _held_by(holder: Process | None, path: Path) -> CannotGoOn:
+    return CannotGoOn(
+        f"Lotsennetz already runs on {path}"
+        + (f", as process {holder.pid}." if holder else ": the servers of an earlier run are still being ended."),
+        "Use that one (`lotse status`), stop it first, or set LOTSE_STATE to another folder.",
+        Exit.ALREADY_RUNNING,
+    )
+
+
+def _let_go(lock: int) -> None:
+    _held.discard(lock)
+    os.close(lock)
+
+
 def _let_go_in_child() -> None:
-    for lock in _held:
-        with contextlib.suppress(OSError):
-            os.close(lock)
-    _held.clear()
+    for lock in tuple(_held):
+        _let_go(lock)
 
 
 os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def fresh_demonstration(state: Path) -> Path:
+    """The folder of a demonstration beside a network's own state; what an earlier one left there is thrown away.
+
+    Refused when a demonstration runs there now.
+    """
+    folder = state / _DEMONSTRATION
+    if folder.exists():
+        # Waits for the guardian of one that was killed: its servers must not run on in a folder that is gone.
+        earlier = State.hold(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        earlier.release()
+    return folder

@@ -23,9 +23,7 @@ async def keep_running(servers: Servers, *, provision: Follow, say: Say) -> None
     async with asyncio.TaskGroup() as watches:
         watches.create_task(_watch("PostgreSQL", servers.postgres.child.wait, servers.restart_postgres, _nothing, say))
         watches.create_task(_watch("nats-server", servers.nats.child.wait, servers.restart_nats, provision, say))
-        watches.create_task(
-            _watch("The guardian", lambda: servers.guardian.wait(), servers.restart_guardian, _nothing, say)
-        )
+        watches.create_task(_watch("The guardian", servers.wait_for_guardian, servers.restart_guardian, _nothing, say))
 
 
 async def _watch(name: str, wait: Callable[[], int], restart: Restart, follow: Follow, say: Say) -> None:
@@ -42,7 +40,7 @@ async def _watch(name: str, wait: Callable[[], int], restart: Restart, follow: F
             await asyncio.to_thread(restart)
             await follow()
         except (CannotGoOn, OSError, subprocess.SubprocessError) as problem:
-            say(f"{name} does not start: {problem}")
+            say(f"{name}: {problem}")
         else:
             say(f"{name} runs again.")
 

@@ -137,15 +137,19 @@ class Stage:
             "principal": issued["principal"], "role": role, **({"region": region} if region and not scope else {}), **scope})
         actor = Actor(name, bearer(issued["key"]), issued["principal"])
         self.cast[role], self.keys[f"{name} ({role})"] = actor, issued["key"]
-        await asyncio.gather(*(self._known(service, actor) for service in self.urls))
+        await self.known_everywhere(actor)
         return actor
+
+    async def known_everywhere(self, actor: Actor) -> None:
+        """Wait until each service has heard of the actor's key and grant."""
+        await asyncio.gather(*(self._known(service, actor) for service in self.urls))
 
     async def _known(self, service: str, actor: Actor) -> None:
         deadline = time.monotonic() + OBSERVE_SECONDS
         while time.monotonic() < deadline:
-            # An ops route: 403 says that the key is known and the grant another, 401 that it is not known yet.
+            # An ops route: 200 or 403 says that the key is known, 401 that it is not known yet.
             answer = await self.call(actor, "GET", service, "/parked", expect=(200, 401, 403))
-            if answer.status in {200, 403}:
+            if answer.status == (200 if actor is self.operator else 403):
                 return
             await asyncio.sleep(POLL_SECONDS)
         raise StepFailed(f"{service} does not know the key of {actor.name}")

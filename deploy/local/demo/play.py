@@ -1,0 +1,79 @@
+"""The play: the steps in their order, each with its heading, its time and what travelled; ends at the first that fails."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from deploy.local.demo import offers
+from deploy.local.demo.mailbox import Mailbox
+from deploy.local.demo.stage import Say, Stage, StepFailed
+
+Act = Callable[[Stage], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the main job."""
+
+    number: int
+    title: str
+    act: Act
+
+
+STEPS = (
+    Step(1, "A partner's offer is submitted, reviewed, published and told to people in their own language", offers.act),
+)
+
+
+@dataclass(frozen=True)
+class Played:
+    """How it went: the steps that held, the one that did not with the reason, and the keys of the roles."""
+
+    held: int
+    failed: str | None
+    keys: Mapping[str, str]
+    seconds: float
+
+
+async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say: Say) -> Played:
+    """Play all steps against these services through their public APIs; asks back what must hold after each."""
+    began, held = time.monotonic(), 0
+    async with Stage(urls, operator_key, mailbox, say) as stage:
+        try:
+            await stage.known_everywhere(stage.operator)
+            seen = await _facts_so_far(stage)
+            for step in STEPS:
+                since = time.monotonic()
+                say(f"\n[bold]{step.number}. {step.title}[/]")
+                await step.act(stage)
+                seen = await _tell_facts(stage, seen)
+                held += 1
+                say(f"   [dim]({time.monotonic() - since:.1f} s)[/]")
+        except StepFailed as failed:
+            return Played(held, f"step {STEPS[held].number}: {failed}", stage.keys, time.monotonic() - began)
+        return Played(held, None, stage.keys, time.monotonic() - began)
+
+
+async def _facts_so_far(stage: Stage) -> dict[str, int]:
+    return {service: await _last(stage, service, 0) for service in stage.urls}
+
+
+async def _last(stage: Stage, service: str, after: int) -> int:
+    while facts := (await stage.get(stage.operator, service, "/facts", after=after, limit=500)).content:
+        after = facts[-1]["number"]
+    return after
+
+
+async def _tell_facts(stage: Stage, seen: dict[str, int]) -> dict[str, int]:
+    """Say which facts travelled since, each kind once with how often; returns up to where they have been told."""
+    count: dict[str, int] = {}
+    for service, after in seen.items():
+        while facts := (await stage.get(stage.operator, service, "/facts", after=after, limit=500)).content:
+            for fact in facts:
+                count[fact["subject"]] = count.get(fact["subject"], 0) + 1
+            after = facts[-1]["number"]
+        seen[service] = after
+    if count:
+        told = ", ".join(f"{subject.removesuffix('.v1')}{f' ×{times}' if times > 1 else ''}" for subject, times in count.items())
+        stage.tell(f"[dim]facts that travelled: {told}[/]")
+    return seen
