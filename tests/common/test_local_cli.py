@@ -1,0 +1,231 @@
+"""The command `lotse`: what it starts and shows, and how it ends when something is in the way."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.cli import main
+from deploy.local.cluster import Cluster
+from deploy.local.leftovers import end_leftovers
+from deploy.local.processes import Process, arguments, process
+from deploy.local.shared import state_for_tests
+from libs.common.facts import SERVICES
+
+ROOT = Path(__file__).parents[2]
+FREE = ("--port", "0", "--postgres-port", "0", "--nats-port", "0", "--nats-monitoring-port", "0")
+Lotse = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lotse(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lotse:
+    """Run the command in this process; exit code, what it showed, what it said."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lotse", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown, said = capsys.readouterr()
+        return int(ended.value.code or 0), shown, said
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A state folder in memory for this module."""
+    path = state_for_tests(f"cli-{os.getpid()}")
+    yield path
+    end_leftovers(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class Up:
+    """A `lotse up` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from deploy.local.cli import main; main()", "up", "--state", folder, *FREE],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def ready(self) -> None:
+        """Return when it has shown the addresses."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if "Ctrl-C" in line:
+                return
+        _, said = self.process.communicate()
+        raise AssertionError(said)
+
+    def guardian(self) -> int | None:
+        """The pid of its guardian at this moment."""
+        # A child belongs to the thread that started it.
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = [pid for task in tasks for pid in task.read_text().split()]
+        return next((int(pid) for pid in children if any("guardian" in word for word in arguments(int(pid)))), None)
+
+    def servers(self) -> dict[str, Process]:
+        """Its servers at this moment."""
+        told = json.loads((self.folder / "servers.json").read_text())
+        return {name: Process(**server) for name, server in told.items()}
+
+
+@pytest.fixture(scope="module")
+def up(folder: Path) -> Iterator[Up]:
+    """A network that runs."""
+    running = Up(folder)
+    running.ready()
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+    running.process.communicate()
+
+
+def test_help_names_the_exit_codes(lotse: Lotse) -> None:
+    """A script that calls it can tell what happened."""
+    for command in ((), ("up",), ("doctor",)):
+        code, shown, _ = lotse(*command, "--help")
+        assert code == 0
+        assert all(f"{number} " in shown for number in (69, 73, 75, 78))
+
+
+def test_a_wrong_word_is_wrong_usage(lotse: Lotse) -> None:
+    """Exit code 2, also for a network's name that could not stand in an address."""
+    assert lotse("gather")[0] == 2
+    assert lotse("up", "--network", "Halle an der Saale")[0] == 2
+    assert lotse("serve", "offers")[0] == 2
+
+
+def test_a_service_without_settings_says_which_are_missing(lotse: Lotse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names of the environment's variables, without their values."""
+    for name in [name for name in os.environ if name.startswith("LOTSE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LOTSE_MASTER_KEY", "c2VjcmV0")
+
+    code, _, said = lotse("serve", "registry")
+
+    assert code == 78
+    assert "LOTSE_DATABASE_URL" in said
+    assert "LOTSE_MASTER_KEY" in said
+    assert "c2VjcmV0" not in said
+
+
+def test_where_nothing_runs_it_says_so(lotse: Lotse, tmp_path: Path) -> None:
+    """For people and for programs, and makes nothing there."""
+    state = ("--state", str(tmp_path / "none"))
+
+    assert lotse("status", *state)[0] == lotse("doctor", *state)[0] == 69
+    code, shown, _ = lotse("status", "--json", *state)
+    assert (code, json.loads(shown)["running"]) == (69, False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_taken_port_is_told_before_anything_is_started(lotse: Lotse, tmp_path: Path) -> None:
+    """Which port, and which service it should have been."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        code, _, said = lotse("up", "--state", str(tmp_path / "state"), "--port", str(port))
+
+    assert code == 69
+    assert f"Port {port} " in said
+    assert "registry" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "state").exists()
+
+
+def test_doctor_finds_what_is_unsafe(lotse: Lotse, cluster: Cluster) -> None:
+    """The servers of the tests do not wait for the disk: not for a real network."""
+    code, shown, said = lotse("doctor", "--state", str(cluster.state))
+
+    assert code == 78
+    assert "set fsync = on" in shown
+    assert "may be lost" in said
+
+
+def test_databases_and_bus_can_be_prepared_without_a_network(lotse: Lotse, folder: Path) -> None:
+    """The servers are started for it and ended again; the second time there is nothing to change."""
+    assert lotse("migrate", "--state", str(folder))[0] == 0
+    code, _, said = lotse("provision", "--state", str(folder))
+    assert code == 0
+    assert "stream registry made" in said
+
+    code, _, said = lotse("provision", "--state", str(folder))
+    assert code == 0
+    assert "made" not in said
+    assert not [each for each in json.loads((folder / "servers.json").read_text()).values() if Process(**each).alive()]
+
+
+def test_up_brings_up_four_services_that_are_ready(lotse: Lotse, up: Up, folder: Path) -> None:
+    """As `status` finds by asking them."""
+    code, shown, _ = lotse("status", "--json", "--state", str(folder))
+    run = json.loads(shown)
+
+    assert (code, run["running"], run["pid"]) == (0, True, up.process.pid)
+    assert tuple(run["services"]) == SERVICES
+    assert all(service["ready"] for service in run["services"].values())
+    assert {server["pid"] for server in run["servers"].values()} == {each.pid for each in up.servers().values()}
+    assert lotse("doctor", "--state", str(folder))[0] == 0
+    assert "ready" in lotse("status", "--state", str(folder))[1]
+
+
+def test_a_second_up_on_the_same_state_is_refused(lotse: Lotse, up: Up, folder: Path) -> None:
+    """With the pid of the first."""
+    code, _, said = lotse("up", "--state", str(folder), *FREE)
+
+    assert code == 75
+    assert f"process {up.process.pid}" in said
+
+
+def test_killed_servers_come_back_while_it_is_up(lotse: Lotse, up: Up, folder: Path) -> None:
+    """Other processes in their places, and the services are ready again."""
+    before = up.servers()
+    for server in before.values():
+        os.kill(server.pid, signal.SIGKILL)
+
+    def ready() -> bool:
+        run: dict[str, Any] = json.loads(lotse("status", "--json", "--state", str(folder))[1])
+        back = [process(server["pid"]) not in {None, *before.values()} for server in run["servers"].values()]
+        return all(back) and all(service["ready"] for service in run["services"].values())
+
+    until = time.monotonic() + 20
+    while not ready() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert ready()
+
+
+def test_a_killed_guardian_is_replaced_while_it_is_up(up: Up) -> None:
+    """Otherwise the next kill -9 would leave the servers behind."""
+    before = up.guardian()
+    assert before is not None
+
+    os.kill(before, signal.SIGKILL)
+
+    until = time.monotonic() + 10
+    while up.guardian() in {None, before} and time.monotonic() < until:
+        time.sleep(0.02)
+    assert up.guardian() not in {None, before}
+
+
+def test_sigterm_ends_everything_in_order(up: Up, folder: Path) -> None:
+    """Exit code 0, no server left, PostgreSQL shut down cleanly, nothing said to run."""
+    servers = up.servers()
+
+    up.process.terminate()
+    _, said = up.process.communicate(timeout=20)
+
+    assert (up.process.returncode, "Traceback" in said) == (0, False)
+    assert not [server for server in servers.values() if server.alive()]
+    assert (folder / "postgres.log").read_text().rstrip().endswith("database system is shut down")
+    assert not (folder / "run.json").exists()
