@@ -25,7 +25,7 @@ def services_in(hears: Speech, asks: Speech) -> tuple[str, ...]:
     """Every service that speaks, hears, asks or is asked, in alphabetical order."""
     named = {*hears, *asks}
     for others in (*hears.values(), *asks.values()):
-        named.update(others)
+        named.update(map(_owner, others))
     return tuple(sorted(named))
 
 
@@ -35,7 +35,10 @@ def bus_users(services: Iterable[str]) -> tuple[str, ...]:
 
 
 def permissions(hears: Speech, asks: Speech) -> dict[str, Permissions]:
-    """What each user may do, from who hears whom (listener to speakers) and who asks whom (asker to owners)."""
+    """What each user may do, from who hears whom (listener to speakers) and who asks what (asker to questions).
+
+    A question is `<owner>.<what>.v<n>`; an owner alone stands for everything it can be asked.
+    """
     services = services_in(hears, asks)
     users = {service: _service(service, hears, asks) for service in services}
     users[PROVISIONER] = Permissions(_provisioning(services), _inbox(PROVISIONER))
@@ -74,7 +77,7 @@ def passwords_conf(passwords: Mapping[str, str]) -> str:
 
 def _service(name: str, hears: Speech, asks: Speech) -> Permissions:
     speakers = sorted(hears.get(name, ()))
-    owners = sorted(asks.get(name, ()))
+    questions = sorted(asks.get(name, ()))
     publish = [f"{name}.>"]
     for speaker in speakers:
         publish += [
@@ -83,8 +86,8 @@ def _service(name: str, hears: Speech, asks: Speech) -> Permissions:
             f"$JS.API.CONSUMER.INFO.{speaker}.{name}",
         ]
     publish += [f"$JS.API.STREAM.INFO.{name}", *_stored_facts(name)]
-    publish += [f"ask.{owner}.>" for owner in owners]
-    publish += [f"ask.{speaker}.{FACTS_QUESTION}" for speaker in speakers if speaker not in owners]
+    publish += [f"ask.{question}" if "." in question else f"ask.{question}.>" for question in questions]
+    publish += [f"ask.{speaker}.{FACTS_QUESTION}" for speaker in speakers if speaker not in questions]
     # Not allow_responses: with it whoever asks could name any subject as the answer's place, and the
     # owner would announce, or purge a stream, in the asker's stead.
     publish += [f"_INBOX_{asker}.>" for asker in _askers_of(name, hears, asks)]
@@ -93,7 +96,11 @@ def _service(name: str, hears: Speech, asks: Speech) -> Permissions:
 
 def _askers_of(owner: str, hears: Speech, asks: Speech) -> list[str]:
     listeners = {listener for listener, speakers in hears.items() if owner in speakers}
-    return sorted(listeners | {asker for asker, owners in asks.items() if owner in owners})
+    return sorted(listeners | {asker for asker, questions in asks.items() if owner in map(_owner, questions)})
+
+
+def _owner(question: str) -> str:
+    return question.split(".", 1)[0]
 
 
 def _provisioning(streams: Iterable[str]) -> tuple[str, ...]:

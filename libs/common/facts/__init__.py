@@ -10,10 +10,13 @@ HEARS: dict[str, tuple[str, ...]] = {
     "notify": ("registry", "events", "matching"),
 }
 
-# Asker -> owners. Which question whom exactly stands with the questions; the shape test compares both.
+# Asker -> questions, `<owner>.<what>.v<n>`: what the bus lets each service ask beside a speaker's facts.
 ASKS: dict[str, tuple[str, ...]] = {
-    "registry": ("events", "matching", "notify"),
-    "events": ("registry",),
-    "matching": ("registry",),
-    "notify": ("registry", "events", "matching"),
+    "registry": ("events.persons.v1", "matching.persons.v1", "notify.persons.v1", "matching.learning_text.v1"),
+    "events": ("registry.count_secret.v1",),
+    "matching": ("registry.count_secret.v1",),
+    "notify": (
+        "registry.addressee.v1", "registry.words.v1", "events.addressee.v1", "events.words.v1",
+        "matching.addressee.v1", "matching.words.v1",
+    ),
 }
