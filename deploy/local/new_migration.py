@@ -25,7 +25,7 @@ PLAINER = (
     (r"sa\.Enum\([^)]*length=40\)", "sa.String(40)"),
     (r"sqlmodel\.sql\.sqltypes\.AutoString\(\)", "sa.Text()"),
     (r"ARRAY\((\w+)\(\)\)", r"ARRAY(sa.\1())"),
-    (r"JSONB\(astext_type=Text\(\)\)", "JSONB()"),
+    (r"(, )?astext_type=Text\(\)", ""),
     (r"\n *# ### [^\n]*###", ""),
 )
 HEAD = '''"""{message}"""

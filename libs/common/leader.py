@@ -23,7 +23,8 @@ class LockConnection:
     async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
         """Run a query and return its rows; raises when the lock's connection is gone."""
         async with self._turn:
-            return await self._connection.fetch(query, *values, timeout=10)
+            rows: list[asyncpg.Record] = await self._connection.fetch(query, *values, timeout=10)
+            return rows
 
     async def close(self) -> None:
         """Give the lock back."""
@@ -53,6 +54,8 @@ class Leader:
                     await self._lead(lock)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as raised:
                 log.warning("not leading: database away", kind=type(raised).__name__)
+            except Exception as raised:
+                log.error("not leading, trying again", exc_info=raised)
             finally:
                 self.leading = False
                 if lock:
@@ -80,9 +83,7 @@ class Leader:
                 await lock.fetch("SELECT 1")
                 await asyncio.sleep(BEAT_SECONDS)
         finally:
-            for work in works:
-                work.cancel()
-            await asyncio.gather(*works, return_exceptions=True)
+            await end_all(works)
 
 
 async def _again_and_again(work: Work) -> None:
@@ -92,6 +93,15 @@ async def _again_and_again(work: Work) -> None:
         except Exception as raised:
             log.warning("work failed, trying again", work=getattr(work, "__qualname__", str(work)), exc_info=raised)
         await asyncio.sleep(BEAT_SECONDS)
+
+
+async def end_all(works: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: nats-py swallows a cancellation while it flushes, and the work would go on."""
+    left = set(works)
+    while left:
+        for work in left:
+            work.cancel()
+        _, left = await asyncio.wait(left, timeout=BEAT_SECONDS)
 
 
 async def _close_quietly(lock: LockConnection) -> None:

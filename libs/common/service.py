@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,7 +14,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import SQLAlchemyError
 
 from libs.common import asyncapi, docs, health, known, operations
 from libs.common.asks import answer_asks, ask_for_facts
@@ -27,7 +25,7 @@ from libs.common.due import DueWork
 from libs.common.facts import HEARS
 from libs.common.http import Door, german_sentences, show_refusals
 from libs.common.inbox import Inbox
-from libs.common.leader import Leader
+from libs.common.leader import Leader, Work
 from libs.common.links import Links
 from libs.common.logs import set_up_logs
 from libs.common.metrics import Metrics
@@ -48,8 +46,11 @@ CALLED_BY = "May be called by:"
 class Running:
     """What lives as long as the service: database, bus, inbox, and the leader's works."""
 
-    def __init__(self, name: str, settings: CommonSettings, reactions: Reactions, metrics: Metrics) -> None:
-        """Put the parts together; start() starts them."""
+    def __init__(
+        self, name: str, settings: CommonSettings, reactions: Reactions, metrics: Metrics,
+        works: Sequence["OwnWork"] = (),
+    ) -> None:
+        """Put the parts together; start() starts them. works: what only this service's leader does."""
         self.name, self.metrics = name, metrics
         self.database = Database(
             settings.database_url.get_secret_value(), network_slug=settings.network, pool=settings.database_pool,
@@ -67,6 +68,7 @@ class Running:
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
             _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run),
+            *(_fixed(make(self)) for make in works),
         ]
         self.leader = Leader(settings.database_url.get_secret_value(), works)
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,17 +90,19 @@ class Running:
 
     async def _follow_clock(self) -> None:
         """Another instance may have moved a demonstration's clock; a real network's never moves."""
-        while await self.database.is_demonstration():
-            await asyncio.sleep(CLOCK_SECONDS)
-            with contextlib.suppress(OSError, SQLAlchemyError):
+        demonstration = True
+        while demonstration:
+            try:
+                demonstration = await self.database.is_demonstration()
                 await self.database.read_clock()
                 self.database.due_changed.set()
+            except Exception as raised:
+                log.debug("cannot read the clock", exc_info=raised)
+            await asyncio.sleep(CLOCK_SECONDS)
 
     async def stop(self) -> None:
         """End the works, give the lead away, and leave bus and database."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         await self.bus.close()
         await self.database.close()
 
@@ -118,9 +122,14 @@ class Running:
         for name, value in (await health.Condition(self).lags()).items():
             self.metrics.set(name, f"{name} as counted in the database.", value)
         self.metrics.set("leading", "1 while this instance leads.", float(self.leader.leading))
+        self.metrics.set("unreadable", "What came over the bus since the start and was no fact.",
+                         sum(reader.unreadable for reader in self.readers))
         self.metrics.set("holes_healed", "Holes in speakers' numbers healed since the start.", self.inbox.holes_healed)
         for speaker, number in self.inbox.marks.items():
             self.metrics.set("heard_number", "The last number heard without a hole.", number, speaker=speaker)
+
+
+OwnWork = Callable[[Running], Work]
 
 
 def _fixed(work: Callable[[], Any]) -> Callable[[Any], Any]:
@@ -141,17 +150,18 @@ def _while_serving(running: Running) -> Callable[[FastAPI], AbstractAsyncContext
 
 def build(
     name: str, settings: CommonSettings, *, routers: Sequence[APIRouter], reactions: Sequence[ModuleType],
-    permissions: Permissions, title: str, description: str,
+    permissions: Permissions, title: str, description: str, works: Sequence[OwnWork] = (),
 ) -> FastAPI:
     """The service's app, with the door, refusals, identity and health that all four share.
 
+    works: what this service's leader does beside relaying, hearing and due work.
     Raises ValueError when a route is missing in the permission table, or the table names no route.
     """
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
     set_up_traces(name, settings.otlp_endpoint)
     german, collected = german_sentences(name), Metrics(name)
     heard = reactions if name == "registry" else [known, *reactions]
-    running = Running(name, settings, Reactions.of(heard), collected)
+    running = Running(name, settings, Reactions.of(heard), collected, works)
 
     app = FastAPI(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
                   openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,

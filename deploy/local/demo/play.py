@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from deploy.local.demo import offers
+from deploy.local.demo import cafe, offers
 from deploy.local.demo.mailbox import Mailbox
 from deploy.local.demo.stage import Say, Stage, StepFailed
 
@@ -22,6 +22,7 @@ class Step:
 
 STEPS = (
     Step(1, "A partner's offer is submitted, reviewed, published and told to people in their own language", offers.act),
+    Step(6, "A weekly language café with childcare: a family waits and is promoted together", cafe.act),
 )
 
 

@@ -131,10 +131,13 @@ class Stage:
 
     async def enter(self, name: str, role: str, *, region: str | None = None, **scope: str) -> Actor:
         """Someone gets a key and a grant from the operator, and may act in all services once they know it."""
-        issued = await self.post(self.operator, "registry", "/access_keys", {
-            "label": name, "region": region, "expires": (datetime.now().astimezone() + FAR_AHEAD).isoformat()})
+        # The grant first: facts keep their order, so whoever knows the key knows the grant too.
+        principal = str(uuid4())
         await self.post(self.operator, "registry", "/grants", {
-            "principal": issued["principal"], "role": role, **({"region": region} if region and not scope else {}), **scope})
+            "principal": principal, "role": role, **({"region": region} if region and not scope else {}), **scope})
+        issued = await self.post(self.operator, "registry", "/access_keys", {
+            "label": name, "region": region, "principal": principal,
+            "expires": (datetime.now().astimezone() + FAR_AHEAD).isoformat()})
         actor = Actor(name, bearer(issued["key"]), issued["principal"])
         self.cast[role], self.keys[f"{name} ({role})"] = actor, issued["key"]
         await self.known_everywhere(actor)
