@@ -4,7 +4,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from deploy.local.demo import cafe, offers
+import httpx
+
+from deploy.local.demo import accompaniment, cafe, groups, households, matches, offers
 from deploy.local.demo.mailbox import Mailbox
 from deploy.local.demo.stage import Say, Stage, StepFailed
 
@@ -22,6 +24,10 @@ class Step:
 
 STEPS = (
     Step(1, "A partner's offer is submitted, reviewed, published and told to people in their own language", offers.act),
+    Step(2, "A mentor group becomes ready through a training", groups.act),
+    Step(3, "A household is registered and waits", households.act),
+    Step(4, "They are matched, and both sides accept", matches.act),
+    Step(5, "The tandem is accompanied: trial, consent, check-ins, a concern", accompaniment.act),
     Step(6, "A weekly language café with childcare: a family waits and is promoted together", cafe.act),
 )
 
@@ -50,8 +56,8 @@ async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say
                 seen = await _tell_facts(stage, seen)
                 held += 1
                 say(f"   [dim]({time.monotonic() - since:.1f} s)[/]")
-        except StepFailed as failed:
-            return Played(held, f"step {STEPS[held].number}: {failed}", stage.keys, time.monotonic() - began)
+        except (StepFailed, LookupError, TypeError, httpx.HTTPError) as failed:
+            return Played(held, f"step {STEPS[held].number}: {failed if isinstance(failed, StepFailed) else repr(failed)}", stage.keys, time.monotonic() - began)
         return Played(held, None, stage.keys, time.monotonic() - began)
 
 

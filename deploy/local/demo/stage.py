@@ -93,6 +93,17 @@ class Stage:
         """Create or change; the first answer of each kind is expected to be a success."""
         return await self.call(who, "POST", service, path, body=body, after=after)
 
+    async def until_accepted(self, who: Actor, service: str, path: str, body: Any) -> Answer:
+        """Create something that names what another service has just announced: as soon as this one has heard of it."""
+        deadline, not_yet = time.monotonic() + OBSERVE_SECONDS, (404, 409, 422)
+        while True:
+            answer = await self.call(who, "POST", service, path, body=body, expect=(200, 201, 202, *not_yet))
+            if answer.status not in not_yet:
+                return answer
+            if time.monotonic() > deadline:
+                raise StepFailed(f"{service} {path} keeps refusing: {answer['detail']}")
+            await asyncio.sleep(POLL_SECONDS)
+
     async def refused(self, who: Actor, service: str, path: str, body: Any = None, *, slug: str,
                       after: Answer | None = None) -> str:
         """Expect a refusal with this slug; returns the sentence that a person reads."""
