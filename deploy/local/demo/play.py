@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from deploy.local.demo import accompaniment, cafe, groups, households, matches, offers
+from deploy.local.demo import accompaniment, cafe, figures, groups, households, learning, matches, offers
 from deploy.local.demo.mailbox import Mailbox
 from deploy.local.demo.stage import Say, Stage, StepFailed
 
@@ -29,6 +29,8 @@ STEPS = (
     Step(4, "They are matched, and both sides accept", matches.act),
     Step(5, "The tandem is accompanied: trial, consent, check-ins, a concern", accompaniment.act),
     Step(6, "A weekly language café with childcare: a family waits and is promoted together", cafe.act),
+    Step(7, "A learning reaches the district's council and is answered", learning.act),
+    Step(8, "A funder's figures from what happened, and one person erased", figures.act),
 )
 
 
