@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -24,11 +24,15 @@ USAGE, UNAVAILABLE, UNSAFE = 64, 69, 78
 COMPOSE_VERSION = 1
 
 
-def run(service: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI]) -> None:
+def run(
+    service: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI],
+    **more: Callable[[Kind], Coroutine[Any, Any, None]],
+) -> None:
     """Do what the one argument says; ends with 64 for a wrong word, 69 with something away, 78 for unsafe settings."""
     verb = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and one word
-    if verb not in {"serve", "migrate", "provision"}:
-        sys.stderr.write(f"usage: python -m services.{service} serve|migrate|provision\n")
+    verbs = ("serve", "migrate", "provision", *more)
+    if verb not in verbs:
+        sys.stderr.write(f"usage: python -m services.{service} {'|'.join(verbs)}\n")
         sys.exit(USAGE)
     try:
         settings = kind()
@@ -42,10 +46,21 @@ def run(service: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI]) -
         serve(create_app(settings), settings)
         return
     try:
-        asyncio.run(migrate(service, settings) if verb == "migrate" else _provision(settings))
+        asyncio.run(_work(verb, service, settings, more))
     except (OSError, TimeoutError, RuntimeError, ValueError) as raised:
         log.error("could not do it", verb=verb, kind=type(raised).__name__, reason=str(raised))
         sys.exit(UNAVAILABLE)
+
+
+async def _work(
+    verb: str, service: str, settings: Kind, more: Mapping[str, Callable[[Kind], Coroutine[Any, Any, None]]],
+) -> None:
+    if verb in more:
+        await more[verb](settings)
+    elif verb == "migrate":
+        await migrate(service, settings)
+    else:
+        await _provision(settings)
 
 
 async def _provision(settings: CommonSettings) -> None:

@@ -1,8 +1,28 @@
-"""What the image of registry runs: python -m services.registry serve|migrate|provision."""
+"""What the image of registry runs: python -m services.registry serve|migrate|provision|first_key."""
+
+import sys
 
 from libs.common.command import run
+from libs.common.db import Database
+from libs.common.privacy import Vault
+from libs.common.service import derived_key
+from services.registry.access_keys.queries import first_operator
 from services.registry.app import create_app
 from services.registry.settings import Settings
 
+
+async def first_key(settings: Settings) -> None:
+    """Print the key with network_admin and ops of a network in which no grant has been given yet; once."""
+    vault = Vault(derived_key(settings, "persons"), derived_key(settings, "index"))
+    database = Database(settings.database_url.get_secret_value(), network_slug=settings.network, vault=vault, pool=1)
+    try:
+        key = await first_operator(database)
+    finally:
+        await database.close()
+    if key is None:
+        raise RuntimeError("this network has its operators already; its first key was shown once")
+    sys.stdout.write(f"{key}\n")
+
+
 if __name__ == "__main__":
-    run("registry", Settings, create_app)
+    run("registry", Settings, create_app, first_key=first_key)

@@ -10,6 +10,7 @@ from deploy.local.operating import database_of
 from deploy.local.run_file import add_to_run
 from deploy.local.showing import addresses, out
 from services.registry.access_keys.queries import first_operator
+from services.registry.offers.queries import load_listed
 
 
 def demonstration(*, once: bool) -> Job:
@@ -17,6 +18,7 @@ def demonstration(*, once: bool) -> Job:
 
     async def job(network: Network) -> int | None:
         async with database_of(network.cluster, "registry") as database:
+            await load_listed(database)
             key = await first_operator(database)
         if key is None:
             raise RuntimeError("a demonstration begins with an empty network")

@@ -8,7 +8,7 @@ import httpx
 
 from deploy.local.demo import accompaniment, cafe, figures, groups, households, learning, matches, offers
 from deploy.local.demo.mailbox import Mailbox
-from deploy.local.demo.stage import Say, Stage, StepFailed
+from deploy.local.demo.stage import EVERYONE, Say, Stage, StepFailed
 
 Act = Callable[[Stage], Awaitable[None]]
 
@@ -51,6 +51,7 @@ async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say
         try:
             await stage.known_everywhere(stage.operator)
             seen = await _facts_so_far(stage)
+            await _tell_listed(stage)
             for step in STEPS:
                 since = time.monotonic()
                 say(f"\n[bold]{step.number}. {step.title}[/]")
@@ -61,6 +62,15 @@ async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say
         except (StepFailed, LookupError, TypeError, httpx.HTTPError) as failed:
             return Played(held, f"step {STEPS[held].number}: {failed if isinstance(failed, StepFailed) else repr(failed)}", stage.keys, time.monotonic() - began)
         return Played(held, None, stage.keys, time.monotonic() - began)
+
+
+async def _tell_listed(stage: Stage) -> None:
+    """Say which real organisations can be found, where they have been loaded: listed, nothing put into their mouths."""
+    partners = (await stage.get(EVERYONE, "registry", "/partners", limit=100))["items"]
+    offers = (await stage.get(EVERYONE, "registry", "/offers", limit=100))["items"]
+    listed = [one["name"] for one in partners if one["listed_only"]]
+    if listed:
+        stage.tell(f"{len(listed)} real organisations with {len(offers)} offers can be found, such as {listed[0]}.")
 
 
 async def _facts_so_far(stage: Stage) -> dict[str, int]:

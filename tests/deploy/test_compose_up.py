@@ -1,0 +1,133 @@
+"""compose.yaml on a Docker engine: it gets healthy, plays the main job, survives restarts and is scaled. Skipped aloud
+where there is no engine; run it with `just deploy`."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.demo.mailbox import MailCatcher
+from deploy.local.demo.play import play
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTS = {"registry": 18110, "events": 18111, "notify": 18112, "mailpit": 18125}
+MATCHING_PORTS = (18120, 18123)
+PROJECT = "lotsennetz-test"
+TAKE_OVER_SECONDS = 10
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+def _environment() -> dict[str, str]:
+    own = {f"LOTSE_{name.upper()}_PORT": str(port) for name, port in PORTS.items()}
+    urls = {f"LOTSE_{name.upper()}_URL": f"http://127.0.0.1:{PORTS[name]}" for name in ("registry", "events", "notify")}
+    return os.environ | own | urls | {
+        "LOTSE_MATCHING_PORTS": f"{MATCHING_PORTS[0]}-{MATCHING_PORTS[1]}", "LOTSE_DEMONSTRATION": "true",
+        "LOTSE_MATCHING_URL": f"http://127.0.0.1:{MATCHING_PORTS[0]}", "LOTSE_NETWORK": "compose",
+        "LOTSE_SMTP_HOST": "mailpit", "LOTSE_SMTP_PORT": "1025", "LOTSE_SMTP_STARTTLS": "false",
+    }
+
+
+def _compose(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", "compose", "-p", PROJECT, "--profile", "demo", *arguments], cwd=ROOT,
+                          env=_environment(), capture_output=True, text=True, check=check, timeout=1200)
+
+
+@pytest.fixture(scope="module")
+def compose() -> Iterator[None]:
+    """The whole file, up and healthy; taken down with its volumes afterwards."""
+    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        pytest.skip("NO DOCKER ENGINE: compose.yaml was not tried")
+    _compose("down", "-v", "--remove-orphans", check=False)
+    up = _compose("up", "-d", "--build", "--wait", "--wait-timeout", "240", check=False)
+    assert up.returncode == 0, up.stderr[-3000:] + _compose("logs", "--tail", "40").stdout[-6000:]
+    yield
+    _compose("down", "-v", "--remove-orphans", check=False)
+
+
+@pytest.fixture(scope="module")
+def first_key(compose: None) -> str:
+    """The first operator's key, printed once by a container that is gone afterwards."""
+    return _compose("run", "--rm", "--no-deps", "registry", "first_key").stdout.strip().splitlines()[-1]
+
+
+def _ready(port: int) -> dict[str, Any]:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2)
+        return answer.json() | {"ready": answer.is_success}
+    except httpx.HTTPError:
+        return {"ready": False}
+
+
+def _until_ready(port: int, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while not (state := _ready(port))["ready"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert state["ready"], state
+    return state
+
+
+async def test_the_main_job_passes_against_compose(first_key: str) -> None:
+    """All eight steps through the published HTTP ports, mails read in the catcher."""
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items() if name != "mailpit"}
+    urls["matching"] = f"http://127.0.0.1:{MATCHING_PORTS[0]}"
+    told: list[str] = []
+
+    played = await play(urls, first_key, MailCatcher(f"http://127.0.0.1:{PORTS['mailpit']}"), told.append)
+
+    assert played.failed is None, "\n".join([*told[-12:], str(played.failed)])
+
+
+def test_no_secret_is_seen_from_outside(compose: None) -> None:
+    """Neither `inspect` nor the environment of a container shows a password or key."""
+    ids = _compose("ps", "-aq").stdout.split()
+    shown = json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, text=True, check=True).stdout)
+    secret = _compose("exec", "-T", "registry", "cat", "/run/secrets/own/database_password").stdout.strip()
+
+    assert secret
+    assert secret not in json.dumps(shown)
+
+
+def test_an_image_holds_its_service_and_the_spine_only(compose: None) -> None:
+    """No other service, no tests, no deployment files."""
+    listed = _compose("exec", "-T", "notify", "sh", "-c", "ls /app /app/services").stdout.split()
+
+    assert sorted({*listed} - {"/app:", "/app/services:"}) == ["libs", "notify", "services"]
+
+
+def test_restarting_any_container_loses_nothing(first_key: str) -> None:
+    """Every container is killed and started again; what was there is there."""
+    before = httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json()
+    for name in ("nats", "postgres", "registry", "events", "notify", "matching"):
+        _compose("kill", "-s", "KILL", name)
+        _compose("up", "-d", "--wait", "--no-build", name)
+    for name in ("registry", "events", "notify"):
+        _until_ready(PORTS[name], 60)
+
+    assert httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json() == before
+
+
+def test_a_second_matching_takes_over_when_the_leader_is_killed(compose: None) -> None:
+    """One leads; killed, the other leads within ten seconds, and both had served HTTP."""
+    _compose("up", "-d", "--wait", "--no-build", "--scale", "matching=2", "matching")
+    ids = _compose("ps", "-q", "matching").stdout.split()
+    ports = {one: int(subprocess.run(["docker", "port", one, "8000"], capture_output=True, text=True, check=True)
+                      .stdout.split(":")[-1]) for one in ids}
+    states = {one: _until_ready(port, 60) for one, port in ports.items()}
+    leaders = [one for one, state in states.items() if state["leading"]]
+    assert len(leaders) == 1
+
+    subprocess.run(["docker", "kill", leaders[0]], capture_output=True, check=True)
+    other = next(one for one in ids if one != leaders[0])
+    deadline = time.monotonic() + TAKE_OVER_SECONDS
+    while not _ready(ports[other]).get("leading") and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    assert _ready(ports[other])["leading"] is True
+
