@@ -52,7 +52,8 @@ async def give_grant(body: GrantIn) -> GrantOut:
         await connection.execute("INSERT INTO bare.grants VALUES ($1, $2, $3, $4, $5)",
                                  grant.id, grant.principal, grant.role, grant.region, grant.given_at)
         await connection.execute("INSERT INTO bare.outbox (fact_id, subject, headers, body) VALUES ($1, $2, $3, $4)",
-                                 uuid4(), "registry.grant.given.v1", json.dumps({"ce-id": str(grant.id)}), grant.model_dump_json())
+                                 uuid4(), "registry.grant.given.v1", json.dumps({"ce-id": str(grant.id)}),
+                                 grant.model_dump_json())
     return grant
 
 

@@ -1,4 +1,4 @@
-"""Server CPU of one POST with its outbox row, against the same in bare FastAPI and asyncpg, and against faststream-outbox.
+"""Server CPU of one POST with its outbox row, against bare FastAPI and asyncpg, and against faststream-outbox.
 
 python -m benchmarks.post [--requests N]
 """
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,9 +29,10 @@ from libs.common.auth import key_hash
 
 WARM_UP, CLIENTS = 200, 8
 BARE_TABLES = """
-CREATE SCHEMA bare; CREATE TABLE bare.grants (id uuid PRIMARY KEY, principal uuid, role text, region text, given_at timestamptz);
-CREATE TABLE bare.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, fact_id uuid UNIQUE, subject text, headers jsonb,
-body text); GRANT ALL ON SCHEMA bare TO registry; GRANT ALL ON ALL TABLES IN SCHEMA bare TO registry;
+CREATE SCHEMA bare;
+CREATE TABLE bare.grants (id uuid PRIMARY KEY, principal uuid, role text, region text, given_at timestamptz);
+CREATE TABLE bare.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, fact_id uuid UNIQUE, subject text,
+headers jsonb, body text); GRANT ALL ON SCHEMA bare TO registry; GRANT ALL ON ALL TABLES IN SCHEMA bare TO registry;
 """
 
 
@@ -65,7 +67,7 @@ async def load(port: int, headers: dict[str, str], count: int) -> None:
             for _ in range(share):
                 body = {"principal": str(uuid4()), "role": "coordinator", "region": "15087"}
                 answer = await client.post("/v1/grants", json=body, headers={"Idempotency-Key": uuid4().hex})
-                assert answer.status_code == 201, answer.text
+                assert answer.status_code == HTTPStatus.CREATED, answer.text
 
         await asyncio.gather(*(one_client(count // CLIENTS) for _ in range(CLIENTS)))
 
@@ -84,16 +86,19 @@ async def _prepare(bench: Bench) -> str:
     principal = uuid4()
     connection = await asyncpg.connect(bench.cluster.superuser_url("registry"))
     await connection.execute(BARE_TABLES)
-    await connection.execute("INSERT INTO known_key VALUES ($1, $2, $3, now() + interval '9 days')", uuid4(), key_hash(key), principal)
-    await connection.execute("INSERT INTO known_grant (grant_id, principal, role) VALUES ($1, $2, 'network_admin')", uuid4(), principal)
+    await connection.execute("INSERT INTO known_key VALUES ($1, $2, $3, now() + interval '9 days')",
+                             uuid4(), key_hash(key), principal)
+    await connection.execute("INSERT INTO known_grant (grant_id, principal, role) VALUES ($1, $2, 'network_admin')",
+                             uuid4(), principal)
     await connection.close()
     return key
 
 
 def _environment(settings: Any) -> dict[str, str]:
     values = settings.model_dump()
-    return {f"LOTSE_{name.upper()}": (value.get_secret_value() if hasattr(value, "get_secret_value") else str(value))
-            for name, value in values.items() if value not in (None, "")} | {"LOTSE_RATE_PER_MINUTE": "10000000", "LOTSE_LOG_LEVEL": "warning"}
+    given = {f"LOTSE_{name.upper()}": (value.get_secret_value() if hasattr(value, "get_secret_value") else str(value))
+             for name, value in values.items() if value not in (None, "")}
+    return given | {"LOTSE_RATE_PER_MINUTE": "10000000", "LOTSE_LOG_LEVEL": "warning"}
 
 
 def measure(folder: Path, count: int, console: Console) -> None:
@@ -108,7 +113,8 @@ def measure(folder: Path, count: int, console: Console) -> None:
             ours = cpu_of_post(process, 18832, headers, count)
         table = Table("server", "CPU ms per POST", "ratio", title="One POST with its outbox row")
         table.add_row("FastAPI + asyncpg, nothing else", f"{bare:.2f}", "1")
-        table.add_row("ours: identity, scope, RLS, idempotency, rules, outbox, relay", f"{ours:.2f}", f"{ours / bare:.2f} (goal ≤ 4)")
+        table.add_row("ours: identity, scope, RLS, idempotency, rules, outbox, relay",
+                      f"{ours:.2f}", f"{ours / bare:.2f} (goal ≤ 4)")
         console.print(table)
     finally:
         bench.servers.stop()

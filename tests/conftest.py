@@ -1,4 +1,4 @@
-"""Real servers for every test: PostgreSQL and NATS start once per run, each worker has databases and a bus account of its own."""
+"""Real servers for every test: PostgreSQL and NATS start once; each worker has its own databases and bus account."""
 
 import os
 from collections.abc import AsyncIterator, Iterator

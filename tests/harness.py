@@ -17,7 +17,9 @@ from sqlalchemy import insert, text
 from deploy.local.cluster import Cluster
 from libs.common.auth import key_hash
 from libs.common.callers import Role
+from libs.common.envelope import Heard, envelope_headers
 from libs.common.facts import HEARS, SERVICES
+from libs.common.facts.fact import Fact
 from libs.common.service import Running
 from libs.common.settings import CommonSettings
 from libs.common.tables import known_grant, known_key
@@ -29,13 +31,15 @@ SPINE_KEPT = {"alembic_version", "network", "relay"}
 def service_settings(cluster: Cluster, service: str, *, database: str, **more: Any) -> CommonSettings:
     """The settings of a service on the test servers, as a demonstration network whose clock can be moved."""
     kind = importlib.import_module(f"services.{service}.settings").Settings
-    settings: CommonSettings = kind(
-        network="test", database_url=cluster.database_url(service, database),
-        owner_database_url=cluster.owner_database_url(service, database), database_pool=5,
-        nats_url=cluster.nats_url, nats_user=cluster.nats_user(service), nats_password=cluster.nats_password(service),
-        nats_monitor_url=cluster.monitoring_url, master_key=cluster.master_key(service),
-        installation_secret=cluster.installation_secret, demonstration=True, public_url=f"http://{service}.test",
-        rate_per_minute=100_000, log_level="warning", **more)
+    told: dict[str, Any] = {
+        "network": "test", "database_url": cluster.database_url(service, database), "database_pool": 5,
+        "owner_database_url": cluster.owner_database_url(service, database),
+        "nats_url": cluster.nats_url, "nats_user": cluster.nats_user(service),
+        "nats_password": cluster.nats_password(service), "nats_monitor_url": cluster.monitoring_url,
+        "master_key": cluster.master_key(service), "installation_secret": cluster.installation_secret,
+        "demonstration": True, "public_url": f"http://{service}.test", "rate_per_minute": 100_000,
+        "log_level": "warning"}
+    settings: CommonSettings = kind(**told | more)
     return settings
 
 
@@ -91,6 +95,13 @@ class Network:
         self.services.append(one)
         return one
 
+    async def run(self, name: str, app: FastAPI) -> Service:
+        """Run an app that a test has put together for itself under the name of a service; it may come to lead later."""
+        one = await self._run(name, app)
+        self.services.append(one)
+        await self._tell_known(one)
+        return one
+
     def __getitem__(self, name: str) -> Service:
         """The first running instance of a service."""
         return next(one for one in self.services if one.name == name)
@@ -107,6 +118,23 @@ class Network:
         for one in {service.name: service for service in self.services}.values():
             await self._insert_known(one, known)
         return {"Authorization": f"Bearer {key}"}
+
+    async def tell(
+        self, listener: str, *facts: Fact, region: str | None = None, project: UUID | None = None,
+    ) -> list[UUID]:
+        """Let a running service hear facts of services that do not run here; returns the facts' ids."""
+        inbox, ids = self[listener].running.inbox, []
+        for fact in facts:
+            speaker, fact_id = fact.speaker(), uuid4()
+            number = await self._heard(self[listener], speaker) + 1
+            headers = envelope_headers(
+                network="test", subject=fact.subject, fact_id=fact_id, about=fact.about(), correlation=uuid4().hex,
+                at=self[listener].running.database.clock.now(), actor_role="system",
+                region=region or getattr(fact, "region", None), project=project or getattr(fact, "project_id", None))
+            await inbox.take(speaker, [Heard(speaker, number, fact_id, fact.subject, fact.about(), headers,
+                                             fact.model_dump_json().encode())])
+            ids.append(fact_id)
+        return ids
 
     async def settled(self) -> None:
         """Return when every fact that was announced has been heard by every service that runs, and nothing waits."""
@@ -144,7 +172,10 @@ class Network:
 
     async def _instance(self, name: str, settings: dict[str, Any]) -> Service:
         create = importlib.import_module(f"services.{name}.app").create_app
-        app = create(service_settings(self.cluster, name, database=self.databases[name], **settings))
+        told = service_settings(self.cluster, name, database=self.databases[name], **settings)
+        return await self._run(name, create(told))
+
+    async def _run(self, name: str, app: FastAPI) -> Service:
         stack = AsyncExitStack()
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -168,7 +199,8 @@ class Network:
                     "SELECT (SELECT count(*) FROM outbox WHERE number IS NULL) AS fresh,"
                     " (SELECT coalesce(max(number), 0) FROM outbox) AS last,"
                     " (SELECT count(*) FROM waiting WHERE parked_at IS NULL) AS waiting,"
-                    " (SELECT count(*) FROM due WHERE parked_at IS NULL AND due_at <= :now AND kind = ANY(:kinds)) AS due"),
+                    " (SELECT count(*) FROM due"
+                    "  WHERE parked_at IS NULL AND due_at <= :now AND kind = ANY(:kinds)) AS due"),
                     {"now": one.running.database.clock.now(), "kinds": list(one.running.due.kinds)})).one()
             if row.fresh or row.due:
                 return False
@@ -186,7 +218,8 @@ class Network:
         async with one.running.database.transaction() as transaction:
             free = await transaction.scalar(text(
                 "SELECT count(*) FROM waiting w WHERE parked_at IS NULL AND NOT EXISTS"
-                " (SELECT 1 FROM waiting p WHERE p.about = w.about AND p.speaker = w.speaker AND p.parked_at IS NOT NULL)"))
+                " (SELECT 1 FROM waiting p"
+                "  WHERE p.about = w.about AND p.speaker = w.speaker AND p.parked_at IS NOT NULL)"))
         return not free
 
     async def _heard(self, one: Service, speaker: str) -> int:

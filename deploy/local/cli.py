@@ -97,7 +97,9 @@ def up(
 @app.command(epilog=_EXIT_CODES)
 def demo(
     state: State = None,
-    once: Annotated[bool, typer.Option("--once", help="End after the job; exit code 0 only if all of it held.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the job; exit code 0 only if all of it held.")
+    ] = False,
     port: Annotated[
         int, typer.Option(min=0, max=65531, help="The first of the four services' ports (0: free ones).")
     ] = ports.FIRST_SERVICE_PORT,

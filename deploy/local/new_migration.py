@@ -46,7 +46,7 @@ def upgrade() -> None:
 '''
 
 
-def metadata_of(service: str) -> list[Any]:
+def metadata_of(service: str) -> Any:
     """All tables that a service's database should have."""
     importlib.import_module(f"services.{service}.app")
     return [SPINE, importlib.import_module(f"services.{service}.tables").Table.metadata]
@@ -54,8 +54,9 @@ def metadata_of(service: str) -> list[Any]:
 
 def difference(connection: Connection, service: str) -> Any:
     """What Alembic would change in the database to bring it to the service's tables."""
-    options = {"target_metadata": metadata_of(service), "compare_type": True}
-    return produce_migrations(MigrationContext.configure(connection, opts=options), options["target_metadata"])
+    wanted = metadata_of(service)
+    context = MigrationContext.configure(connection, opts={"target_metadata": wanted, "compare_type": True})
+    return produce_migrations(context, wanted)
 
 
 async def write(service: str, number: str, message: str) -> Path:
@@ -70,7 +71,8 @@ async def write(service: str, number: str, message: str) -> Path:
     first = number == "0001"
     text = HEAD.format(
         message=message, service=service, number=number, body=body,
-        before="None" if first else repr(f"{service}_{int(number) - 1:04}"), label=repr((service,)) if first else "None",
+        before="None" if first else repr(f"{service}_{int(number) - 1:04}"),
+        label=repr((service,)) if first else "None",
         depends=repr("spine_0001") if first else "None")
     path = ROOT / "services" / service / "migrations" / "versions" / f"{service}_{number}.py"
     path.write_text(text, encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import nats
 import nats.js.errors
+from nats.aio.client import Client
 from sqlalchemy import delete, select, text, update
 
 from deploy.local.cluster import Cluster
@@ -86,7 +87,7 @@ async def verify_audit(cluster: Cluster, service: str) -> tuple[dict[str, Any], 
 
 
 async def verify_bus(cluster: Cluster, progress: Progress) -> list[Finding]:
-    """Hold each stream against its outbox: what is missing in the stream, and what stands there that was never announced."""
+    """Hold each stream against its outbox: what is missing there, and what was never announced."""
     found: list[Finding] = []
     async with _bus(cluster) as client:
         jetstream = client.jetstream(timeout=10)
@@ -94,8 +95,8 @@ async def verify_bus(cluster: Cluster, progress: Progress) -> list[Finding]:
             stored = await _stored(jetstream, service, progress)
             async with database_of(cluster, service) as database, database.transaction() as transaction:
                 first = min(stored, default=1)
-                rows = (await transaction.execute(
-                    select(outbox.c.number, outbox.c.fact_id).where(outbox.c.number >= first).order_by(outbox.c.number))).all()
+                query = select(outbox.c.number, outbox.c.fact_id).where(outbox.c.number >= first)
+                rows = (await transaction.execute(query.order_by(outbox.c.number))).all()
                 published = await transaction.scalar(select(relay.c.published)) or 0
             announced = {row.number: str(row.fact_id) for row in rows}
             found += _compare(service, stored, announced, published)
@@ -131,14 +132,14 @@ async def rebuild_service(cluster: Cluster, service: str) -> int:
     async with database_of(cluster, service) as database, database.transaction() as transaction:
         marks = (await transaction.execute(select(heard.c.number))).scalars().all()
         for table in copies:
-            await transaction.execute(text(f'DELETE FROM "{table}"'))
+            await transaction.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - names of our own tables
         await transaction.execute(delete(inbox))
         await transaction.execute(update(heard).values(number=0))
     return sum(marks)
 
 
 @asynccontextmanager
-async def _bus(cluster: Cluster) -> AsyncIterator[nats.NATS]:
+async def _bus(cluster: Cluster) -> AsyncIterator[Client]:
     client = await nats.connect(cluster.nats_url, user=cluster.nats_user("ops"), password=cluster.nats_password("ops"),
                                 inbox_prefix=b"_INBOX_ops", connect_timeout=5, allow_reconnect=False)
     try:
@@ -168,7 +169,7 @@ def _compare(service: str, stored: dict[int, str], announced: dict[int, str], pu
     missing = [Finding(service, number, "announced, but not in the stream")
                for number in announced if number <= published and number not in stored]
     foreign = [Finding(service, number, "in the stream, but never announced so")
-               for number, fact_id in stored.items() if announced.get(number, fact_id) != fact_id or number not in announced]
+               for number, fact_id in stored.items() if announced.get(number) != fact_id]
     return missing + foreign
 
 

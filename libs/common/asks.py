@@ -1,18 +1,17 @@
 """Asks: request/reply between services for what is never a fact; answers are not stored anywhere."""
 
 import json
-from typing import TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
 
 import structlog
 from faststream.nats import NatsMessage
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from libs.common.bus import Bus, NoBus
 from libs.common.callers import Caller, Role, Scope
 from libs.common.db import Database
-from libs.common.envelope import Heard
+from libs.common.envelope import Told, Unreadable, read_envelope
 from libs.common.facts.question import Question
 from libs.common.logs import correlation, current_correlation
 from libs.common.reactions import Reactions
@@ -41,13 +40,17 @@ async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_S
     return answer
 
 
-async def ask_for_facts(bus: Bus, speaker: str, after: int) -> list[Heard]:
-    """A page of the speaker's facts behind the number, from its outbox; empty when there are none. NoBus when away."""
-    raw = await bus.request(f"ask.{speaker}.facts.v1", json.dumps({"after": after}).encode(), seconds=ANSWER_SECONDS, headers={})
-    return [
-        Heard(speaker, row["number"], UUID(row["fact_id"]), row["subject"], row["about"], row["headers"], row["body"].encode())
-        for row in json.loads(raw)["facts"]
-    ]
+async def ask_for_facts(bus: Bus, speaker: str, after: int) -> Told:
+    """A page of the speaker's facts behind the number, from its outbox. NoBus when it is away.
+
+    Unreadable when it tells what is not its own: a service may announce under its own name only, here too.
+    """
+    question = json.dumps({"after": after}).encode()
+    told = json.loads(await bus.request(f"ask.{speaker}.facts.v1", question, seconds=ANSWER_SECONDS, headers={}))
+    facts = [read_envelope(row["headers"]["ce-type"], row["headers"], row["body"].encode()) for row in told["facts"]]
+    if any(fact.speaker != speaker for fact in facts):
+        raise Unreadable(f"{speaker} told another's facts")
+    return Told(facts, told["last"])
 
 
 def answer_asks(bus: Bus, database: Database, reactions: Reactions) -> None:
@@ -60,15 +63,16 @@ def answer_asks(bus: Bus, database: Database, reactions: Reactions) -> None:
 def _answer_question(bus: Bus, database: Database, reactions: Reactions, kind: type[Question[BaseModel]]) -> None:
     answer = reactions.to_questions[kind]
 
-    @bus.broker.subscriber(kind.subject, queue=bus.service, decoder=_bytes, title=kind.subject)
-    async def reply(body: bytes, message: NatsMessage | None = None) -> bytes:
-        """Answer within one transaction, as the asking service."""
-        token = correlation.set("")
+    @bus.broker.subscriber(kind.subject, queue=bus.service, decoder=_whole, title=kind.subject)
+    async def reply(message: NatsMessage) -> bytes:
+        """Answer within one transaction, in the asking service's correlation."""
+        token = correlation.set(message.headers.get("ce-correlationid", ""))
         try:
             caller = Caller("service", Role.SYSTEM, Scope(everything=True))
             async with database.transaction(caller) as transaction:
-                found = await answer(transaction, kind.model_validate_json(body))
-            return b'{"answer":' + found.model_dump_json().encode() + b"}"
+                found = await answer(transaction, kind.model_validate_json(bytes(message.body)))
+            said: bytes = found.model_dump_json().encode()
+            return b'{"answer":' + said + b"}"
         except Refused as refused:
             return json.dumps({"refused": refused.slug}).encode()
         except ValidationError:
@@ -86,19 +90,23 @@ def _answer_for_facts(bus: Bus, database: Database) -> None:
         """A page of this service's numbered facts behind `after`."""
         after = int(json.loads(body)["after"])
         async with database.transaction() as transaction:
+            last = await transaction.scalar(select(func.max(outbox.c.number))) or 0
             rows = (await transaction.execute(
                 select(outbox).where(outbox.c.number > after).order_by(outbox.c.number).limit(PAGE_ROWS)
             )).all()
-        page, size = [], 0
+        page: list[dict[str, Any]] = []
+        size = 0
         for row in rows:
             size += len(row.body) + 800
             if page and size > PAGE_BYTES:
                 break
-            headers = {**row.headers, "ce-sequence": str(row.number)}
-            page.append({"number": row.number, "fact_id": str(row.fact_id), "subject": row.subject, "about": row.about,
-                         "headers": headers, "body": row.body})
-        return json.dumps({"facts": page}).encode()
+            page.append({"headers": {**row.headers, "ce-sequence": str(row.number)}, "body": row.body})
+        return json.dumps({"facts": page, "last": last}).encode()
 
 
 async def _bytes(message: NatsMessage) -> bytes:
-    return message.body if isinstance(message.body, bytes) else bytes(message.body)
+    return bytes(message.body)
+
+
+async def _whole(message: NatsMessage) -> NatsMessage:
+    return message

@@ -35,7 +35,8 @@ async def show_asyncapi(request: Request) -> dict[str, Any]:
 def facts_of(speaker: str) -> list[type[Fact]]:
     """Every fact that a service announces, by subject."""
     module = importlib.import_module(f"libs.common.facts.{speaker}")
-    found = {one.subject: one for one in _with_parents(Fact) if one.__module__ == module.__name__ and "subject" in vars(one)}
+    found = {one.subject: one for one in _with_parents(Fact)
+             if one.__module__ == module.__name__ and "subject" in vars(one)}
     return [found[subject] for subject in sorted(found)]
 
 
@@ -70,7 +71,8 @@ def _add_question(
     messages[name] = {"name": question.subject, "payload": question.model_json_schema()}
     messages[f"{name}Answer"] = {"name": answer, "payload": question.answer.model_json_schema()}
     channels[question.subject] = {
-        "address": question.subject, "messages": {part: {"$ref": f"#/components/messages/{part}"} for part in (name, f"{name}Answer")}}
+        "address": question.subject,
+        "messages": {part: {"$ref": f"#/components/messages/{part}"} for part in (name, f"{name}Answer")}}
     operations[f"answer{name}"] = {
         "action": "receive", "channel": {"$ref": f"#/channels/{question.subject}"},
         "summary": f"Asked by {', '.join(question.askers)}; not persisted.",

@@ -3,11 +3,12 @@
 import asyncio
 import hmac
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from libs.common.db import Database, OpenTransaction
 from libs.common.logs import current_correlation
@@ -19,7 +20,9 @@ POLL_SECONDS = 1.0
 BATCH = 500
 # Rows are linked in the order in which they are seen; one that commits late may be this far behind.
 LATE_ROWS = 10_000
-HEAD_SECONDS = 3600
+LATE_AT_MOST = timedelta(hours=1)
+HEAD_SECONDS = 3600.0
+LAST_LINK = select(audit_link).order_by(audit_link.c.position.desc()).limit(1)
 
 
 async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
@@ -44,15 +47,15 @@ class AuditChain:
                 pass
             if since_head >= HEAD_SECONDS:
                 log.info("head of the audit chain", **await self.head())
-                since_head = 0
+                since_head = 0.0
             await asyncio.sleep(POLL_SECONDS)
             since_head += POLL_SECONDS
 
     async def step(self) -> int:
         """Link one batch; returns how many."""
         async with self._database.transaction() as transaction:
-            last = (await transaction.execute(select(audit_link).order_by(audit_link.c.position.desc()).limit(1))).first()
-            newest = await transaction.scalar(select(audit_link.c.audit_id).order_by(audit_link.c.audit_id.desc()).limit(1))
+            last = (await transaction.execute(LAST_LINK)).first()
+            newest = await transaction.scalar(select(func.max(audit_link.c.audit_id)))
             rows = (await transaction.execute(
                 select(entries).outerjoin(audit_link, audit_link.c.audit_id == entries.c.id)
                 .where(audit_link.c.audit_id.is_(None), entries.c.id > (newest or 0) - LATE_ROWS)
@@ -69,13 +72,13 @@ class AuditChain:
     async def head(self) -> dict[str, Any]:
         """The last link: its position and MAC in hex; written down elsewhere it also shows a cut tail."""
         async with self._database.transaction() as transaction:
-            last = (await transaction.execute(select(audit_link).order_by(audit_link.c.position.desc()).limit(1))).first()
+            last = (await transaction.execute(LAST_LINK)).first()
         return {"position": last.position, "mac": last.mac.hex()} if last else {"position": 0, "mac": ""}
 
     async def verify(self, progress: Callable[[int], None] = lambda _count: None) -> list[str]:
         """Walk the whole chain and return what is wrong with it, in words; empty when nothing is."""
-        wrong: list[str] = []
-        position, mac = 0, b""
+        wrong = await self._outside()
+        position, mac, latest = 0, b"", None
         while True:
             async with self._database.transaction() as transaction:
                 links = (await transaction.execute(
@@ -83,11 +86,27 @@ class AuditChain:
                     .where(audit_link.c.position > position).order_by(audit_link.c.position).limit(BATCH))).all()
             for link in links:
                 position += 1
-                wrong += _faults(self._key, mac, link, position)
-                position, mac = link.position, link.mac
+                wrong += _faults(self._key, mac, link, position) + _added_later(link, latest)
+                position, mac, latest = link.position, link.mac, link.at or latest
             progress(position)
             if len(links) < BATCH:
                 return wrong
+
+    async def _outside(self) -> list[str]:
+        """Entries that were put among old ones, where nothing is linked any more."""
+        async with self._database.transaction() as transaction:
+            newest = await transaction.scalar(select(func.max(audit_link.c.audit_id))) or 0
+            ids = await transaction.scalars(
+                select(entries.c.id).outerjoin(audit_link, audit_link.c.audit_id == entries.c.id)
+                .where(audit_link.c.audit_id.is_(None), entries.c.id <= newest - LATE_ROWS).limit(BATCH))
+        return [f"entry {entry} stands outside the chain" for entry in ids]
+
+
+def _added_later(link: Any, latest: datetime | None) -> list[str]:
+    """An entry says when it was written, and is linked seconds after: one that is much older was not written then."""
+    if link.at and latest and link.at < latest - LATE_AT_MOST:
+        return [f"entry {link.audit_id} has been added later"]
+    return []
 
 
 def _faults(key: bytes, before: bytes, link: Any, position: int) -> list[str]:
@@ -101,5 +120,6 @@ def _faults(key: bytes, before: bytes, link: Any, position: int) -> list[str]:
 
 
 def _mac(key: bytes, before: bytes, row: Any) -> bytes:
-    fields = (row.id, row.at.isoformat(), row.principal, row.role, row.action, row.about, row.person_ref, row.correlation)
+    fields = (row.id, row.at.isoformat(), row.principal, row.role, row.action, row.about, row.person_ref,
+              row.correlation)
     return hmac.digest(key, before + "\x1f".join(map(str, fields)).encode(), "sha256")

@@ -29,6 +29,7 @@ def _paragraph(text: str) -> str:
 
 
 # The pattern repeats in the OpenAPI document what the check behind it refuses.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"), AfterValidator(_without_controls)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+                 AfterValidator(_without_controls)]
 Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$"),
                       AfterValidator(_paragraph)]

@@ -1,6 +1,7 @@
 """The bus: FastStream's broker on one NATS connection, pipelined publishing for the relay, and requests."""
 
 import asyncio
+import contextlib
 import json
 import os
 import ssl
@@ -19,6 +20,7 @@ from libs.common.settings import CommonSettings
 
 log = structlog.get_logger()
 CONNECT_SECONDS = 5
+LEAVE_SECONDS = 2.0
 ACK_SECONDS = 5.0
 Outgoing = tuple[str, bytes, dict[str, str]]
 
@@ -50,6 +52,7 @@ class Bus:
             inbox_prefix=self.inbox_prefix,
             apply_types=False,
             logger=None,
+            disconnected_cb=self._disconnected,
             reconnected_cb=self._reconnected,
             closed_cb=self._closed,
         )
@@ -84,10 +87,19 @@ class Bus:
         await self.client.subscribe(f"{self._ack_prefix}*", cb=self._acknowledged)
 
     async def close(self) -> None:
-        """Leave the bus."""
+        """Leave the bus, also when it is away."""
         self._stopping = True
-        if self.broker.config.connection_state:
-            await self.broker.stop()
+        if not self.broker.config.connection_state:
+            return
+        client = self.client
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self.broker.stop()
+        except Exception as raised:
+            # FastStream raises what nats-py does, in groups; there is nobody left to say goodbye to.
+            log.info("the bus was away when this service left it", exc_info=raised)
+        with contextlib.suppress(OSError):
+            await client.close()
 
     async def publish_in_order(self, outgoing: Sequence[Outgoing]) -> int:
         """Publish to JetStream, all at once on one connection; returns how many from the start were stored.
@@ -127,6 +139,11 @@ class Bus:
             waiting.set_result(json.loads(message.data) if message.data else {"error": "no stream"})
         except ValueError:
             waiting.set_result({"error": "unreadable acknowledgement"})
+
+    async def _disconnected(self) -> None:
+        for waiting in self._acks.values():
+            if not waiting.done():
+                waiting.set_result({"error": "disconnected"})
 
     async def _reconnected(self) -> None:
         log.info("bus reconnected", bus=self.url)

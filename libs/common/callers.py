@@ -25,7 +25,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That a principal has a role in a scope: a region prefix, one partner, one project, or everywhere (none of them)."""
+    """That a principal has a role in a scope: a region prefix, one partner, one project, or else everywhere."""
 
     role: Role
     region: str | None = None

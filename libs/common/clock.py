@@ -1,6 +1,9 @@
 """The only source of time: the real clock, or one that a demonstration's operations team has moved forward."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class Clock:
@@ -18,3 +21,13 @@ class Clock:
 def real_now() -> datetime:
     """The real time in UTC: for what must not follow a demonstration's clock (keys, tokens, retries)."""
     return datetime.now(UTC)
+
+
+def day_of(moment: datetime) -> date:
+    """The day on which this moment falls in Germany."""
+    return moment.astimezone(BERLIN).date()
+
+
+def start_of(day: date) -> datetime:
+    """The moment at which this day begins in Germany, in UTC."""
+    return datetime.combine(day, time(), BERLIN).astimezone(UTC)

@@ -47,7 +47,8 @@ def moment(default: Any = MISSING, **options: Any) -> Any:
 
 def code(kind: type[StrEnum], default: Any = MISSING, *, privacy: str = "none", **options: Any) -> Any:
     """One code of a list or one state; stored as its text, read back as its member."""
-    stored = Enum(kind, native_enum=False, length=40, values_callable=lambda members: [member.value for member in members])
+    stored = Enum(kind, native_enum=False, length=40,
+                  values_callable=lambda members: [member.value for member in members])
     return _column(privacy, default, {"sa_type": stored, **options})
 
 
@@ -76,5 +77,5 @@ class Kept(SQLModel):
     version: int = plain(1)
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805, D105 - SQLAlchemy's way to declare it
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy's way to declare it
         return {"version_id_col": cls.__table__.c.version} if hasattr(cls, "__table__") else {}

@@ -76,7 +76,8 @@ def _refuse_if_unsafe(settings: CommonSettings) -> None:
         log.error("the database cannot be asked whether it is safe", kind=type(away).__name__)
         sys.exit(UNAVAILABLE)
     if 0 < settings.compose_version < COMPOSE_VERSION:
-        reasons.append(f"compose.yaml has version {settings.compose_version}, this needs {COMPOSE_VERSION}: take the new one.")
+        reasons.append(
+            f"compose.yaml has version {settings.compose_version}, this needs {COMPOSE_VERSION}: take the new one.")
     for reason in reasons:
         log.error("will not start", reason=reason)
     if reasons:

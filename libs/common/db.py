@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -17,6 +18,10 @@ from libs.common.envelope import Heard
 from libs.common.privacy import Vault
 from libs.common.refusals import NotFound, Stale
 from libs.common.tables import network, outbox
+
+if TYPE_CHECKING:
+    from libs.common.bus import Bus
+    from libs.common.links import Links
 
 Row = TypeVar("Row")
 SETTINGS = text(
@@ -39,6 +44,8 @@ class OpenTransaction(AsyncSession):
     hearing: Heard | None = None
     network: str = ""
     vault: Vault
+    bus: "Bus"
+    links: "Links"
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Open on an engine; see Database.transaction."""
@@ -62,6 +69,9 @@ class Database:
         self.url = url
         self.network_slug = network_slug
         self.vault = vault
+        # Set by the running service; a command that only looks into the database has neither.
+        self.bus: Bus = cast("Bus", None)
+        self.links: Links = cast("Links", None)
         self.clock = Clock()
         self.announced = asyncio.Event()
         self.due_changed = asyncio.Event()
@@ -79,8 +89,8 @@ class Database:
         async with self.engine.connect() as connection:
             row = (await connection.execute(select(network.c.ahead, network.c.slug))).one()
         if row.slug != self.network_slug:
-            raise RuntimeError(f"this database belongs to the network {row.slug!r}, the settings say {self.network_slug!r}")
-        self.clock.ahead = row.ahead
+            raise RuntimeError(f"this database is of the network {row.slug!r}, the settings say {self.network_slug!r}")
+        self.clock.ahead = max(row.ahead, self.clock.ahead)  # read before a move that this process has committed since
 
     async def is_demonstration(self) -> bool:
         """Whether this network was created as a demonstration."""
@@ -100,6 +110,7 @@ class Database:
         async with OpenTransaction(self.engine, expire_on_commit=False, autoflush=False) as session:
             session.caller, session.clock, session.network = caller, self.clock, self.network_slug
             session.due_changed, session.vault = self.due_changed, self.vault
+            session.bus, session.links = self.bus, self.links
             try:
                 await session.execute(SETTINGS, caller.row_settings())
                 yield session
@@ -131,12 +142,17 @@ async def get_or_refuse(
 
 
 def is_transient(raised: BaseException) -> bool:
-    """Whether trying the same again may help: the database is away, or two transactions were in each other's way."""
-    if isinstance(raised, OSError | TimeoutError):
+    """Whether the database is to blame and trying the same again may help: it is away, full, or two were in conflict.
+
+    A statement that ran out of time is not: it would again, and hold up all that comes after it.
+    """
+    if isinstance(raised, DBAPIError) and raised.connection_invalidated:
         return True
-    if not isinstance(raised, DBAPIError):
-        return False
-    state = str(getattr(raised.orig, "sqlstate", "") or "")
-    return raised.connection_invalidated or state[:2] in {"08", "40", "53", "57"} or not state
+    # What is raised while connecting comes from asyncpg itself.
+    state = str(getattr(getattr(raised, "orig", raised), "sqlstate", None) or "")
+    return state[:2] in {"08", "40", "53"} or state.startswith("57P")
 
 
+def is_away(raised: BaseException) -> bool:
+    """Whether the database cannot be reached, or has no connection to spare, or is as in is_transient."""
+    return isinstance(raised, ConnectionError | PoolTimeout) or is_transient(raised)

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -26,6 +26,12 @@ Item = TypeVar("Item")
 PAGE_MOST = 100
 KEY_LENGTH = 128
 VERSION_DIGITS = 9
+# A name's sort key, sealed and in base64, fits in.
+CURSOR_LENGTH = 2000
+MAC_BYTES = 12
+# What JSON does not know, and how it is read back; a time is also a day, so it comes first.
+KINDS: dict[str, tuple[type, Callable[[str], Any]]] = {
+    "t": (datetime, datetime.fromisoformat), "d": (date, date.fromisoformat), "u": (UUID, UUID)}
 
 
 async def _caller(request: Request) -> Caller:
@@ -72,7 +78,8 @@ async def _once(
     if idempotency_key is None:
         return fresh
     secret: bytes = request.app.state.secret
-    mac = hmac.digest(secret, await request.body(), hashlib.sha256)
+    # With the path: the same key for another thing's sub-list is another request.
+    mac = hmac.digest(secret, request.scope["path"].encode() + b"\0" + await request.body(), hashlib.sha256)
     claim = {"principal": transaction.caller.principal, "route": request.scope["route"].name, "key": idempotency_key}
     made = await transaction.execute(CLAIM, {**claim, "body_mac": mac, "created_id": fresh.id})
     if made.rowcount:  # type: ignore[attr-defined]
@@ -115,25 +122,32 @@ class Page(BaseModel, Generic[Item]):
 
 @dataclass(frozen=True)
 class Paging:
-    """Where the page begins, and how many it holds at most."""
+    """Where the page begins, how many it holds at most, and the key that signs this list's cursors."""
 
     after: tuple[Any, ...] | None
     limit: int
+    key: bytes
 
 
 def _paging(
+    request: Request,
     cursor: Annotated[str | None, Query(
-        max_length=400, pattern="^[A-Za-z0-9_=-]+$", description="`next` of the page before.",
+        max_length=CURSOR_LENGTH, pattern="^[A-Za-z0-9_=-]+$", description="`next` of the page before.",
     )] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MOST)] = 50,
 ) -> Paging:
+    # A key of each list's own: a cursor that was made up, or belongs to another list, never reaches the database.
+    key = hmac.digest(request.app.state.secret, f"cursor {request.scope['route'].name}".encode(), "sha256")
     if cursor is None:
-        return Paging(None, limit)
+        return Paging(None, limit, key)
     try:
-        parts = json.loads(base64.urlsafe_b64decode(cursor))
-        return Paging(tuple(_decode(part) for part in parts), limit)
-    except (ValueError, TypeError, KeyError) as raised:
-        raise Invalid("cursor-unreadable", "This cursor is not one of ours.", field="cursor") from raised
+        raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+    except ValueError as raised:
+        raise _not_ours() from raised
+    mac, content = raw[:MAC_BYTES], raw[MAC_BYTES:]
+    if not hmac.compare_digest(mac, _mac(key, content)):
+        raise _not_ours()
+    return Paging(tuple(_decode(part) for part in json.loads(content)), limit, key)
 
 
 PageOf = Annotated[Paging, Depends(_paging)]
@@ -145,14 +159,22 @@ async def page(
     """The rows of one page in keyset order (the last column must be unique) and the next page's cursor."""
     if paging.after is not None:
         if len(paging.after) != len(order):
-            raise Invalid("cursor-unreadable", "This cursor is not one of ours.", field="cursor")
+            raise _not_ours()
         query = query.where(tuple_(*order) > tuple_(*paging.after))
     rows = (await transaction.scalars(query.order_by(*order).limit(paging.limit + 1))).all()
     if len(rows) <= paging.limit:
         return rows, None
     last = rows[paging.limit - 1]
-    parts = [_encode(getattr(last, _name(column))) for column in order]
-    return rows[: paging.limit], base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+    content = json.dumps([_encode(getattr(last, _name(column))) for column in order], ensure_ascii=False).encode()
+    return rows[: paging.limit], base64.urlsafe_b64encode(_mac(paging.key, content) + content).decode()
+
+
+def _mac(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, "sha256")[:MAC_BYTES]
+
+
+def _not_ours() -> Invalid:
+    return Invalid("cursor-unreadable", "This cursor is not one of ours.", field="cursor")
 
 
 def _name(column: Mapped[Any]) -> str:
@@ -161,14 +183,12 @@ def _name(column: Mapped[Any]) -> str:
 
 
 def _encode(value: Any) -> list[Any]:
-    if isinstance(value, datetime):
-        return ["t", value.isoformat()]
-    return ["u", str(value)] if isinstance(value, UUID) else ["v", value]
+    for mark, (kind, _) in KINDS.items():
+        if isinstance(value, kind):
+            return [mark, str(value)]
+    return ["", value]
 
 
 def _decode(part: list[Any]) -> Any:
-    kind, value = part
-    if not isinstance(value, str | int | float):
-        raise TypeError("not a key")
-    kinds: dict[str, Callable[[Any], Any]] = {"t": datetime.fromisoformat, "u": UUID, "v": lambda plain: plain}
-    return kinds[kind](value)
+    mark, value = part
+    return KINDS[mark][1](value) if mark else value

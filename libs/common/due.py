@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.clock import real_now
 from libs.common.db import Database, OpenTransaction, is_transient
 from libs.common.failpoints import failpoint
+from libs.common.inbox import counted
 from libs.common.logs import correlation, describe
 from libs.common.reactions import Reactions
 from libs.common.tables import due
@@ -22,7 +23,7 @@ FIRST_PAUSE = timedelta(seconds=1)
 
 
 async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
-    """Let the work of this kind about this thing fall due at the time (by the network's clock); replaces an earlier time."""
+    """Let work of this kind about this thing fall due at the (network's) time; replaces an earlier time."""
     fresh = {"due_at": due_at, "attempts": 0, "not_before": None, "parked_at": None, "raised": ""}
     query = insert(due).values(kind=kind, about=about, **fresh)
     await transaction.execute(query.on_conflict_do_update(index_elements=["kind", "about"], set_=fresh))
@@ -61,7 +62,7 @@ class DueWork:
             query = select(due.c.kind, due.c.about, due.c.due_at).where(
                 due.c.due_at <= now, due.c.parked_at.is_(None), due.c.kind.in_(self.kinds),
                 or_(due.c.not_before.is_(None), due.c.not_before <= func.clock_timestamp()),
-            ).order_by(due.c.due_at).limit(100)
+            ).order_by(due.c.due_at, due.c.kind, due.c.about).limit(100)
             pieces = (await transaction.execute(query)).all()
         return any([await self._do(piece.kind, piece.about, piece.due_at) for piece in pieces])
 
@@ -78,22 +79,22 @@ class DueWork:
         except Exception as raised:
             if is_transient(raised):
                 raise
-            await self._failed(kind, about, raised)
+            await self._failed(kind, about, due_at, raised)
             return False
         finally:
             correlation.reset(token)
         return True
 
-    async def _failed(self, kind: str, about: UUID, raised: BaseException) -> None:
+    async def _failed(self, kind: str, about: UUID, due_at: datetime, raised: BaseException) -> None:
         log.warning("due work failed; it waits", kind=kind, about=str(about), exc_info=raised)
+        # Set anew meanwhile, it is other work, which has not failed yet.
+        this = and_(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
         async with self._database.transaction() as transaction:
-            row = (await transaction.execute(
-                select(due.c.attempts).where(due.c.kind == kind, due.c.about == about).with_for_update()
-            )).one_or_none()
+            row = (await transaction.execute(select(due.c.attempts).where(this).with_for_update())).one_or_none()
             if row is None:
                 return
-            attempts = row.attempts + 1
-            await transaction.execute(update(due).where(due.c.kind == kind, due.c.about == about).values(
+            attempts = row.attempts + counted(raised)
+            await transaction.execute(update(due).where(this).values(
                 attempts=attempts, raised=describe(raised), not_before=real_now() + FIRST_PAUSE * 4**attempts,
                 parked_at=real_now() if attempts >= TRIES else None,
             ))

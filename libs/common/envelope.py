@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 SPEC_VERSION = "1.0"
+MOST_NUMBERS = 2**62
 
 
 class Unreadable(Exception):
@@ -49,6 +50,14 @@ class Heard:
         return self.headers.get("ce-correlationid", "")
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A page of a speaker's facts as it answers them, and the last number that it has given."""
+
+    facts: list[Heard]
+    last: int
+
+
 def envelope_headers(
     *, network: str, subject: str, fact_id: UUID, about: str, at: datetime, correlation: str, actor_role: str,
     region: str | None = None, project: UUID | None = None, trace: str | None = None,
@@ -73,9 +82,15 @@ def read_envelope(subject: str, headers: Mapping[str, str] | None, body: bytes) 
     """Read what came over the bus; Unreadable when it is no fact of the speaker that the subject names."""
     headers = headers or {}
     try:
-        return Heard(
+        fact = Heard(
             speaker=subject.split(".", 1)[0], number=int(headers["ce-sequence"]), fact_id=UUID(headers["ce-id"]),
             subject=headers["ce-type"], about=headers["ce-subject"], headers=dict(headers), body=body,
         )
     except (KeyError, ValueError) as missing:
         raise Unreadable(str(missing)) from missing
+    # The bus lets a service announce under its own name only; its headers could say another's.
+    if fact.subject != subject:
+        raise Unreadable("ce-type is not the subject")
+    if not 0 < fact.number < MOST_NUMBERS:
+        raise Unreadable("ce-sequence")
+    return fact

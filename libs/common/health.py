@@ -30,7 +30,7 @@ async def live() -> dict[str, str]:
 @router.get("/health/ready")
 async def ready(request: Request, response: Response) -> dict[str, Any]:
     """Database and bus answer, and every durable is there; 503 with the reasons otherwise."""
-    state = await request.app.state.running.condition()
+    state: dict[str, Any] = await request.app.state.running.condition()
     response.status_code = 200 if not state["reasons"] else 503
     return state
 
@@ -51,7 +51,7 @@ class Condition:
     running: Any
 
     async def lags(self) -> dict[str, int]:
-        """Rows not yet on the stream, facts that wait, parked things, refills of the stream; empty when the database is away."""
+        """Rows not yet on the stream, facts that wait, parked things, refills; empty when the database is away."""
         try:
             async with asyncio.timeout(3), self.running.database.engine.connect() as connection:
                 row = (await connection.execute(LAGS)).one()

@@ -1,7 +1,9 @@
 """The HTTP door: what every request of every service passes, before and behind its route."""
 
 import asyncio
+import re
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from libs.common.db import is_away
 from libs.common.logs import correlation, current_correlation
 from libs.common.metrics import Metrics
 from libs.common.refusals import Refused, TooLarge, Unavailable, german_of
@@ -27,7 +30,15 @@ SECURITY_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 ]
-CLOSED_POLICY = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
+CLOSED_POLICY = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+)
+CORRELATION_MOST = 64
+WISH = re.compile(r"(?P<language>[A-Za-z]{2,8})(-[A-Za-z0-9-]+)?(\s*;\s*q\s*=\s*(?P<quality>[01](\.[0-9]{0,3})?))?")
+# Names of fields as we give them; any other is the sender's own text, which an answer does not repeat.
+FIELD_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,40}|[0-9]{1,4}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Door:
@@ -50,8 +61,9 @@ class Door:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             took = time.perf_counter() - began
-            self._metrics.request(scope["method"], route, sending.status, took)
-            log.info("request", method=scope["method"], route=route, status=sending.status, ms=round(took * 1000, 1))
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._metrics.request(method, route, sending.status, took)
+            log.info("request", method=method, route=route, status=sending.status, ms=round(took * 1000, 1))
             correlation.reset(token)
 
     async def _pass(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:
@@ -64,6 +76,11 @@ class Door:
             slow = Unavailable("took-too-long", "This took too long and was undone; try again.")
             await self._refuse(scope, receive, sending, slow)
         except Exception as raised:
+            if is_away(raised):
+                log.warning("database away", exc_info=raised)
+                away = Unavailable("database-away", "The database cannot be reached just now; try again.")
+                await self._refuse(scope, receive, sending, away)
+                return
             log.error("a bug answered 500", exc_info=raised)
             if sending.started:
                 raise
@@ -102,15 +119,19 @@ async def _limited(scope: Scope, receive: Receive) -> Receive:
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            return _replaying(message, receive)  # gone in the middle: what came so far is no request
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > BODY_BYTES:
             raise _too_large()
-    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    return _replaying({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+def _replaying(message: Message, receive: Receive) -> Receive:
+    messages = [message]
 
     async def replay() -> Message:
-        return whole.pop() if whole else await receive()
+        return messages.pop() if messages else await receive()
 
     return replay
 
@@ -126,19 +147,17 @@ def _header(scope: Scope, name: bytes) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return len(text) <= 64 and text.isascii() and text.replace("-", "").isalnum()
+    return len(text) <= CORRELATION_MOST and text.isascii() and text.replace("-", "").isalnum()
 
 
 def language_of(scope: Scope) -> str:
     """`de` or `en`, whichever the Accept-Language header prefers; English when it says neither."""
     wishes = []
     for position, wish in enumerate(_header(scope, b"accept-language").split(",")):
-        tag, _, quality = wish.strip().partition(";q=")
-        try:
-            wishes.append((-float(quality or 1), position, tag.lower()[:2]))
-        except ValueError:
-            continue
-    return next((tag for weight, _, tag in sorted(wishes) if tag in {"de", "en"} and weight < 0), "en")
+        asked = WISH.fullmatch(wish.strip())
+        if asked:
+            wishes.append((-float(asked["quality"] or 1), position, asked["language"].lower()))
+    return next((language for weight, _, language in sorted(wishes) if language in {"de", "en"} and weight < 0), "en")
 
 
 def problem(refused: Refused, language: str, german: dict[str, str], **more: Any) -> JSONResponse:
@@ -202,13 +221,17 @@ UNKNOWN = {
 
 def _unreadable(request: Request, raised: RequestValidationError, german: dict[str, str]) -> JSONResponse:
     """422 with the place and kind of each fault, never the values that were sent."""
-    faults = [{"field": ".".join(str(part) for part in fault["loc"][1:] or fault["loc"]), "in": str(fault["loc"][0]),
-               "fault": fault["type"]} for fault in raised.errors()[:20]]
+    faults = [{"field": _place(fault["loc"][1:] or fault["loc"]), "in": str(fault["loc"][0]), "fault": fault["type"]}
+              for fault in raised.errors()[:20]]
     first = faults[0]["field"] if faults else ""
     refused = Refused("invalid-request", "The request is not as expected: look at {field}.", field=first or None)
     refused.values = {"field": first}
     refused.__dict__["status"] = HTTPStatus.UNPROCESSABLE_ENTITY.value
     return problem(refused, language_of(request.scope), german, faults=faults)
+
+
+def _place(parts: Sequence[Any]) -> str:
+    return ".".join(str(part) if FIELD_NAME.fullmatch(str(part)) else "…" for part in parts)
 
 
 def catalogues_of(service: str) -> Path:

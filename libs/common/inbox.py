@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.db import Database, OpenTransaction, is_transient
-from libs.common.envelope import Heard
+from libs.common.envelope import Heard, Told
 from libs.common.failpoints import failpoint
 from libs.common.logs import correlation, describe
 from libs.common.reactions import Reactions
+from libs.common.refusals import Unavailable
 from libs.common.tables import heard, inbox, waiting
 
 log = structlog.get_logger()
-AskForFacts = Callable[[str, int], Awaitable[list[Heard]]]
+AskForFacts = Callable[[str, int], Awaitable[Told]]
 
 
 class AnotherReader(Exception):
@@ -39,60 +42,75 @@ class Inbox:
         self.holes_healed = 0
 
     async def take(self, speaker: str, facts: Sequence[Heard]) -> None:
-        """Hear these facts, in one transaction when nothing is wrong; they may be repeated, or begin behind a hole."""
-        async with self._turn.setdefault(speaker, asyncio.Lock()):
-            mark = await self._mark(speaker)
-            try:
-                await self._take_from(speaker, sorted(facts, key=lambda fact: fact.number), mark)
-            except AnotherReader:
-                self.marks.pop(speaker, None)
-                raise
+        """Hear these facts, in one transaction when nothing is wrong; they may be repeated, or begin behind a hole.
+
+        Unreachable, after what comes before it has been heard, when a hole cannot be filled.
+        """
+        async with self._turn_of(speaker):
+            await self._take_from(speaker, facts, await self._mark(speaker))
 
     async def catch_up(self, speaker: str) -> int:
-        """Ask the speaker for everything behind the last fact heard; returns how many facts were new."""
+        """Ask the speaker for everything behind the last fact heard; returns how many facts came."""
         count = 0
         while True:
-            async with self._turn.setdefault(speaker, asyncio.Lock()):
+            async with self._turn_of(speaker):
                 mark = await self._mark(speaker)
                 page = await self._ask(speaker, mark)
-                fresh = [fact for fact in page if fact.number > mark]
+                if page.last < mark:
+                    await self._begin_anew(speaker, mark, page.last)
+                    continue
+                fresh = [fact for fact in page.facts if fact.number > mark]
                 if not fresh:
                     return count
                 await self._take_from(speaker, fresh, mark)
                 count += len(fresh)
 
-    async def _take_from(self, speaker: str, facts: Sequence[Heard], mark: int) -> None:
-        next_ones: list[Heard] = []
-        for fact in facts:
-            expected = mark + len(next_ones) + 1
-            if fact.number < expected:
-                if fact.number <= mark and not await self._is_known(fact):
-                    await self._hear([fact], mark, mark)  # the speaker's database was restored: its past was told anew
-                continue
-            if fact.number > expected:
-                next_ones += await self._fill(speaker, expected, fact.number)
-            next_ones.append(fact)
-        if next_ones:
-            await self._hear(next_ones, mark, next_ones[-1].number)
+    def forget_mark(self, speaker: str) -> None:
+        """Read the speaker's mark from the database again: another instance may have moved it."""
+        self.marks.pop(speaker, None)
 
-    async def _fill(self, speaker: str, first: int, before: int) -> list[Heard]:
-        """The facts first..before-1 from the speaker's outbox; Unreachable when not all of them come."""
-        found: list[Heard] = []
-        while first < before:
-            page = [fact for fact in await self._ask(speaker, first - 1) if fact.number < before]
-            if not page or page[0].number != first:
-                raise Unreachable(f"{speaker} has no fact {first}")
-            found += page
-            first = page[-1].number + 1
+    async def _take_from(self, speaker: str, facts: Sequence[Heard], mark: int) -> None:
+        facts = sorted(facts, key=lambda fact: fact.number)
+        # Numbers told twice: the stream was filled again, or the speaker's database was restored and gives them anew.
+        again = [fact for fact in facts if fact.number <= mark]
+        if again:
+            await self._hear(again, mark, mark)
+        ready: list[Heard] = []
+        last = mark
+        for fact in facts[len(again):]:
+            if fact.number > last + 1:
+                await self._hear(ready, mark, last)
+                ready, mark = [], await self._fill(speaker, last, fact.number)
+            ready.append(fact)
+            last = fact.number
+        await self._hear(ready, mark, last)
+
+    async def _fill(self, speaker: str, mark: int, before: int) -> int:
+        """Hear what lies between these numbers from the speaker's outbox; Unreachable when not all of it comes."""
+        while mark < before - 1:
+            page = [fact for fact in (await self._ask(speaker, mark)).facts if fact.number < before]
+            if not page or page[0].number != mark + 1:
+                raise Unreachable(f"{speaker} has no fact {mark + 1}")
+            await self._hear(page, mark, page[-1].number)
+            mark = page[-1].number
         self.holes_healed += 1
-        log.info("healed a hole in the numbers", speaker=speaker, facts=len(found))
-        return found
+        log.info("healed a hole in the numbers", speaker=speaker, before=before)
+        return mark
+
+    async def _begin_anew(self, speaker: str, mark: int, last: int) -> None:
+        """The speaker was restored to an older state and gives numbers anew: hear all of it; what is known passes."""
+        log.warning("the speaker has given fewer numbers than were heard", speaker=speaker, heard=mark, given=last)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(update(heard).where(heard.c.speaker == speaker).values(number=0))
+        self.forget_mark(speaker)
 
     async def _hear(self, facts: Sequence[Heard], mark: int, new_mark: int) -> None:
-        speaker = facts[0].speaker
+        if not facts:
+            return
         try:
             await self._in_one_transaction(facts, mark, new_mark)
         except AnotherReader:
+            self.forget_mark(facts[0].speaker)
             raise
         except Exception as raised:
             if is_transient(raised):
@@ -101,13 +119,16 @@ class Inbox:
                 await self._set_aside(facts[0], mark, new_mark, raised)
             else:
                 await self._one_by_one(facts, mark)
-        self.marks[speaker] = new_mark
+        self.marks[facts[0].speaker] = new_mark
 
     async def _in_one_transaction(self, facts: Sequence[Heard], mark: int, new_mark: int) -> None:
         async with self._database.transaction() as transaction:
-            await _note(transaction, facts, mark, new_mark)
+            fresh = await _note(transaction, facts, mark, new_mark)
             behind = await _aggregates_waiting(transaction, facts)
             for fact in facts:
+                if fact.fact_id not in fresh:
+                    continue
+                fresh.remove(fact.fact_id)
                 if fact.about in behind:
                     await put_aside(transaction, fact, raised="behind an earlier fact")
                 else:
@@ -117,14 +138,15 @@ class Inbox:
 
     async def _one_by_one(self, facts: Sequence[Heard], mark: int) -> None:
         for fact in facts:
-            await self._hear([fact], mark, fact.number)
-            mark = fact.number
+            number = max(mark, fact.number)
+            await self._hear([fact], mark, number)
+            mark = number
 
     async def _set_aside(self, fact: Heard, mark: int, new_mark: int, raised: BaseException) -> None:
         log.warning("a reaction failed; the fact waits", fact=str(fact.fact_id), subject=fact.subject, exc_info=raised)
         async with self._database.transaction() as transaction:
-            await _note(transaction, [fact], mark, new_mark)
-            await put_aside(transaction, fact, raised=describe(raised), attempts=1)
+            if await _note(transaction, [fact], mark, new_mark):
+                await put_aside(transaction, fact, raised=describe(raised), attempts=counted(raised))
 
     async def react(self, transaction: OpenTransaction, fact: Heard) -> None:
         """Run this service's reactions to one fact, in its correlation; a fact nobody reacts to passes."""
@@ -133,33 +155,34 @@ class Inbox:
         try:
             for kind, reaction in self.reactions.to_facts.get(fact.subject, ()):
                 await reaction(transaction, kind.model_validate_json(fact.body))
+            # What the next fact of the batch reads must be there.
+            await transaction.flush()
         finally:
             transaction.hearing = None
             correlation.reset(token)
 
+    def _turn_of(self, speaker: str) -> asyncio.Lock:
+        return self._turn.setdefault(speaker, asyncio.Lock())
+
     async def _mark(self, speaker: str) -> int:
         if speaker not in self.marks:
             async with self._database.transaction() as transaction:
+                await transaction.execute(insert(heard).values(speaker=speaker, number=0).on_conflict_do_nothing())
                 number = await transaction.scalar(select(heard.c.number).where(heard.c.speaker == speaker))
-                if number is None:
-                    await transaction.execute(insert(heard).values(speaker=speaker, number=0))
             self.marks[speaker] = number or 0
         return self.marks[speaker]
 
-    async def _is_known(self, fact: Heard) -> bool:
-        async with self._database.transaction() as transaction:
-            return bool(await transaction.scalar(select(inbox.c.number).where(inbox.c.fact_id == fact.fact_id)))
 
-
-async def _note(transaction: OpenTransaction, facts: Sequence[Heard], mark: int, new_mark: int) -> None:
-    """Move the mark from the number this reader knows; AnotherReader when it has moved already."""
+async def _note(transaction: OpenTransaction, facts: Sequence[Heard], mark: int, new_mark: int) -> set[UUID]:
+    """Move the mark from the number this reader knows, AnotherReader when it has moved already; returns the new ids."""
     moved = await transaction.execute(
         update(heard).where(heard.c.speaker == facts[0].speaker, heard.c.number == mark).values(number=new_mark)
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise AnotherReader(facts[0].speaker)
     rows = [{"fact_id": fact.fact_id, "speaker": fact.speaker, "number": fact.number} for fact in facts]
-    await transaction.execute(insert(inbox), rows)
+    noted = insert(inbox).on_conflict_do_nothing().returning(inbox.c.fact_id)
+    return set(await transaction.scalars(noted, rows))
 
 
 async def _aggregates_waiting(transaction: OpenTransaction, facts: Sequence[Heard]) -> set[str]:
@@ -173,6 +196,11 @@ async def put_aside(transaction: OpenTransaction, fact: Heard, *, raised: str, a
         speaker=fact.speaker, number=fact.number, fact_id=fact.fact_id, subject=fact.subject, about=fact.about,
         headers=dict(fact.headers), body=fact.body, raised=raised, attempts=attempts,
     ))
+
+
+def counted(raised: BaseException) -> int:
+    """1 when the failure counts towards parking; 0 when only another service was away."""
+    return 0 if isinstance(raised, Unavailable) else 1
 
 
 def is_unreadable(raised: BaseException) -> bool:

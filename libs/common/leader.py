@@ -79,9 +79,11 @@ class Leader:
         log.info("leading")
         works = [asyncio.create_task(_again_and_again(make(lock))) for make in self._works]
         try:
-            while True:
+            while not any(work.done() for work in works):
                 await lock.fetch("SELECT 1")
                 await asyncio.sleep(BEAT_SECONDS)
+            # A cancellation that nobody asked for, out of a library: better to lead anew than without this work.
+            raise RuntimeError("a work has ended")
         finally:
             await end_all(works)
 
@@ -97,15 +99,22 @@ async def _again_and_again(work: Work) -> None:
 
 async def end_all(works: Sequence[asyncio.Task[None]]) -> None:
     """Cancel until all have ended: nats-py swallows a cancellation while it flushes, and the work would go on."""
-    left = set(works)
+    left, told = set(works), False
     while left:
         for work in left:
             work.cancel()
-        _, left = await asyncio.wait(left, timeout=BEAT_SECONDS)
+        try:
+            _, left = await asyncio.wait(left, timeout=BEAT_SECONDS)
+        except asyncio.CancelledError:
+            told = True  # to end itself, which it does after the works: left to themselves they would go on
+    if told:
+        raise asyncio.CancelledError
 
 
 async def _close_quietly(lock: LockConnection) -> None:
     try:
         await lock.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-        lock.cut()
+        log.debug("the lock's connection was gone")
+    finally:
+        lock.cut()  # also when cancelled meanwhile: the next leader waits for this lock

@@ -36,14 +36,17 @@ def _without_values(_logger: object, _method: str, entry: dict[str, Any]) -> dic
 
 def describe(raised: BaseException) -> str:
     """An exception as `Kind at file:line < file:line`, without its message and without any local value."""
-    places = []
+    places, ours = [], []
     trace = raised.__traceback__
     while trace:
         code = trace.tb_frame.f_code
         places.append(f"{'/'.join(code.co_filename.rsplit('/', 3)[1:])}:{trace.tb_lineno} {code.co_name}")
+        ours += [] if "site-packages" in code.co_filename else places[-1:]
         trace = trace.tb_next
     inner = "".join(f"; {describe(one)}" for one in getattr(raised, "exceptions", ())[:3])
-    return f"{type(raised).__name__} at {' < '.join(reversed(places[-6:]))}{inner}"
+    # Where it was raised, and the way there through what is ours: a library's depths tell nobody anything.
+    way = dict.fromkeys([*places[:-3:-1], *ours[:-6:-1]])
+    return f"{type(raised).__name__} at {' < '.join(way)}{inner}"
 
 
 def set_up_logs(*, as_json: bool = True, level: str = "info") -> None:

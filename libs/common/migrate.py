@@ -34,7 +34,7 @@ async def migrate(service: str, settings: CommonSettings) -> None:
             )
             slug = await connection.scalar(text("SELECT slug FROM network"))
             if slug != settings.network:
-                raise RuntimeError(f"this database belongs to the network {slug!r}, the settings say {settings.network!r}")
+                raise RuntimeError(f"this database is of the network {slug!r}, the settings say {settings.network!r}")
     finally:
         await engine.dispose()
 

@@ -1,6 +1,6 @@
 """What operations can do with a running service: the clock of a demonstration, parked facts, the audit chain."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,8 +17,10 @@ from libs.common.tables import network, outbox
 
 router = APIRouter(tags=["operations"])
 OPS = frozenset({Role.OPS})
+AHEAD_AT_MOST = timedelta(days=36_525)
 PERMISSIONS = {
-    "list_facts": OPS, "read_clock": OPS, "move_clock": OPS, "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
+    "list_facts": OPS, "read_clock": OPS, "move_clock": OPS,
+    "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
     "verify_audit": frozenset({Role.OPS, Role.AUDITOR}),
 }
 WaitingId = Annotated[int, Path(ge=1, le=2**62)]
@@ -86,6 +88,9 @@ async def move_clock(body: ClockIn, transaction: Transaction) -> ClockOut:
     ahead = body.now - transaction.clock.now() + transaction.clock.ahead
     if ahead < transaction.clock.ahead:
         raise Invalid("clock-never-back", "The clock can only be moved forward.", field="now")
+    if ahead > AHEAD_AT_MOST:
+        raise Invalid("clock-too-far", "The clock cannot be moved more than {days} days ahead.", field="now",
+                      days=AHEAD_AT_MOST.days)
     await transaction.execute(update(network).values(ahead=func.greatest(network.c.ahead, ahead)))
     transaction.after_commit.append(transaction.due_changed.set)
     transaction.after_commit.append(lambda: setattr(transaction.clock, "ahead", max(ahead, transaction.clock.ahead)))

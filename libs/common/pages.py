@@ -9,7 +9,8 @@ from jinja2 import Environment, StrictUndefined
 from libs.common.codes.languages import direction
 
 # No script, no image, nothing from elsewhere: it opens on any phone and passes any content security policy.
-TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string("""\
+PAGES = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+TEMPLATE = PAGES.from_string("""\
 <!doctype html>
 <html lang="{{ language }}" dir="{{ direction }}">
 <head>

@@ -1,4 +1,4 @@
-"""Persons: whom a service meets first it owns: name and addresses sealed with the person's own key, opaque elsewhere."""
+"""Persons: whom a service meets first it owns: name and addresses sealed with the person's key, opaque elsewhere."""
 
 import base64
 import hmac
@@ -33,7 +33,7 @@ async def meet(
     transaction: OpenTransaction, details: PersonDetails, *, languages: Sequence[str] = (),
     region: str | None = None, partner_id: UUID | None = None,
 ) -> UUID:
-    """Keep a person whom this service meets first; returns the new person_ref. Region and partner scope who sees them."""
+    """Keep a person whom this service meets first; returns the new person_ref. Region and partner say who sees them."""
     person_ref = await new_person(transaction, uuid7())
     vault = transaction.vault
     await transaction.execute(insert(person).values(
@@ -93,9 +93,13 @@ async def addressee(
 async def persons_at(transaction: OpenTransaction, address: str) -> tuple[UUID, ...]:
     """The persons with this mail address or telephone number, found by blind index."""
     vault = transaction.vault
-    indexes = [person.c.email_index == email_index(vault, address)]
+    indexes = []
+    if email := email_index(vault, address):
+        indexes.append(person.c.email_index == email)
     if phone := phone_index(vault, address):
         indexes.append(person.c.phone_index == phone)
+    if not indexes:
+        return ()  # without an address there is nobody, not everybody without one
     return tuple(await transaction.scalars(select(person.c.person_ref).where(or_(*indexes))))
 
 
@@ -107,7 +111,7 @@ async def erase_persons(transaction: OpenTransaction, person_refs: Iterable[UUID
             owned.append(person_ref)
             await audited(transaction, "erase", f"person/{person_ref}", person_ref)
     await transaction.execute(update(person).where(person.c.person_ref.in_(owned)).values(
-        details=None, email_index=None, phone_index=None, languages=[], erased_at=now))
+        details=None, email_index=None, phone_index=None, languages=[], region=None, partner_id=None, erased_at=now))
     return owned
 
 

@@ -29,7 +29,7 @@ class Phrases:
         self.table = table
 
     def say(self, key: str, languages: Sequence[str], **values: object) -> Said:
-        """The phrase in the first of these languages, or of their fallbacks, that it exists in; KeyError without the key."""
+        """The phrase in the first of these languages, or their fallbacks, that it has; KeyError without the key."""
         texts = self.table[key]
         language = next((tag for tag in fallback_chain(languages) if tag in texts), "de")
         isolated = {name: f"{ISOLATE}{value}{END_ISOLATE}" for name, value in values.items()}

@@ -43,6 +43,18 @@ class Vault:
         """A keyed hash by which an address can be found again without being readable (16 bytes)."""
         return hmac.digest(self._index_key, normalised.encode(), "sha256")[:16]
 
+    def seal(self, place: str, content: bytes) -> bytes:
+        """Bytes of no one person that only this service opens again, bound to their place `<table>.<column>:<id>`."""
+        return _encrypt(self._master, content, place)
+
+    def unseal(self, place: str, stored: bytes) -> bytes:
+        """What was sealed for this place; InvalidTag for another place or master key."""
+        return _decrypt(self._master, stored, place)
+
+    def sign(self, purpose: str, content: bytes) -> bytes:
+        """A MAC by which this service knows again what it has issued for a purpose (32 bytes)."""
+        return hmac.digest(self._index_key, purpose.encode() + b"\0" + content, "sha256")
+
 
 async def new_person(transaction: "OpenTransaction", person_ref: UUID) -> UUID:
     """Make the key of a person whom this service meets first; returns the person_ref."""

@@ -5,7 +5,15 @@ import asyncio
 import nats
 import nats.js.errors
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 
 from libs.common.facts import HEARS, SERVICES
 
@@ -13,6 +21,16 @@ WEEK_SECONDS = 7 * 24 * 3600
 DEDUPE_SECONDS = 120
 ACK_WAIT_SECONDS = 15
 PENDING = 4096
+# What is compared, since the server keeps what was made first and says nothing; the last cannot be changed in place.
+OF_STREAM = (
+    "subjects", "max_age", "duplicate_window", "discard", "max_msg_size", "allow_direct", "max_msgs", "max_bytes",
+    "max_msgs_per_subject", "no_ack", "deny_delete", "deny_purge",
+)
+OF_DURABLE = (
+    "ack_wait", "max_ack_pending", "max_waiting", "max_deliver", "filter_subject", "filter_subjects", "headers_only",
+    "inactive_threshold",
+)
+FIXED = ("ack_policy", "deliver_policy", "replay_policy")
 
 
 async def provision(nats_url: str, user: str, password: str) -> list[str]:
@@ -39,15 +57,14 @@ async def _stream(jetstream: JetStreamContext, service: str) -> list[str]:
     wanted = StreamConfig(
         name=service, subjects=[f"{service}.>"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE,
         discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=262_144,
-        deny_delete=False, deny_purge=False, allow_direct=True,
+        deny_delete=False, deny_purge=False, allow_direct=True, max_msgs=-1, max_bytes=-1, no_ack=False,
     )
     try:
         there = (await jetstream.stream_info(service)).config
     except nats.js.errors.NotFoundError:
         await jetstream.add_stream(wanted)
         return [f"stream {service} made"]
-    compared = ("subjects", "max_age", "duplicate_window", "discard", "max_msg_size", "allow_direct")
-    if all(getattr(there, name) == getattr(wanted, name) for name in compared):
+    if all(getattr(there, name) == getattr(wanted, name) for name in OF_STREAM):
         return []
     await jetstream.update_stream(wanted)
     return [f"stream {service} changed"]
@@ -56,20 +73,19 @@ async def _stream(jetstream: JetStreamContext, service: str) -> list[str]:
 async def _durable(jetstream: JetStreamContext, listener: str, speaker: str) -> list[str]:
     wanted = ConsumerConfig(
         durable_name=listener, deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.ALL, ack_wait=ACK_WAIT_SECONDS,
-        max_ack_pending=PENDING, max_waiting=64,
+        max_ack_pending=PENDING, max_waiting=64, max_deliver=-1,
     )
     try:
         there = (await jetstream.consumer_info(speaker, listener)).config
     except nats.js.errors.NotFoundError:
         await jetstream.add_consumer(speaker, wanted)
         return [f"durable {listener} on {speaker} made"]
-    fixed = ("ack_policy", "deliver_policy")
-    if any(getattr(there, name) != getattr(wanted, name) for name in fixed):
+    if any(getattr(there, name) != getattr(wanted, name) for name in FIXED):
         # These cannot be changed in place. A new durable begins anew, and the inbox passes over what it knows.
         await jetstream.delete_consumer(speaker, listener)
         await jetstream.add_consumer(speaker, wanted)
         return [f"durable {listener} on {speaker} made anew"]
-    if (there.ack_wait, there.max_ack_pending, there.max_waiting) != (ACK_WAIT_SECONDS, PENDING, 64):
+    if any((getattr(there, name) or None) != getattr(wanted, name) for name in OF_DURABLE):
         await jetstream.add_consumer(speaker, wanted)
         return [f"durable {listener} on {speaker} changed"]
     return []

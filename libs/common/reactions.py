@@ -26,7 +26,7 @@ def when_due(*kinds: str) -> Callable[[Decorated], Decorated]:
     return _mark("when_due", kinds)
 
 
-def answers(question: type[Question]) -> Callable[[Decorated], Decorated]:
+def answers(question: type[Question[Any]]) -> Callable[[Decorated], Decorated]:
     """Mark `async (transaction, question) -> answer` as this service's answer to a question of another service."""
     return _mark("answers", (question,))
 
@@ -45,7 +45,7 @@ class Reactions:
 
     to_facts: dict[str, list[tuple[type[Fact], Reaction]]] = field(default_factory=dict)
     to_due: dict[str, Reaction] = field(default_factory=dict)
-    to_questions: dict[type[Question], Reaction] = field(default_factory=dict)
+    to_questions: dict[type[Question[Any]], Reaction] = field(default_factory=dict)
 
     @classmethod
     def of(cls, modules: Iterable[ModuleType]) -> "Reactions":
@@ -58,7 +58,10 @@ class Reactions:
 
     def _add(self, function: Any) -> None:
         for fact in getattr(function, "lotse_reacts_to", ()):
-            self.to_facts.setdefault(fact.subject, []).append((fact, function))
+            there = self.to_facts.setdefault(fact.subject, [])
+            # Imported into a second module it is still one reaction.
+            if (fact, function) not in there:
+                there.append((fact, function))
         for key, table in (("lotse_when_due", self.to_due), ("lotse_answers", self.to_questions)):
             for value in getattr(function, key, ()):
                 if value in table and table[value] is not function:

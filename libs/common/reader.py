@@ -1,6 +1,7 @@
 """Readers: one FastStream pull subscription per speaker heard, run by the leader only."""
 
 import asyncio
+import json
 from typing import Any
 
 import nats.errors
@@ -9,6 +10,7 @@ import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, PullSub
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from libs.common.bus import Bus, NoBus
 from libs.common.envelope import Heard, Unreadable, read_envelope
@@ -18,37 +20,34 @@ from libs.common.inbox import AnotherReader, Inbox, Unreachable
 log = structlog.get_logger()
 BATCH = 500
 WAKE_SECONDS = 2.0
-DRAIN_SECONDS = 5.0
+DRAIN_SECONDS = 1.0
+ACK_SECONDS = 5.0
 WATCH_SECONDS = 1.0
+# Without a time to wait the server answers at once with what it has, and says when that was all.
+NO_WAIT = json.dumps({"batch": BATCH, "no_wait": True}).encode()
 
 
 class Reader:
     """Hears one speaker: through the stream within milliseconds, and by asking when the stream has lost something.
 
     FastStream's batches wait until they are full or their time is over, so the subscription wakes with one message
-    and the rest that is there is drained by hand. Acknowledging the last acknowledges all before it.
+    and the rest that is there is drained by hand. Acknowledging one acknowledges all before it in the stream.
     """
 
     def __init__(self, bus: Bus, inbox: Inbox, speaker: str) -> None:
-        """Declare the subscription; nothing is read before run()."""
+        """Nothing is subscribed or read before run()."""
         self._bus, self._inbox, self.speaker = bus, inbox, speaker
         self.durable_there = False
         self.unreadable = 0
-        self._subscriber: Any = bus.broker.subscriber(
-            f"{speaker}.>",
-            durable=bus.service,
-            stream=JStream(speaker, declare=False),
-            pull_sub=PullSub(batch_size=1, timeout=WAKE_SECONDS, batch=True),
-            inbox_prefix=f"{bus.inbox_prefix}.".encode(),
-            ack_policy=AckPolicy.MANUAL,
-            decoder=_undecoded,
-            persistent=False,
-            title=f"facts of {speaker}",
-        )
-        self._subscriber(self._hear)
+        self._subscriber: Any = None
+        self._drain_inbox = f"{bus.inbox_prefix}.drain.{speaker}"
+        self._drained: Subscription | None = None
+        self._drains = 0
 
     async def run(self) -> None:
-        """Read until cancelled; asks the speaker for what it may have missed every second that nothing came."""
+        """Read until cancelled; asks the speaker every second for what the stream may have lost."""
+        # Another instance may have led, and heard, since this one did.
+        self._inbox.forget_mark(self.speaker)
         try:
             while True:
                 await self._watch()
@@ -58,14 +57,14 @@ class Reader:
 
     async def _watch(self) -> None:
         self.durable_there = await self._durable_exists()
-        if self.durable_there and not self._subscriber.running:
-            await self._subscriber.start()
-        elif not self.durable_there and self._subscriber.running:
+        if self.durable_there and not self._subscriber:
+            await self._start()
+        elif not self.durable_there:
             # A pull on a missing durable returns at once, without end: better not to pull at all.
             await self._stop()
         try:
             await self._inbox.catch_up(self.speaker)
-        except (NoBus, AnotherReader) as raised:
+        except (NoBus, AnotherReader, Unreachable) as raised:
             log.debug("cannot catch up", speaker=self.speaker, reason=str(raised))
 
     async def _durable_exists(self) -> bool:
@@ -77,10 +76,31 @@ class Reader:
             return False
         return True
 
+    async def _start(self) -> None:
+        self._drained = await self._bus.client.subscribe(f"{self._drain_inbox}.*")
+        # Made here and not before: the broker starts every subscriber that it knows, also in instances that stand by.
+        self._subscriber = self._bus.broker.subscriber(
+            f"{self.speaker}.>",
+            durable=self._bus.service,
+            stream=JStream(self.speaker, declare=False),
+            pull_sub=PullSub(batch_size=1, timeout=WAKE_SECONDS, batch=True),
+            inbox_prefix=f"{self._bus.inbox_prefix}.".encode(),
+            ack_policy=AckPolicy.MANUAL,
+            decoder=_undecoded,
+            persistent=False,
+            title=f"facts of {self.speaker}",
+        )
+        self._subscriber(self._hear)
+        await self._subscriber.start()
+
     async def _stop(self) -> None:
+        subscriber, drained, self._subscriber, self._drained = self._subscriber, self._drained, None, None
         try:
             async with asyncio.timeout(2):
-                await self._subscriber.stop()
+                if subscriber:
+                    await subscriber.stop()
+                if drained:
+                    await drained.unsubscribe()
         except (nats.errors.Error, TimeoutError, OSError) as raised:
             log.debug("subscription not ended cleanly", speaker=self.speaker, kind=type(raised).__name__)
 
@@ -90,18 +110,32 @@ class Reader:
         try:
             if facts:
                 await self._inbox.take(self.speaker, facts)
-            await messages[-1].ack_sync(timeout=DRAIN_SECONDS)
+            newest = max(messages, key=lambda message: message.metadata.sequence.stream)
+            await newest.ack_sync(timeout=ACK_SECONDS)
             failpoint("inbox-after-ack")
         except (NoBus, AnotherReader, Unreachable, nats.errors.Error, TimeoutError) as raised:
             log.info("not acknowledged; it comes again", speaker=self.speaker, reason=type(raised).__name__)
+        except Exception as raised:
+            # FastStream would swallow it without a word.
+            log.warning("not acknowledged; it comes again", speaker=self.speaker, exc_info=raised)
 
     async def _drain(self) -> list[Msg]:
+        """What else is there now; nats-py's own fetch would wait on when there is nothing more."""
+        self._drains += 1
+        done = f"{self._drain_inbox}.{self._drains}"
+        found: list[Msg] = []
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                # Without a time the server answers at once with what it has.
-                return list(await self._subscriber.subscription.fetch(BATCH, timeout=None))
-        except (nats.errors.Error, TimeoutError, OSError, AttributeError):
-            return []
+            await self._bus.client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self.speaker}.{self._bus.service}", NO_WAIT, reply=done)
+            while len(found) < BATCH and self._drained:
+                message = await self._drained.next_msg(timeout=DRAIN_SECONDS)
+                if message.subject == done:
+                    break
+                if not message.subject.startswith(self._drain_inbox):
+                    found.append(message)
+        except (nats.errors.Error, TimeoutError, OSError) as raised:
+            log.debug("not drained", speaker=self.speaker, reason=type(raised).__name__)
+        return found
 
     def _read(self, message: Msg) -> Heard | None:
         try:

@@ -8,8 +8,8 @@ from typing import ClassVar
 GERMAN_OF_ALL = Path(__file__).with_name("refusals.de.toml")
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is no error
-    """{reason}
+class Refused(Exception):
+    """A request that a rule of the field turns down.
 
     slug: the stable name for programs. reason: the English sentence; `{name}` stands for one of the values.
     field: the input field that is at fault, as it is called in the request. values: what the sentence names,

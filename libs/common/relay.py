@@ -22,17 +22,20 @@ NUMBER = """
 WITH last AS (SELECT coalesce(max(number), 0) AS number FROM outbox),
      fresh AS (SELECT id FROM outbox WHERE number IS NULL ORDER BY id LIMIT $1),
      numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS position FROM fresh)
-UPDATE outbox SET number = last.number + numbered.position FROM numbered, last WHERE outbox.id = numbered.id
+UPDATE outbox SET number = last.number + numbered.position FROM numbered, last
+WHERE outbox.id = numbered.id AND outbox.number IS NULL
 """
 UNPUBLISHED = """
 SELECT number, fact_id, subject, headers, body FROM outbox
 WHERE number > (SELECT published FROM relay) ORDER BY number LIMIT $1
 """
 MARK = "UPDATE relay SET published = $1"
+GIVEN = "SELECT published, (SELECT coalesce(max(number), 0) FROM outbox) AS numbered FROM relay"
 STEP_BACK = """
-UPDATE relay SET published = greatest($1, coalesce(
-    (SELECT min(number) - 1 FROM outbox WHERE number > $1 AND announced_at > clock_timestamp() - make_interval(days => $2)),
-    published)), refills = refills + 1 RETURNING published
+UPDATE relay SET published = target.number, refills = refills + 1 FROM (
+    SELECT coalesce(min(number) - 1, 0) AS number, count(*) FROM outbox
+    WHERE number > $1 AND announced_at > clock_timestamp() - make_interval(days => $2)
+) AS target WHERE target.count > 0 AND target.number < relay.published RETURNING published
 """
 
 
@@ -51,18 +54,21 @@ class Relay:
         self._refill_up_to = 0
         self._token = ""
         self._reconcile = asyncio.Event()
-        bus.on_reconnect.append(self._reconcile.set)
 
     async def run(self) -> None:
         """Relay until cancelled; begins by comparing the stream with the outbox, and again at every reconnect."""
         self._reconcile.set()
-        while True:
-            self._announced.clear()
-            if self._reconcile.is_set():
-                self._reconcile.clear()
-                await self._compare_with_stream()
-            if not await self.step():
-                await _woken(self._announced, self._reconcile)
+        self._bus.on_reconnect.append(self._reconcile.set)
+        try:
+            while True:
+                self._announced.clear()
+                if self._reconcile.is_set():
+                    self._reconcile.clear()
+                    await self._compare_with_stream()
+                if not await self.step():
+                    await _woken(self._announced, self._reconcile)
+        finally:
+            self._bus.on_reconnect.remove(self._reconcile.set)
 
     async def step(self) -> bool:
         """Number and publish one batch; returns whether there was anything to do."""
@@ -91,41 +97,37 @@ class Relay:
 
     async def _compare_with_stream(self) -> None:
         """Step back behind the last fact that the stream and the outbox agree on."""
-        published = (await self._lock.fetch("SELECT published FROM relay"))[0]["published"]
-        if not published:
+        given = (await self._lock.fetch(GIVEN))[0]
+        # Whatever has a number may have been published before, by a relay that was killed before it noted so.
+        self._refill_up_to, self._token = given["numbered"], secrets.token_hex(4)
+        if not given["published"]:
             return
-        agreed = await self._last_in_stream(published)
-        if agreed >= published:
-            return
-        now = (await self._lock.fetch(STEP_BACK, agreed, REFILL_DAYS))[0]["published"]
-        self._refill_up_to, self._token = published, secrets.token_hex(4)
-        log.warning("the stream lost facts; publishing them again", after=now, up_to=published)
+        agreed = await self._last_in_stream()
+        # What is older than the stream keeps is not published again: who needs it asks for it.
+        stepped = await self._lock.fetch(STEP_BACK, agreed, REFILL_DAYS)
+        if stepped:
+            log.warning("the stream lost facts; publishing them again", after=stepped[0]["published"],
+                        up_to=given["published"])
 
-    async def _last_in_stream(self, published: int) -> int:
-        """The number of the stream's newest fact if the outbox knows it; all of them if it only aged out."""
+    async def _last_in_stream(self) -> int:
+        """The number of the newest fact in the stream that the outbox knows too; 0 without one."""
         stream = self._bus.service
         state = (await self._bus.jetstream.stream_info(stream)).state
-        if not state.messages:
-            return published if state.last_seq else 0
-        sequence = state.last_seq
-        while sequence >= max(state.first_seq, 1):
+        for sequence in range(state.last_seq, max(state.first_seq, 1) - 1, -1):
             number = await self._agreed_at(stream, sequence)
             if number is not None:
                 return number
-            sequence -= 1
         return 0
 
     async def _agreed_at(self, stream: str, sequence: int) -> int | None:
         try:
-            message = await self._bus.jetstream.get_msg(stream, sequence)
-        except nats.js.errors.NotFoundError:
+            headers = (await self._bus.jetstream.get_msg(stream, sequence)).headers or {}
+            number = int(headers.get("ce-sequence") or -1)
+        except (nats.js.errors.NotFoundError, ValueError):
             return None
-        headers = message.headers or {}
         known = await self._lock.fetch(
-            "SELECT 1 FROM outbox WHERE number = $1::bigint AND fact_id::text = $2",
-            int(headers.get("ce-sequence") or -1), headers.get("ce-id", ""),
-        )
-        return int(headers["ce-sequence"]) if known else None
+            "SELECT 1 FROM outbox WHERE number = $1::bigint AND fact_id::text = $2", number, headers.get("ce-id", ""))
+        return number if known else None
 
 
 async def _woken(*events: asyncio.Event) -> None:
@@ -138,4 +140,5 @@ async def _woken(*events: asyncio.Event) -> None:
 
 
 def _as_dict(headers: Any) -> dict[str, str]:
-    return json.loads(headers) if isinstance(headers, str) else headers
+    decoded: dict[str, str] = json.loads(headers) if isinstance(headers, str) else headers
+    return decoded

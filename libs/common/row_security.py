@@ -8,7 +8,8 @@ CREATE FUNCTION lotse_covers_region(region text) RETURNS boolean LANGUAGE sql ST
 $$
 """
 COVERS = """
-CREATE FUNCTION lotse_covers(region text, partner uuid, project uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION lotse_covers(region text, partner uuid, project uuid) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(current_setting('lotse.scope', true) = 'all'
         OR lotse_covers_region(region)
         OR partner::text = ANY (string_to_array(current_setting('lotse.partners', true), ','))

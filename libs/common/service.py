@@ -25,7 +25,7 @@ from libs.common.due import DueWork
 from libs.common.facts import HEARS
 from libs.common.http import Door, german_sentences, show_refusals
 from libs.common.inbox import Inbox
-from libs.common.leader import Leader, Work
+from libs.common.leader import Leader, Work, end_all
 from libs.common.links import Links
 from libs.common.logs import set_up_logs
 from libs.common.metrics import Metrics
@@ -64,13 +64,13 @@ class Running:
         self.due = DueWork(self.database, reactions)
         self.audit_chain = AuditChain(self.database, derived_key(settings, "audit"))
         answer_asks(self.bus, self.database, reactions)
-        works: list[Callable[[Any], Any]] = [
+        led: list[Callable[[Any], Any]] = [
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
             _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run),
             *(_fixed(make(self)) for make in works),
         ]
-        self.leader = Leader(settings.database_url.get_secret_value(), works)
+        self.leader = Leader(settings.database_url.get_secret_value(), led)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+KEY_BYTES = 32
+
 
 def _is_key(value: SecretStr) -> SecretStr:
-    if len(base64.b64decode(value.get_secret_value(), validate=True)) != 32:
-        raise ValueError("must be 32 bytes in base64: python -c 'import os,base64; print(base64.b64encode(os.urandom(32)).decode())'")
+    if len(base64.b64decode(value.get_secret_value(), validate=True)) != KEY_BYTES:
+        raise ValueError("must be 32 bytes in base64, as `openssl rand -base64 32` prints them")
     return value
 
 

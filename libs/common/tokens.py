@@ -1,5 +1,6 @@
 """OIDC tokens: a resource server only; pinned algorithms, cached keys that outlive an issuer's outage."""
 
+import asyncio
 import base64
 import hmac
 import time
@@ -21,6 +22,8 @@ LEEWAY_SECONDS = 30
 FRESH_SECONDS = 300.0
 USABLE_SECONDS = 3600.0
 REFETCH_SECONDS = 30.0
+# What joserfc raises on tokens and keys that are none, besides its own.
+UNREADABLE = (JoseError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def principal_of(secret: bytes, issuer: str, subject: str) -> UUID:
@@ -37,19 +40,22 @@ class Tokens:
         self._url = settings.oidc_jwks_url
         self._secret = base64.b64decode(settings.installation_secret.get_secret_value())
         self._keys: KeySet | None = None
-        self._fetched, self._tried = -USABLE_SECONDS, -REFETCH_SECONDS
+        self._fetched, self._tried = -USABLE_SECONDS, -USABLE_SECONDS
+        self._fetching = asyncio.Lock()
 
     async def principal(self, token: str) -> UUID:
         """The principal of a valid token; NotAuthenticated otherwise, Unavailable while no keys can be had."""
         if not self._issuer:
             raise does_not_hold()
-        claims = await self._claims(token)
-        return principal_of(self._secret, self._issuer, str(claims["sub"]))
+        subject = (await self._claims(token))["sub"]
+        if not isinstance(subject, str) or not subject:
+            raise does_not_hold()
+        return principal_of(self._secret, self._issuer, subject)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             decoded = jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-        except (JoseError, ValueError, KeyError, TypeError, UnicodeError):
+        except UNREADABLE:
             decoded = await self._with_new_keys(token)
         registry = jwt.JWTClaimsRegistry(
             now=int(time.time()), leeway=LEEWAY_SECONDS, iss={"essential": True, "value": self._issuer},
@@ -57,7 +63,7 @@ class Tokens:
         )
         try:
             registry.validate(decoded.claims)
-        except JoseError as raised:
+        except UNREADABLE as raised:
             raise does_not_hold() from raised
         return decoded.claims
 
@@ -68,29 +74,34 @@ class Tokens:
         await self._fetch()
         try:
             return jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-        except (JoseError, ValueError, KeyError, TypeError, UnicodeError) as raised:
+        except UNREADABLE as raised:
             raise does_not_hold() from raised
 
     async def _key_set(self) -> KeySet:
-        age = time.monotonic() - self._fetched
-        if age > FRESH_SECONDS and time.monotonic() - self._tried >= REFETCH_SECONDS:
+        if time.monotonic() - self._fetched > FRESH_SECONDS:
             await self._fetch()
-            age = time.monotonic() - self._fetched
-        if self._keys is None or age > USABLE_SECONDS:
+        if self._keys is None or time.monotonic() - self._fetched > USABLE_SECONDS:
             raise Unavailable("issuer-away", "The sign-in service cannot be reached; try again later.")
         return self._keys
 
     async def _fetch(self) -> None:
-        self._tried = time.monotonic()
+        # Whoever comes while the keys are being fetched waits for them, and does not fetch them again.
+        async with self._fetching:
+            if time.monotonic() - self._tried >= REFETCH_SECONDS:
+                self._tried = time.monotonic()
+                await self._fetch_now()
+
+    async def _fetch_now(self) -> None:
         try:
             async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
                 answer = await client.get(self._url)
             answer.raise_for_status()
             self._keys, self._fetched = KeySet.import_key_set(answer.json()), time.monotonic()
-        except (httpx.HTTPError, JoseError, ValueError, KeyError) as raised:
+        except (httpx.HTTPError, httpx.InvalidURL, *UNREADABLE) as raised:
             log.warning("cannot fetch the issuer's keys", kind=type(raised).__name__)
 
 
 def does_not_hold() -> NotAuthenticated:
     """The one refusal for every kind of credentials that do not hold, so that nothing is learned from it."""
-    return NotAuthenticated("not-authenticated", "Please authenticate: the access key or token is missing or does not hold.")
+    return NotAuthenticated(
+        "not-authenticated", "Please authenticate: the access key or token is missing or does not hold.")

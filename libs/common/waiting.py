@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, select, text, update
 from libs.common.clock import real_now
 from libs.common.db import Database, OpenTransaction, is_transient
 from libs.common.envelope import Heard
-from libs.common.inbox import Inbox, is_unreadable
+from libs.common.inbox import Inbox, counted, is_unreadable
 from libs.common.logs import describe
 from libs.common.refusals import NotFound
 from libs.common.tables import waiting
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 TRIES = 5
 FIRST_PAUSE_SECONDS = 0.5
 GROWTH = 4
+AWAY_PAUSE_SECONDS = 3.0
 POLL_SECONDS = 0.25
 
 FIRST_OF_EACH = text("""
@@ -69,8 +70,8 @@ class Waiting:
             row = await _locked(transaction, waiting_id)
             if row is None:
                 return
-            attempts = TRIES if is_unreadable(raised) else row.attempts + 1
-            pause = FIRST_PAUSE_SECONDS * GROWTH ** (attempts - 1)
+            attempts = TRIES if is_unreadable(raised) else row.attempts + counted(raised)
+            pause = FIRST_PAUSE_SECONDS * GROWTH ** (attempts - 1) if counted(raised) else AWAY_PAUSE_SECONDS
             parked = real_now() if attempts >= TRIES else None
             await transaction.execute(update(waiting).where(waiting.c.id == waiting_id).values(
                 attempts=attempts, parked_at=parked, raised=describe(raised),
@@ -90,7 +91,7 @@ def _as_heard(row: Any) -> Heard:
 
 
 async def list_parked(transaction: OpenTransaction) -> Sequence[Row[Any]]:
-    """The parked facts, oldest first: id, speaker, number, subject, about, attempts, raised, parked_at, and how many wait behind."""
+    """The parked facts, oldest first: the row of each, and as `behind` how many facts wait behind it."""
     behind = waiting.alias()
     count = select(func.count()).where(
         behind.c.speaker == waiting.c.speaker, behind.c.about == waiting.c.about, behind.c.id > waiting.c.id

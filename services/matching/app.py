@@ -3,14 +3,41 @@
 from fastapi import FastAPI
 
 from libs.common.service import build
+from services.matching.checkins import reactions as checkin_reactions
+from services.matching.checkins import routes as checkins
+from services.matching.closings import reactions as closing_reactions
+from services.matching.closings import routes as closings
+from services.matching.concerns import routes as concerns
+from services.matching.households import routes as households
+from services.matching.meetings import routes as meetings
+from services.matching.members import routes as members
+from services.matching.mentor_groups import routes as mentor_groups
+from services.matching.mentors import reactions as mentor_reactions
+from services.matching.mentors import routes as mentors
 from services.matching.permissions import PERMISSIONS
+from services.matching.persons import reactions as person_reactions
+from services.matching.prerequisites import reactions as prerequisite_reactions
+from services.matching.prerequisites import routes as prerequisites
+from services.matching.projects import reactions as project_reactions
+from services.matching.proposals import reactions as proposal_reactions
+from services.matching.proposals import routes as proposals
+from services.matching.runs import reactions as run_reactions
+from services.matching.runs import routes as runs
 from services.matching.settings import Settings
+from services.matching.tandems import routes as tandems
+from services.matching.weights import routes as weights
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The app of matching, ready to serve; nothing is connected before its lifespan begins."""
     settings = settings or Settings()
     return build(
-        "matching", settings, title="Lotsennetz: Matching", description="Matching: mentors, mentor groups and households, and what brings them together.",
-        routers=[], reactions=[], permissions=PERMISSIONS,
+        "matching", settings, title="Lotsennetz: Matching",
+        description="Matching: mentors, mentor groups and households, and what brings them together.",
+        routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
+                 weights.router, runs.router, proposals.router, tandems.router, meetings.router, checkins.router,
+                 concerns.router, closings.router],
+        reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
+                   checkin_reactions, closing_reactions, person_reactions],
+        permissions=PERMISSIONS,
     )

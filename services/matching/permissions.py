@@ -4,4 +4,38 @@ from collections.abc import Mapping
 
 from libs.common.callers import Role
 
-PERMISSIONS: Mapping[str, frozenset[Role]] = {}
+COORDINATING = frozenset({Role.COORDINATOR})
+COUNSELLING = frozenset({Role.COORDINATOR, Role.COUNSELLOR})
+NEUTRAL = frozenset({Role.NEUTRAL_CONTACT})
+BY_LINK = frozenset({Role.LINK})
+
+PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    **dict.fromkeys((
+        "register_mentor", "list_mentors", "read_mentor", "read_mentor_contact", "change_mentor",
+        "change_mentor_contact", "screen_mentor", "note_record", "note_mentor_consent", "approve_mentor",
+        "pause_mentor", "resume_mentor", "leave_mentor",
+        "register_interest", "list_mentor_groups", "read_mentor_group", "change_mentor_group", "set_housing",
+        "note_document", "form_mentor_group", "prepare_mentor_group", "apply_mentor_group", "list_for_placement",
+        "reject_mentor_group", "withdraw_mentor_group",
+        "add_member", "list_members", "change_member", "leave_group",
+        "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
+        "start_run", "list_runs", "read_run", "list_unserved",
+        "list_proposals", "read_proposal", "approve_proposal", "dismiss_proposal", "invite_both", "note_answer",
+        "note_first_meeting",
+        "start_tandem", "list_tandems", "read_tandem", "note_agreement", "note_consent_of_side", "pause_tandem",
+        "resume_tandem", "end_tandem_early", "list_meetings",
+        "list_checkins", "read_checkin", "record_checkin", "handle_checkin",
+        "hold_closing", "list_closings", "read_closing", "write_learning", "approve_learning", "discard_learning",
+    ), COORDINATING),
+    **dict.fromkeys((
+        "register_household", "list_households", "read_household", "read_household_contact", "change_household",
+        "change_household_contact", "interview_household", "note_consent", "await_mentor", "close_household",
+    ), COUNSELLING),
+    **dict.fromkeys(("list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
+    **dict.fromkeys((
+        "show_invitation", "accept_invitation", "decline_invitation", "show_consent", "give_consent", "refuse_consent",
+        "show_meetings", "document_meeting", "show_checkin", "answer_checkin", "show_concern", "raise_concern",
+    ), BY_LINK),
+    "set_weights": frozenset({Role.NETWORK_ADMIN}),
+    "list_weights": frozenset({Role.NETWORK_ADMIN, Role.COORDINATOR}),
+}

@@ -1,4 +1,4 @@
-"""The base of the tables of notify: a registry and metadata of its own, so that four services fit into one process."""
+"""The base of the tables of notify: a registry of its own, so that four services fit into one process."""
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import registry

@@ -129,7 +129,7 @@ def test_children_are_one_level_down() -> None:
         ("05158", "15", False),
     ],
 )
-def test_a_region_lies_in_what_its_key_begins_with(ags: str, prefix: str, inside: bool) -> None:  # noqa: FBT001
+def test_a_region_lies_in_what_its_key_begins_with(ags: str, prefix: str, inside: bool) -> None:
     """Downwards only, and a region lies in itself."""
     assert is_within(ags, prefix) is inside
 

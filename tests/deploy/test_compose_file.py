@@ -54,7 +54,8 @@ def test_only_http_ports_are_published_and_only_on_loopback() -> None:
 
 def test_the_bus_accounts_are_those_of_the_facts() -> None:
     """deploy/nats/accounts.conf is made from who hears and asks whom; a stale one would cut a service off."""
-    made = subprocess.run([sys.executable, "-m", "deploy.nats.permissions"], cwd=ROOT, capture_output=True, text=True, check=True)
+    made = subprocess.run([sys.executable, "-m", "deploy.nats.permissions"], cwd=ROOT,
+                          capture_output=True, text=True, check=True)
 
     assert (ROOT / "deploy/nats/accounts.conf").read_text(encoding="utf-8") == made.stdout
 

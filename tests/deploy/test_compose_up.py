@@ -1,5 +1,7 @@
-"""compose.yaml on a Docker engine: it gets healthy, plays the main job, survives restarts and is scaled. Skipped aloud
-where there is no engine; run it with `just deploy`."""
+"""compose.yaml on a Docker engine: it gets healthy, plays the main job, survives restarts and is scaled.
+
+Skipped aloud where there is no engine; run it with `just deploy`.
+"""
 
 import json
 import os
@@ -60,7 +62,8 @@ def first_key(compose: None) -> str:
 def _ready(port: int) -> dict[str, Any]:
     try:
         answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=2)
-        return answer.json() | {"ready": answer.is_success}
+        told: dict[str, Any] = answer.json()
+        return told | {"ready": answer.is_success}
     except httpx.HTTPError:
         return {"ready": False}
 

@@ -35,10 +35,7 @@ FREE = {
 
 # Whom a service hears without a reaction of its own yet; a pair goes when its first reaction comes.
 NO_REACTION_YET = {
-    ("registry", "events"), ("registry", "matching"), ("registry", "notify"),
     ("events", "matching"), ("events", "notify"),
-    ("matching", "events"), ("matching", "notify"),
-    ("notify", "events"), ("notify", "matching"),
 }
 
 

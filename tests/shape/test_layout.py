@@ -11,7 +11,7 @@ import pytest
 from tests.shape.places import ROOT, SERVICES, SOURCE, WITH_TESTS, files_in, parsed, plant, python_in
 
 SERVICE_FILES = {"__init__.py", "__main__.py", "app.py", "permissions.py", "settings.py", "tables.py"}
-SERVICE_TEXTS = {"README.md", "refusals.de.toml"}
+SERVICE_TEXTS = {"README.md", "phrases.toml", "refusals.de.toml"}
 # What a service has beside its nouns: Alembic's history, and data files with their licences.
 SERVICE_FOLDERS = {"migrations", "data"}
 NOUN_FILES = {"__init__.py", "model.py", "rules.py", "queries.py", "routes.py", "reactions.py"}
@@ -22,7 +22,9 @@ OTHER_FILES = {
     "services/notify/deliveries": (
         ("composing.py", "mail.py", "sender.py", "transports.py"),
         "writing and sending a mail is no rule of the field"),
-    "services/notify/templates": (("layout/*",), "the frame of all mails: a file per language, a page around"),
+    "services/notify/templates": (
+        ("layout/*.toml", "layout/page.html", "*/*.toml"),
+        "the texts of mails: a folder for each key with a file for each language, and the frame around all of them"),
 }
 # A whole name, or any word of one: `base.py` is as empty as `offers_helper.py`, `matching_core.py` is not.
 NO_NAMES = {"utils", "util", "helpers", "helper", "base", "manager", "managers", "core", "misc"}
@@ -102,6 +104,8 @@ def docstrings_amiss(root: Path) -> Iterator[str]:
 def files_too_long(root: Path) -> Iterator[str]:
     """Source files over 300 lines, test files and lists of facts over 500."""
     for path in python_in(root, *WITH_TESTS):
+        if LISTS_OF_STATEMENTS in path.parts:
+            continue
         most = SOURCE_LINES if path.relative_to(root).parts[0] in SOURCE else TEST_LINES
         most = FACTS_LINES if path.parent == root / FACTS else most
         lines = len(path.read_text(encoding="utf-8").splitlines())

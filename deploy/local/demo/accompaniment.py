@@ -1,6 +1,7 @@
 """Step 5: first meeting, trial, both consents, check-ins with each side separately, one missed, one concern."""
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from deploy.local.demo.households import MOTHER
@@ -19,7 +20,7 @@ async def act(stage: Stage) -> None:
     coordinator = stage.cast["coordinator"]
     tandem = await _trial(stage, coordinator)
     await _consents(stage, coordinator, tandem)
-    await _first_talk(stage, coordinator, neutral, tandem)
+    await _first_talk(stage, coordinator, neutral)
     await _missed_talk(stage, coordinator, tandem)
 
 
@@ -39,7 +40,8 @@ async def _trial(stage: Stage, coordinator: Actor) -> str:
 async def _consents(stage: Stage, coordinator: Actor, tandem: str) -> None:
     await stage.pass_time(timedelta(days=28))
     for side, address in SIDES:
-        mail = await _asked(stage, address, "/checkins/answers/", f"after four weeks the {side} side is asked how it goes")
+        mail = await _asked(stage, address, "/checkins/answers/",
+                            f"after four weeks the {side} side is asked how it goes")
         page = await stage.get(EVERYONE, "matching", mail.link("/checkins/answers/"))
         give = page.content.split("/consents/")[1].split('"')[0]
         await stage.post(EVERYONE, "matching", f"{stage.urls['matching']}/v1/tandems/consents/{give}")
@@ -47,7 +49,7 @@ async def _consents(stage: Stage, coordinator: Actor, tandem: str) -> None:
     stage.observe(now["state"] == "active", "both sides, each by the own link, want to go on: the tandem is active")
 
 
-async def _first_talk(stage: Stage, coordinator: Actor, neutral: Actor, tandem: str) -> None:
+async def _first_talk(stage: Stage, coordinator: Actor, neutral: Actor) -> None:
     household = await _asked(stage, MOTHER, "/checkins/answers/", "the mother's check-in is open")
     await stage.call(EVERYONE, "POST", "matching", household.link("/checkins/answers/"),
                      query={"issue": "true"}, body={"note": CONCERN})
@@ -58,7 +60,7 @@ async def _first_talk(stage: Stage, coordinator: Actor, neutral: Actor, tandem: 
     stage.observe(concern["text"] == CONCERN, "the mother's concern reaches the neutral contact, in her own words")
     for who in (coordinator, stage.cast["counsellor"]):
         answer = await stage.call(who, "GET", "matching", "/concerns", expect=(200, 403, 404))
-        stage.observe(answer.status != 200, f"and nobody else: {who.name} is refused")  # noqa: PLR2004
+        stage.observe(answer.status != HTTPStatus.OK, f"and nobody else: {who.name} is refused")
     taken = await stage.post(neutral, "matching", f"/concerns/{concern['id']}/take_up", after=concern)
     await stage.post(neutral, "matching", f"/concerns/{concern['id']}/resolve", {
         "outcome": "Ein Gespräch mit beiden Seiten hat stattgefunden."}, after=taken)
@@ -66,7 +68,8 @@ async def _first_talk(stage: Stage, coordinator: Actor, neutral: Actor, tandem: 
 
 async def _missed_talk(stage: Stage, coordinator: Actor, tandem: str) -> None:
     await stage.pass_time(timedelta(days=155))
-    mail = await _asked(stage, MAIN_CONTACT, "/checkins/answers/", "after half a year both sides are asked again", after=1)
+    mail = await _asked(stage, MAIN_CONTACT, "/checkins/answers/",
+                        "after half a year both sides are asked again", after=1)
     await stage.call(EVERYONE, "POST", "matching", mail.link("/checkins/answers/"), query={"mood": 5, "meetings": 20})
     await stage.pass_time(timedelta(days=20))
 
@@ -82,5 +85,5 @@ async def _asked(stage: Stage, address: str, part: str, sentence: str, *, after:
         found = [mail for mail in await mails_to(stage.mailbox, address) if any(part in link for link in mail.links)]
         return found[-1] if len(found) > after else None
 
-    mail: Any = await stage.wait_for(arrived, sentence)
-    return mail  # type: ignore[no-any-return]
+    mail: Mail = await stage.wait_for(arrived, sentence)
+    return mail

@@ -12,10 +12,13 @@ FAMILY = "familie.haddad@leser.example.org"
 CAFE = {
     "region": DISTRICT, "kind": "language_cafe", "field": "language", "languages": ["de"], "capacity": 40,
     "childcare": {"places": CHILDCARE_PLACES, "age_bands": ["0-5", "6-13"]},
-    "venue": {"text": "Begegnungszentrum am Markt, Lutherstadt Eisleben (Demo)", "postcode": "06295", "barrier_free": True},
+    "venue": {
+        "text": "Begegnungszentrum am Markt, Lutherstadt Eisleben (Demo)", "postcode": "06295", "barrier_free": True},
     "translations": {
-        "de": {"title": "Sprachcafé am Dienstag", "description": "Deutsch sprechen bei Kaffee und Tee, mit Kinderbetreuung."},
-        "ar": {"title": "مقهى اللغة يوم الثلاثاء", "description": "نتحدث الألمانية مع القهوة والشاي، مع رعاية الأطفال."},
+        "de": {"title": "Sprachcafé am Dienstag",
+               "description": "Deutsch sprechen bei Kaffee und Tee, mit Kinderbetreuung."},
+        "ar": {"title": "مقهى اللغة يوم الثلاثاء",
+               "description": "نتحدث الألمانية مع القهوة والشاي، مع رعاية الأطفال."},
     },
 }
 
@@ -34,8 +37,8 @@ async def act(stage: Stage) -> None:
 async def _series(stage: Stage, editor: Actor) -> str:
     start = (await stage.now() + timedelta(days=14)).replace(hour=15, minute=0, second=0, microsecond=0)
     body = CAFE | {
-        "partner_id": stage.things["partner"], "starts": start.isoformat(), "ends": (start + timedelta(hours=2)).isoformat(),
-        "rrule": "FREQ=WEEKLY;COUNT=6"}
+        "partner_id": stage.things["partner"], "starts": start.isoformat(),
+        "ends": (start + timedelta(hours=2)).isoformat(), "rrule": "FREQ=WEEKLY;COUNT=6"}
     series = await stage.post(editor, "events", "/series", body)
     published = await stage.post(editor, "events", f"/series/{series['id']}/publish", after=series)
     events = published["events"]
@@ -46,13 +49,14 @@ async def _series(stage: Stage, editor: Actor) -> str:
 async def _register(stage: Stage, event: str, email: str, language: str, adults: int) -> Answer:
     return await stage.post(EVERYONE, "events", f"/events/{event}/registrations", {
         "party": {"adults": adults, "children": ["0-5"]}, "needs": {"childcare": True}, "home_region": DISTRICT,
-        "person": {"name": email.split("@")[0].replace(".", " ").title(), "email": email, "languages": [language]}})
+        "person": {"name": email.split("@", 1)[0].replace(".", " ").title(), "email": email, "languages": [language]}})
 
 
 async def _fill_childcare(stage: Stage, event: str) -> Answer:
     parties = [await _register(stage, event, f"eltern.{number}@leser.example.org", "de", 1)
                for number in range(CHILDCARE_PLACES)]
-    stage.observe(all(party["state"] == "confirmed" for party in parties), "eight parents with a child each have their places")
+    stage.observe(all(party["state"] == "confirmed" for party in parties),
+                  "eight parents with a child each have their places")
     return parties[0]
 
 
@@ -66,11 +70,13 @@ async def _family(stage: Stage, event: str) -> Answer:
 
 async def _promoted(stage: Stage, editor: Actor, family: Answer) -> None:
     async def offered() -> Mail | None:
-        found = [mail for mail in await mails_to(stage.mailbox, FAMILY) if any("/accept_seat/" in link for link in mail.links)]
+        found = [mail for mail in await mails_to(stage.mailbox, FAMILY)
+                 if any("/accept_seat/" in link for link in mail.links)]
         return found[0] if found else None
 
     mail: Any = await stage.wait_for(offered, "the family is offered all its places together, in Arabic")
     stage.observe(mail.language == "ar", f"its mail says so in its language: “{mail.subject}”")
     await stage.post(EVERYONE, "events", mail.link("/accept_seat/"))
     now = await stage.get(editor, "events", f"/registrations/{family['id']}")
-    stage.observe(now["state"] == "confirmed", "the family accepted by the link: two adults and the child come together")
+    stage.observe(now["state"] == "confirmed",
+                  "the family accepted by the link: two adults and the child come together")

@@ -1,6 +1,7 @@
 """Step 8: a funded project's figures from what really happened, a drill-down, the CSV, and one person erased."""
 
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from deploy.local.demo.households import MOTHER
@@ -40,7 +41,8 @@ async def _project(stage: Stage) -> str:
     start = (await stage.now()).date()
     planned = await stage.post(stage.operator, "registry", "/projects", {
         "name": "Integration im ländlichen Raum (Demo)", "carrier_id": stage.things["partner"],
-        "starts": start.isoformat(), "ends": (start + timedelta(days=303)).isoformat(), "target_regions": list(DISTRICTS)})
+        "starts": start.isoformat(), "ends": (start + timedelta(days=303)).isoformat(),
+        "target_regions": list(DISTRICTS)})
     for label, metric, facts, condition, target, _ in INDICATORS:
         await stage.post(stage.operator, "registry", "/indicators", {
             "project_id": planned["id"], "label": {"de": label}, "metric": metric, "filter": facts,
@@ -55,14 +57,13 @@ async def _events(stage: Stage, editor: Actor, project: str) -> None:
     kinds = ["training"] * TRAININGS + ["best_practice_meeting"] * MEETINGS
     events = [await _event(stage, editor, project, kind, now, position) for position, kind in enumerate(kinds)]
     await stage.pass_time(timedelta(days=len(kinds) + 3))
-    for position, event in enumerate(events[:TRAININGS]):
+    for event in events[:TRAININGS]:
         await stage.call(editor, "PUT", "events", f"/events/{event}/tally", body={"total": PEOPLE_EACH})
-        stage.things["last"] = position
     for event in events[TRAININGS:]:
         for home in DISTRICTS[:2]:
             await stage.post(editor, "events", f"/events/{event}/attendance/walk_in", {
                 "party": {"adults": 10}, "home_region": home})
-    stage.tell("14 trainings are counted anonymously, 10 people each; two meetings have 20 people from two districts each.")
+    stage.tell("14 trainings are counted anonymously, 10 people each; two meetings have 20 people from two districts.")
 
 
 async def _event(stage: Stage, editor: Actor, project: str, kind: str, now: datetime, position: int) -> str:
@@ -71,7 +72,8 @@ async def _event(stage: Stage, editor: Actor, project: str, kind: str, now: date
     event = await stage.until_accepted(editor, "events", "/events", {
         "partner_id": stage.things["partner"], "region": DISTRICTS[position % len(DISTRICTS)], "kind": kind,
         "project_id": project, "starts": start.isoformat(), "ends": (start + timedelta(hours=4)).isoformat(),
-        "translations": {"de": {"title": f"Veranstaltung {position + 1} (Demo)", "description": "Offen für alle."}}, **drop_in})
+        "translations": {"de": {"title": f"Veranstaltung {position + 1} (Demo)", "description": "Offen für alle."}},
+        **drop_in})
     await stage.post(editor, "events", f"/events/{event['id']}/publish", after=event)
     return str(event["id"])
 
@@ -105,7 +107,8 @@ async def _drill_down(stage: Stage, project: str, figures: dict[str, int]) -> No
     report = await stage.get(stage.operator, "registry", f"/projects/{project}/report")
     indicator = report["indicators"][0]["id"]
     facts = await stage.get(stage.operator, "registry", f"/indicators/{indicator}/facts", limit=100)
-    stage.observe(len(facts["items"]) == TRAININGS, f"behind the figure stand its {TRAININGS} facts, each with day and region")
+    stage.observe(len(facts["items"]) == TRAININGS,
+                  f"behind the figure stand its {TRAININGS} facts, with day and region")
     csv = await stage.get(stage.operator, "registry", f"/projects/{project}/report.csv")
     stage.observe(all(label in csv.content for label in figures), "the same report as a CSV file")
 
@@ -122,4 +125,4 @@ async def _erase(stage: Stage) -> None:
                   "one receipt, with a part of each service, signed")
     contact = await stage.call(stage.cast["coordinator"], "GET", "matching",
                                f"/households/{stage.things['household']}/contact", expect=(200, 404))
-    stage.observe(contact.status != 200, "nobody can read her name or address any more")  # noqa: PLR2004
+    stage.observe(contact.status != HTTPStatus.OK, "nobody can read her name or address any more")

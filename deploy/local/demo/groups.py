@@ -64,14 +64,16 @@ async def _interest(stage: Stage, coordinator: Actor) -> tuple[str, Answer]:
 async def _training(stage: Stage, coordinator: Actor, group: Answer) -> None:
     start = (await stage.now() + timedelta(days=5)).replace(hour=9, minute=0, second=0, microsecond=0)
     event = await stage.until_accepted(stage.cast["partner_editor"], "events", "/events", {
-        "partner_id": stage.things["partner"], "region": DISTRICT, "kind": "training", "training_code": "basic_training",
-        "starts": start.isoformat(), "ends": (start + timedelta(hours=7)).isoformat(), "capacity": 20,
-        "translations": {"de": {"title": "Basisschulung für Mentoring-Gruppen", "description": "Ein Tag, verpflichtend."}}})
+        "partner_id": stage.things["partner"], "region": DISTRICT, "kind": "training",
+        "training_code": "basic_training", "starts": start.isoformat(),
+        "ends": (start + timedelta(hours=7)).isoformat(), "capacity": 20, "translations": {
+            "de": {"title": "Basisschulung für Mentoring-Gruppen", "description": "Ein Tag, verpflichtend."}}})
     await stage.post(stage.cast["partner_editor"], "events", f"/events/{event['id']}/publish", after=event)
     members = (await stage.get(coordinator, "matching", "/members", mentor_group_id=group["id"])).content[:2]
     registered = [await stage.post(coordinator, "events", f"/events/{event['id']}/registrations/known", {
         "person_ref": member["person_ref"], "home_region": DISTRICT}) for member in members]
-    stage.observe(all(one["state"] == "confirmed" for one in registered), "two members are registered for the basic training")
+    stage.observe(all(one["state"] == "confirmed" for one in registered),
+                  "two members are registered for the basic training")
     await stage.pass_time(timedelta(days=6))
     await stage.post(coordinator, "events", f"/events/{event['id']}/attendance", {
         "present": [{"registration_id": one["id"]} for one in registered]})
@@ -97,7 +99,8 @@ async def _ready(stage: Stage, coordinator: Actor, address: str) -> None:
 
 async def _checklist(stage: Stage, coordinator: Actor) -> dict[str, str]:
     lines = await stage.get(coordinator, "matching", "/prerequisites", mentor_group_id=stage.things["group"])
-    return {f"{line['demand']}{': ' if line['subject'] else ''}{line['subject']}": line["standing"] for line in lines.content}
+    return {f"{line['demand']}{': ' if line['subject'] else ''}{line['subject']}": line["standing"]
+            for line in lines.content}
 
 
 def _told(standing: dict[str, str]) -> str:

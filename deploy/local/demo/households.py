@@ -12,7 +12,8 @@ COUNSELLING = {
 MOTHER = "dilan@haushalt.example.org"
 FAMILY: dict[str, Any] = {
     "region": DISTRICT, "postcode": "06295", "languages": {"ckb": "C2", "ar": "C1", "de": "A1"}, "least_level": "A2",
-    "members": [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13", "gender": "m"}, {"age_band": "0-5", "gender": "f"}],
+    "members": [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13", "gender": "m"},
+                {"age_band": "0-5", "gender": "f"}],
     "slots": ["tue_evening", "sat_morning", "sat_afternoon"], "only_female_mentor": True, "barrier_free": True,
     "must_haves": ["school"], "wishes": ["jobcentre", "childcare"], "interests": ["cooking"],
     "contact": {"name": "Dilan Beispiel", "email": MOTHER, "written_in": ["ar", "de"]},

@@ -22,7 +22,7 @@ def demonstration(*, once: bool) -> Job:
             key = await first_operator(database)
         if key is None:
             raise RuntimeError("a demonstration begins with an empty network")
-        played = await play(network.urls, key, MailFolder(network.settings["notify"].mail_folder), out.print)
+        played = await play(network.urls, key, MailFolder(network.plan.state / "mail"), out.print)
         add_to_run(network.plan.state, keys=dict(played.keys))
         _tell(network, played, once=once)
         if played.failed:

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
@@ -79,10 +78,10 @@ class MailCatcher:
 def read_mail(raw: bytes) -> Mail:
     """A mail from its bytes."""
     message = message_from_bytes(raw, policy=policy.default)
-    assert isinstance(message, EmailMessage)
     body = message.get_body(("plain",))
-    return Mail(to=str(message["To"]), language=str(message.get("Content-Language", "")), subject=str(message["Subject"]),
-                text=body.get_content() if body else "", id=str(message["Message-ID"]))
+    return Mail(
+        to=str(message["To"]), language=str(message.get("Content-Language", "")), subject=str(message["Subject"]),
+        text=body.get_content() if body else "", id=str(message["Message-ID"]))
 
 
 async def mails_to(mailbox: Mailbox, address: str) -> list[Mail]:

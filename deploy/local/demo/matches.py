@@ -1,6 +1,7 @@
-"""Step 4: the exact run, one proposal approved and one dismissed, both sides asked in their language, one slot given once."""
+"""Step 4: the exact run, one proposal approved, one dismissed, both sides asked in their language, one slot once."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from deploy.local.demo.households import MOTHER
@@ -55,8 +56,9 @@ async def _answers(stage: Stage, coordinator: Actor) -> None:
     both = group.link("/invitations/") + "/accept"
     answers = await asyncio.gather(*(
         stage.call(EVERYONE, "POST", "matching", both, expect=(200, 409)) for _ in range(2)))
-    refused = [answer for answer in answers if answer.status != 200]  # noqa: PLR2004
-    stage.observe(len(refused) == 1, f"two acceptances at the same moment: one holds, the other hears “{_said(refused)}”")
+    refused = [answer for answer in answers if answer.status != HTTPStatus.OK]
+    stage.observe(len(refused) == 1,
+                  f"two acceptances at the same moment: one holds, the other hears “{_said(refused)}”")
     proposal = await stage.get(coordinator, "matching", f"/proposals/{stage.things['proposal']}")
     stage.observe(proposal["state"] == "accepted_both", "both sides have accepted")
 
@@ -71,6 +73,6 @@ async def _invitation(stage: Stage, address: str, language: str) -> Mail:
                  if any("/invitations/" in link for link in mail.links)]
         return found[-1] if found else None
 
-    mail: Any = await stage.wait_for(invited, f"an invitation has arrived at {address}")
+    mail: Mail = await stage.wait_for(invited, f"an invitation has arrived at {address}")
     stage.observe(mail.language == language, f"it is written in the person's language ({language}): “{mail.subject}”")
     return mail

@@ -1,5 +1,8 @@
 """Step 1: an offer from a partner's draft to the people who asked for such news."""
 
+from http import HTTPStatus
+from typing import Any
+
 from deploy.local.demo.mailbox import mails_to
 from deploy.local.demo.stage import EVERYONE, Actor, Stage
 
@@ -9,18 +12,20 @@ PARTNER = {
     "postcode": "06295", "fields_of_action": ["participation"],
     "contacts": [{"name": "Mira Beispiel", "email": "mira@kupferkreis.example.org", "languages": ["de"]}],
 }
-OFFER = {
+OFFER: dict[str, Any] = {
     "region": DISTRICT, "field": "participation", "languages": ["ar", "uk", "de"], "childcare": True,
     "schedule": "FREQ=WEEKLY;BYDAY=TU", "postcode": "06295",
     "translations": {
-        "de": {"title": "Begleitung zum Jobcenter", "description": "Wir gehen mit, erklären und übersetzen. Mit Kinderbetreuung."},
+        "de": {"title": "Begleitung zum Jobcenter",
+               "description": "Wir gehen mit, erklären und übersetzen. Mit Kinderbetreuung."},
         "uk": {"title": "Супровід до центру зайнятості", "description": "Ми йдемо з вами, пояснюємо та перекладаємо."},
         "ar": {"title": "مرافقة إلى مركز العمل", "description": "نذهب معكم ونشرح ونترجم."},
     },
 }
 WOMEN_ONLY_HOUR = {
     "de": {"title": "Begleitung zum Jobcenter",
-           "description": "Wir gehen mit, erklären und übersetzen. Dienstags 9 bis 10 Uhr nur für Frauen. Mit Kinderbetreuung."}}
+           "description": "Wir gehen mit, erklären und übersetzen, dienstags 9 bis 10 Uhr nur für Frauen."
+                          " Mit Kinderbetreuung."}}
 SUBSCRIBERS = {"uk": "olena@leser.example.org", "ar": "amal@leser.example.org", "de": "jonas@leser.example.org"}
 
 
@@ -39,7 +44,7 @@ async def _partner(stage: Stage, coordinator: Actor) -> Actor:
     verified = await stage.post(coordinator, "registry", f"/partners/{applied['id']}/verify", after=applied)
     stage.observe(verified["state"] == "verified", "the coordinator has verified the partner")
     stage.things["partner"] = verified["id"]
-    return await stage.enter("Kupferkreis Nachbarschaft e.V. (Demo), editor", "partner_editor", partner_id=verified["id"])
+    return await stage.enter(f"{PARTNER['name']}, editor", "partner_editor", partner_id=verified["id"])
 
 
 async def _subscribe(stage: Stage) -> None:
@@ -62,7 +67,7 @@ async def _review(stage: Stage, coordinator: Actor, editor: Actor) -> str:
     address = f"/offers/{draft['id']}"
     stage.things["offer"] = draft["id"]
     hidden = await stage.call(EVERYONE, "GET", "registry", address, expect=(200, 404))
-    stage.observe(hidden.status == 404, "nobody else sees the draft")
+    stage.observe(hidden.status == HTTPStatus.NOT_FOUND, "nobody else sees the draft")
     submitted = await stage.post(editor, "registry", f"{address}/submit", after=draft)
     stage.tell("The partner submits “Begleitung zum Jobcenter” (Arabic, Ukrainian, German; with childcare).")
     returned = await stage.post(coordinator, "registry", f"{address}/request_changes", {

@@ -1,4 +1,4 @@
-"""The play: the steps in their order, each with its heading, its time and what travelled; ends at the first that fails."""
+"""The play: the steps in their order, each with its heading, time and what travelled; ends at the first that fails."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -60,7 +60,8 @@ async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say
                 held += 1
                 say(f"   [dim]({time.monotonic() - since:.1f} s)[/]")
         except (StepFailed, LookupError, TypeError, httpx.HTTPError) as failed:
-            return Played(held, f"step {STEPS[held].number}: {failed if isinstance(failed, StepFailed) else repr(failed)}", stage.keys, time.monotonic() - began)
+            reason = failed if isinstance(failed, StepFailed) else repr(failed)
+            return Played(held, f"step {STEPS[held].number}: {reason}", stage.keys, time.monotonic() - began)
         return Played(held, None, stage.keys, time.monotonic() - began)
 
 
@@ -86,13 +87,15 @@ async def _last(stage: Stage, service: str, after: int) -> int:
 async def _tell_facts(stage: Stage, seen: dict[str, int]) -> dict[str, int]:
     """Say which facts travelled since, each kind once with how often; returns up to where they have been told."""
     count: dict[str, int] = {}
-    for service, after in seen.items():
+    for service, told_up_to in seen.items():
+        after = told_up_to
         while facts := (await stage.get(stage.operator, service, "/facts", after=after, limit=500)).content:
             for fact in facts:
                 count[fact["subject"]] = count.get(fact["subject"], 0) + 1
             after = facts[-1]["number"]
         seen[service] = after
     if count:
-        told = ", ".join(f"{subject.removesuffix('.v1')}{f' ×{times}' if times > 1 else ''}" for subject, times in count.items())
+        told = ", ".join(f"{subject.removesuffix('.v1')}{f' x{times}' if times > 1 else ''}"
+                         for subject, times in count.items())
         stage.tell(f"[dim]facts that travelled: {told}[/]")
     return seen

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -58,7 +58,7 @@ class Stage:
         self.things: dict[str, Any] = {}
         self._client = httpx.AsyncClient(timeout=20, trust_env=False)
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -72,7 +72,7 @@ class Stage:
         self, who: Actor, method: str, service: str, path: str, *, body: Any = None, after: Answer | None = None,
         expect: int | tuple[int, ...] = (200, 201, 202, 204), query: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Call a service as this actor; `after` gives the ETag to change. StepFailed when the status is not expected."""
+        """Call a service as this actor; `after` gives the ETag to change. StepFailed when the status is unexpected."""
         headers = dict(who.headers) | {"Accept-Language": "de"}
         if after is not None:
             headers["If-Match"] = after.etag
@@ -89,7 +89,9 @@ class Stage:
         """Read."""
         return await self.call(who, "GET", service, path, query=query)
 
-    async def post(self, who: Actor, service: str, path: str, body: Any = None, *, after: Answer | None = None) -> Answer:
+    async def post(
+        self, who: Actor, service: str, path: str, body: Any = None, *, after: Answer | None = None,
+    ) -> Answer:
         """Create or change; the first answer of each kind is expected to be a success."""
         return await self.call(who, "POST", service, path, body=body, after=after)
 
@@ -137,7 +139,8 @@ class Stage:
         target = await self.now() + by
         for service in self.urls:
             await self.call(self.operator, "POST", service, "/clock/move", body={"now": target.isoformat()})
-        self.tell(f"[dim]… {by.days or round(by.total_seconds() / 3600)} {'days' if by.days else 'hours'} pass: {target:%d.%m.%Y}[/]")
+        passed = f"{by.days} days" if by.days else f"{round(by.total_seconds() / 3600)} hours"
+        self.tell(f"[dim]… {passed} pass: {target:%d.%m.%Y}[/]")
         return target
 
     async def enter(self, name: str, role: str, *, region: str | None = None, **scope: str) -> Actor:

@@ -63,6 +63,17 @@ class EventKind(CodeList):
     RECOGNITION_EVENT = "recognition_event"
 
 
+class AudienceSector(CodeList):
+    """Where those who attend come from: whom an event is meant for, and for whom a participant speaks."""
+
+    CIVIL_SOCIETY = "civil_society"
+    STATE = "state"
+    MUNICIPALITY = "municipality"
+    BUSINESS = "business"
+    SCIENCE = "science"
+    VOLUNTEER_INDIVIDUAL = "volunteer_individual"
+
+
 class ResidenceStatus(CodeList):
     """The status a rule set or offer is for; by default nobody is asked, and none is a reason to refuse."""
 

@@ -27,7 +27,7 @@ _KINDS = {
 }
 
 
-class UnknownRegion(Invalid, LookupError):  # noqa: N818 - a refusal is no error
+class UnknownRegion(Invalid, LookupError):
     """There is no region with this key."""
 
     def __init__(self, ags: str) -> None:

@@ -18,6 +18,7 @@ _FILED_UNDER = str.maketrans(
         "\u0131": "i",
     },
 )
+LONGEST = 300
 _DROPPED = {"Mn", "Me", "Cc", "Cf"}
 
 
@@ -28,7 +29,8 @@ def sort_key(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     filed = "".join(map(_filed, plain.translate(_FILED_UNDER)))
-    return re.sub(r"\s+", " ", filed).strip()
+    # Longer ones no index takes; equal keys are ordered by id.
+    return re.sub(r"\s+", " ", filed).strip()[:LONGEST].strip()
 
 
 def _filed(character: str) -> str:

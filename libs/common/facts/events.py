@@ -22,6 +22,7 @@ class EventFact(Fact):
     languages: tuple[LanguageTag, ...] = ()
     project_id: UUID | None = None
     partner_id: UUID | None = None
+    series_id: UUID | None = None
     open_to_all: bool = True
 
 

@@ -184,7 +184,7 @@ class RequiredTraining(BaseModel):
 
 
 class ProgrammeRulesChanged(Fact):
-    """A programme has a rule set for a period of time; one with the same programme and valid_from replaces the earlier."""
+    """A programme has a rule set for a period; one of the same programme and valid_from replaces the earlier."""
 
     subject: ClassVar[str] = "registry.programme.rules_changed.v1"
 
@@ -233,6 +233,8 @@ class ConsultationRecorded(Fact):
     subject_kind: Code
     subject_key: str
     topics: tuple[Code, ...]
+    held_on: date | None = None
+    random_key: bool = False
 
 
 class IndicatorReached(Fact):

@@ -21,11 +21,12 @@ def new_key(key_id: UUID) -> str:
 def refuse_a_third(alive: int) -> None:
     """Two keys may be alive at once, so that one can be changed for the other."""
     if alive >= ALIVE_AT_MOST:
-        raise Refused("too-many-keys", "This principal has {most} keys that hold; revoke one first.", most=ALIVE_AT_MOST)
+        raise Refused(
+            "too-many-keys", "This principal has {most} keys that hold; revoke one first.", most=ALIVE_AT_MOST)
 
 
 class AccessKey(Table, table=True):
-    """A key's record: whose it is, until when it holds, and the hash that is compared. Times are real, not the clock's."""
+    """A key's record: whose it is, until when it holds, the hash that is compared. Times are real, not the clock's."""
 
     __tablename__ = "access_key"
 

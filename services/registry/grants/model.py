@@ -60,3 +60,9 @@ def refuse_foreign(giver: Role, scope: Scope, role: Role, region: str | None) ->
         return
     if role not in GIVEN_BY_COORDINATORS or not scope.covers_region(region):
         raise NotAllowed("grant-not-yours", "A coordinator gives partner_editor and counsellor inside the own region.")
+
+
+def refuse_outside(scope: Scope, region: str | None) -> None:
+    """What is entered lies inside the own region; what has none is the whole network's, and a network admin's."""
+    if not scope.covers_region(region):
+        raise NotAllowed("outside-own-region", "That lies outside your own region.", field="region")

@@ -11,13 +11,15 @@ from libs.common.bodies import Body
 from libs.common.callers import Role
 from libs.common.clock import real_now
 from libs.common.codes.types import Ags
-from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.db import get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
-from libs.common.facts.registry import GrantGiven, GrantWithdrawn
-from libs.common.known import forget_grant, know_grant
+from libs.common.facts.registry import GrantWithdrawn
+from libs.common.known import forget_grant
 from libs.common.outbox import announce
 from services.registry.grants.model import GivenGrant, check_scope, refuse_foreign
+from services.registry.grants.queries import tell_given
 from services.registry.partners.model import Partner
+from services.registry.projects.model import Project
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 
@@ -60,6 +62,8 @@ async def give_grant(body: GrantIn, transaction: Transaction, once: Creation) ->
     region = body.region
     if body.partner_id:
         region = (await get_or_refuse(transaction, Partner, body.partner_id)).region
+    if body.project_id:
+        region = (await get_or_refuse(transaction, Project, body.project_id)).region
     refuse_foreign(caller.role, caller.scope, body.role, region)
     grant = GivenGrant(id=once.id, principal=body.principal, role=body.role, scope_region=body.region,
                        partner_id=body.partner_id, project_id=body.project_id, region=region,
@@ -89,11 +93,3 @@ async def withdraw_grant(grant_id: UUID, transaction: Transaction) -> GrantOut:
     announce(transaction, fact)
     await forget_grant(transaction, fact)
     return GrantOut.of(grant)
-
-
-async def tell_given(transaction: OpenTransaction, grant: GivenGrant) -> None:
-    """Announce the grant, and know it here at once."""
-    fact = GrantGiven(grant_id=grant.id, principal=grant.principal, role=grant.role, region=grant.scope_region,
-                      partner_id=grant.partner_id, project_id=grant.project_id)
-    announce(transaction, fact)
-    await know_grant(transaction, fact)

@@ -40,10 +40,13 @@ OUT = frozenset({OfferState.PUBLISHED, OfferState.PAUSED, OfferState.STALE})
 
 
 class Offer(Table, table=True):
-    """A partner's offer. revision holds a change to a published offer until a coordinator approves it."""
+    """A partner's offer. revision holds a change to a published offer until a coordinator approves it.
+
+    region: None only for what a listed organisation has for the whole country; free_of_charge: None when nobody said.
+    """
 
     partner_id: UUID = plain(index=True, foreign_key="partner.id")
-    region: str = plain(index=True)
+    region: str | None = plain(None, index=True)
     field: FieldOfAction = code(FieldOfAction)
     state: OfferState = code(OfferState, OfferState.DRAFT)
     translations: dict[str, Any] = texts()
@@ -54,7 +57,7 @@ class Offer(Table, table=True):
     childcare: bool = plain(default=False)
     barrier_free: bool = plain(default=False)
     online: bool = plain(default=False)
-    free_of_charge: bool = plain(default=True)
+    free_of_charge: bool | None = plain(default=True)
     german_level: str | None = plain(None)
     min_age: int | None = plain(None)
     max_age: int | None = plain(None)
@@ -72,12 +75,13 @@ class Offer(Table, table=True):
     published_at: datetime | None = moment(None)
 
     def change(self, fields: dict[str, Any]) -> None:
-        """The partner edits: at once while it is a draft, as a pending revision while it is out."""
+        """The partner edits all fields: at once while it is a draft, as a pending revision while it is out."""
         if self.state in OUT:
-            self.revision = {**(self.revision or {}), **fields}
+            until = fields["valid_until"]
+            self.revision = fields | {"valid_until": until.isoformat() if until else None}
             self.revision_state = OfferState.DRAFT
             return
-        self._only(EDITABLE, "changed")
+        self._only(EDITABLE)
         self.take_over(fields)
 
     def take_over(self, fields: dict[str, Any]) -> None:
@@ -85,7 +89,7 @@ class Offer(Table, table=True):
         for name, value in fields.items():
             setattr(self, name, value)
 
-    def submit(self, by: Partner) -> None:
+    def submit(self, by: Partner | None) -> None:
         """The partner hands the offer, or the change to it, in for review."""
         refuse_unless_verified(by)
         if self.state in OUT:
@@ -93,7 +97,7 @@ class Offer(Table, table=True):
                 raise Refused("nothing-to-submit", "Nothing about the offer has been changed.")
             self.revision_state = OfferState.SUBMITTED
             return
-        self._only(EDITABLE, "submitted")
+        self._only(EDITABLE)
         self.state = OfferState.SUBMITTED
 
     def take_up(self) -> None:
@@ -110,15 +114,17 @@ class Offer(Table, table=True):
         self._review({OfferState.SUBMITTED, OfferState.IN_REVIEW}, OfferState.REJECTED)
         self.review_note = note
         if self.state in OUT:
-            self.revision = None
+            self.revision = self.revision_state = None
 
-    def publish(self, by: Partner, now: datetime) -> bool:
+    def publish(self, by: Partner | None, now: datetime) -> bool:
         """The coordinator shows it to the network; returns whether for the first time (else: a change to it)."""
         refuse_unless_verified(by)
         self._review({OfferState.SUBMITTED, OfferState.IN_REVIEW}, OfferState.PUBLISHED)
         self.review_note = None
         if self.revision is not None:
-            self.take_over(self.revision)
+            until = self.revision["valid_until"]
+            self.take_over(self.revision | {"field": FieldOfAction(self.revision["field"]),
+                                            "valid_until": date.fromisoformat(until) if until else None})
             self.revision = self.revision_state = None
             return False
         self.published_at = now
@@ -127,7 +133,7 @@ class Offer(Table, table=True):
 
     def assure(self, now: datetime) -> datetime:
         """The partner confirms that it still holds; returns when it is to be confirmed next."""
-        self._only(OUT, "confirmed")
+        self._only(OUT)
         if self.state is OfferState.STALE:
             self.state = OfferState.PUBLISHED
         self.assured_on, self.assurance_due = now, now + ASSURANCE
@@ -142,18 +148,18 @@ class Offer(Table, table=True):
 
     def pause(self) -> None:
         """Not to be had for now."""
-        self._only({OfferState.PUBLISHED, OfferState.STALE}, "paused")
+        self._only({OfferState.PUBLISHED, OfferState.STALE})
         self.state = OfferState.PAUSED
 
     def resume(self, now: datetime) -> None:
         """To be had again, stale if its confirmation fell due meanwhile."""
-        self._only({OfferState.PAUSED}, "resumed")
+        self._only({OfferState.PAUSED})
         late = self.assurance_due is not None and self.assurance_due <= now
         self.state = OfferState.STALE if late else OfferState.PUBLISHED
 
     def withdraw(self) -> None:
         """The partner takes it back for good."""
-        self._only(OUT | EDITABLE | {OfferState.SUBMITTED, OfferState.IN_REVIEW}, "withdrawn")
+        self._only(OUT | EDITABLE | {OfferState.SUBMITTED, OfferState.IN_REVIEW})
         self.state = OfferState.WITHDRAWN
 
     def expire(self) -> bool:
@@ -179,12 +185,13 @@ class Offer(Table, table=True):
         else:
             self.state = target
 
-    def _only(self, states: set[OfferState] | frozenset[OfferState], done: str) -> None:
+    def _only(self, states: set[OfferState] | frozenset[OfferState]) -> None:
         if self.state not in states:
-            raise Refused("offer-state", "The offer is {state}; it cannot be {done} now.", state=self.state.value, done=done)
+            raise Refused("offer-state", "The offer is {state}; that is for one that is {wanted}.",
+                          state=self.state.value, wanted=", ".join(sorted(states)))
 
 
-def refuse_unless_verified(partner: Partner) -> None:
+def refuse_unless_verified(partner: Partner | None) -> None:
     """Only a verified partner's offers go out."""
-    if partner.state is not PartnerState.VERIFIED:
+    if partner is None or partner.state is not PartnerState.VERIFIED:
         raise Refused("partner-not-verified", "Only a verified partner's offers are published.")

@@ -1,61 +1,69 @@
-"""What falls due for offers, and what the registry answers about them and their partners' contacts."""
+"""What follows from what happens to an offer: what is told of it, what falls due, and its end."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from libs.common.clock import day_of
 from libs.common.db import OpenTransaction
-from libs.common.facts.question import Addressee, Words
-from libs.common.facts.registry import (
-    OfferAssuranceDue,
-    OfferExpired,
-    OfferStaled,
-    RegistryAddresseeAsked,
-    RegistryWordsAsked,
-)
+from libs.common.due import cancel, schedule
+from libs.common.facts.registry import OfferAssured, OfferExpired, OfferFact
 from libs.common.outbox import announce
-from libs.common.persons import addressee
-from libs.common.reactions import answers, when_due
-from services.registry.offers.model import Offer
-from services.registry.offers.queries import about_offer
-from services.registry.offers.rules import offer_fact
+from libs.common.reactions import when_due
+from services.registry.offers.model import REMINDER, Offer
+from services.registry.offers.rules import end_of_day, offer_fact
 from services.registry.partners.queries import contact_refs
 
-
-@when_due("offer_assurance")
-async def ask_for_assurance(transaction: OpenTransaction, offer_id: UUID) -> None:
-    """Nobody confirmed the offer in time: it is shown with a warning, and its partner is asked once more."""
-    offer = await transaction.get_one(Offer, offer_id, with_for_update=True)
-    if not offer.go_stale():
-        return
-    refs = await contact_refs(transaction, offer.partner_id)
-    announce(transaction, offer_fact(OfferStaled, offer, refs))
+AGAIN = timedelta(seconds=1)
+DUE = ("offer_assurance", "offer_reminder", "offer_end")
 
 
-@when_due("offer_reminder")
-async def remind_of_assurance(transaction: OpenTransaction, offer_id: UUID) -> None:
-    """The partner is asked to confirm the offer before it goes stale."""
-    offer = await transaction.get_one(Offer, offer_id)
-    if offer.assurance_due is None:
-        return
-    refs = await contact_refs(transaction, offer.partner_id)
-    announce(transaction, offer_fact(OfferAssuranceDue, offer, refs, due=offer.assurance_due))
+async def tell(transaction: OpenTransaction, kind: type[OfferFact], offer: Offer, **more: Any) -> None:
+    """Announce what happened to the offer, to its partner's contacts among others."""
+    announce(transaction, offer_fact(kind, offer, await contact_refs(transaction, offer.partner_id), **more))
+
+
+async def keep_times(transaction: OpenTransaction, offer: Offer) -> None:
+    """What falls due for a shown offer: its next confirmation with a reminder before it, and its end."""
+    if offer.assurance_due:
+        await schedule(transaction, "offer_assurance", offer.id, offer.assurance_due)
+        await schedule(transaction, "offer_reminder", offer.id, offer.assurance_due - REMINDER)
+    if offer.valid_until:
+        await schedule(transaction, "offer_end", offer.id, end_of_day(offer.valid_until))
+    else:
+        await cancel(transaction, "offer_end", offer.id)
+
+
+async def forget_times(transaction: OpenTransaction, offer: Offer) -> None:
+    """Nothing falls due for the offer any more."""
+    for kind in DUE:
+        await cancel(transaction, kind, offer.id)
+
+
+async def assure(transaction: OpenTransaction, offer: Offer) -> None:
+    """The partner confirms that the offer still holds; told, and due again in 90 days."""
+    due = offer.assure(transaction.clock.now())
+    await keep_times(transaction, offer)
+    await tell(transaction, OfferAssured, offer, due=due)
+
+
+async def take_for_due(transaction: OpenTransaction, kind: str, offer_id: UUID) -> Offer | None:
+    """The offer, locked for due work of this kind; None while someone changes it, and then it is due again at once.
+
+    Whoever holds the offer may be waiting for this very piece of due work: waiting in turn would never end.
+    """
+    offer = await transaction.get(Offer, offer_id, with_for_update={"skip_locked": True})
+    if offer is None:
+        await schedule(transaction, kind, offer_id, transaction.clock.now() + AGAIN)
+    return offer
 
 
 @when_due("offer_end")
 async def end_offer(transaction: OpenTransaction, offer_id: UUID) -> None:
     """The offer's own time is over."""
-    offer = await transaction.get_one(Offer, offer_id, with_for_update=True)
-    if offer.expire():
-        announce(transaction, offer_fact(OfferExpired, offer, await contact_refs(transaction, offer.partner_id)))
-
-
-@answers(RegistryWordsAsked)
-async def say(transaction: OpenTransaction, question: RegistryWordsAsked) -> Words:
-    """Title, partner and place of an offer; nothing personal."""
-    return await about_offer(transaction, question.about)
-
-
-@answers(RegistryAddresseeAsked)
-async def reach(transaction: OpenTransaction, question: RegistryAddresseeAsked) -> Addressee:
-    """How to reach a partner's contact, and what to say to them; noted in the audit."""
-    words = await about_offer(transaction, question.about)
-    return await addressee(transaction, question.person_ref, words, template=question.template)
+    offer = await take_for_due(transaction, "offer_end", offer_id)
+    if offer is None:
+        return
+    over = offer.valid_until is not None and offer.valid_until < day_of(transaction.clock.now())
+    if over and offer.expire():
+        await tell(transaction, OfferExpired, offer)

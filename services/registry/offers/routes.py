@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, model_validator
-from sqlalchemy.orm.attributes import flag_modified
 from sqlmodel import col
 
 from libs.common.bodies import Body, Line, Paragraph
@@ -16,9 +15,7 @@ from libs.common.codes.sorting import sort_key
 from libs.common.codes.types import Ags, Code, LanguageTag, Postcode
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.due import cancel, schedule
 from libs.common.facts.registry import (
-    OfferAssured,
     OfferCapacityChanged,
     OfferChangesRequested,
     OfferFact,
@@ -30,11 +27,10 @@ from libs.common.facts.registry import (
     OfferWithdrawn,
 )
 from libs.common.outbox import announce
-from services.registry.offers.model import REMINDER, Offer, OfferState
-from services.registry.offers.queries import seen_by, seen_offer
-from services.registry.offers.rules import end_of_day, offer_fact
-from services.registry.partners.model import Partner
-from services.registry.partners.queries import contact_refs
+from services.registry.offers.model import Offer, OfferState
+from services.registry.offers.queries import lies_in_or_everywhere, partner_of, seen_by, seen_offer
+from services.registry.offers.reactions import assure, forget_times, keep_times, tell
+from services.registry.partners.queries import acting_partner
 
 router = APIRouter(prefix="/offers", tags=["offers"])
 
@@ -74,6 +70,12 @@ class OfferFields(Body):
             raise ValueError("min_age is above max_age")
         return self
 
+    def as_fields(self) -> dict[str, Any]:
+        """The columns that this sets; filed under the German title where there is one."""
+        title = self.translations.get("de", next(iter(self.translations.values()))).title
+        plain = self.model_dump(mode="json", exclude={"partner_id", "region"})
+        return plain | {"valid_until": self.valid_until, "field": self.field, "sort_key": sort_key(title)}
+
 
 class OfferIn(OfferFields):
     """A new offer of a partner, for a region."""
@@ -103,12 +105,12 @@ class CapacityIn(Body):
 
 
 class OfferOut(BaseModel):
-    """An offer. stale: nobody has confirmed it in time. review_note and revision are shown to its partner and reviewer."""
+    """An offer. stale: nobody has confirmed it in time. Its partner and reviewer also see review_note and revision."""
 
     id: UUID
     version: int
     partner_id: UUID
-    region: str
+    region: str | None
     field: FieldOfAction
     state: OfferState
     stale: bool
@@ -119,7 +121,7 @@ class OfferOut(BaseModel):
     childcare: bool
     barrier_free: bool
     online: bool
-    free_of_charge: bool
+    free_of_charge: bool | None
     german_level: str | None
     min_age: int | None
     max_age: int | None
@@ -147,10 +149,9 @@ async def draft_offer(body: OfferIn, transaction: Transaction, once: Creation, r
     """A partner begins an offer; submit hands it in."""
     if once.repeated:
         return _shown(await get_or_refuse(transaction, Offer, once.id), response)
-    partner = await _partner(transaction, body.partner_id)
-    region_of(body.region)
+    partner = await acting_partner(transaction, body.partner_id, region_of(body.region).ags)
     offer = Offer(id=once.id, partner_id=partner.id, region=body.region, field=body.field)
-    offer.take_over(_fields(body))
+    offer.take_over(body.as_fields())
     transaction.add(offer)
     await transaction.flush()
     return _shown(offer, response)
@@ -162,7 +163,7 @@ async def change_offer(
 ) -> OfferOut:
     """The partner edits: a draft at once; of a published offer a pending revision, the old one stays visible."""
     offer = await get_or_refuse(transaction, Offer, offer_id, version=expected, lock=True)
-    offer.change(_fields(body))
+    offer.change(body.as_fields())
     await transaction.flush()
     return _shown(offer, response)
 
@@ -171,7 +172,7 @@ async def change_offer(
 async def submit_offer(offer_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> OfferOut:
     """The partner hands the offer, or the change to it, in for review."""
     offer = await get_or_refuse(transaction, Offer, offer_id, version=expected, lock=True)
-    offer.submit(by=await transaction.get_one(Partner, offer.partner_id))
+    offer.submit(by=await partner_of(transaction, offer))
     return await _told(transaction, offer, OfferSubmitted, response)
 
 
@@ -208,8 +209,8 @@ async def reject_offer(
 async def publish_offer(offer_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> OfferOut:
     """The coordinator shows a reviewed offer to the network; subscribers are told in their language."""
     offer = await get_or_refuse(transaction, Offer, offer_id, version=expected, lock=True)
-    first = offer.publish(by=await transaction.get_one(Partner, offer.partner_id), now=transaction.clock.now())
-    await _keep_times(transaction, offer)
+    first = offer.publish(by=await partner_of(transaction, offer), now=transaction.clock.now())
+    await keep_times(transaction, offer)
     return await _told(transaction, offer, OfferPublished, response, first_time=first)
 
 
@@ -217,9 +218,9 @@ async def publish_offer(offer_id: UUID, transaction: Transaction, expected: Expe
 async def assure_offer(offer_id: UUID, transaction: Transaction, response: Response) -> OfferOut:
     """The partner confirms that the offer still holds; it is fresh for another 90 days."""
     offer = await get_or_refuse(transaction, Offer, offer_id, lock=True)
-    due = offer.assure(transaction.clock.now())
-    await _keep_times(transaction, offer)
-    return await _told(transaction, offer, OfferAssured, response, due=due)
+    await assure(transaction, offer)
+    await transaction.flush()
+    return _shown(offer, response)
 
 
 @router.post("/{offer_id}/pause")
@@ -243,8 +244,7 @@ async def withdraw_offer(offer_id: UUID, transaction: Transaction, expected: Exp
     """The partner takes the offer back for good."""
     offer = await get_or_refuse(transaction, Offer, offer_id, version=expected, lock=True)
     offer.withdraw()
-    for kind in ("offer_assurance", "offer_reminder", "offer_end"):
-        await cancel(transaction, kind, offer.id)
+    await forget_times(transaction, offer)
     return await _told(transaction, offer, OfferWithdrawn, response)
 
 
@@ -255,7 +255,6 @@ async def set_capacity(
     """How much of the offer is free; needs no review."""
     offer = await get_or_refuse(transaction, Offer, offer_id, version=expected, lock=True)
     offer.capacity = body.model_dump() | {"updated": transaction.clock.now().isoformat()}
-    flag_modified(offer, "capacity")
     announce(transaction, OfferCapacityChanged(offer_id=offer.id, **body.model_dump()), region=offer.region)
     await transaction.flush()
     return _shown(offer, response)
@@ -271,58 +270,30 @@ async def list_offers(
     """Find offers, by title: everyone sees what is published, partners and coordinators also their own."""
     query = seen_by(transaction.caller.scope, transaction.clock.now())
     for given, condition in (
-        (region, col(Offer.region).startswith(region or "")), (field, col(Offer.field) == field),
+        (region, lies_in_or_everywhere(region or "")), (field, col(Offer.field) == field),
         (language, col(Offer.languages).contains([language])), (state, col(Offer.state) == state),
         (partner_id, col(Offer.partner_id) == partner_id),
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Offer.sort_key), col(Offer.id))
-    return Page(items=[OfferOut.of(row, inside=_inside(transaction, row)) for row in rows], next=following)
+    return Page(items=[OfferOut.of(row, inside=transaction.caller.scope.covers(row)) for row in rows], next=following)
 
 
 @router.get("/{offer_id}")
 async def read_offer(offer_id: UUID, transaction: Transaction, response: Response) -> OfferOut:
     """One offer."""
     offer = await seen_offer(transaction, offer_id)
-    tag(response, offer.version)
-    return OfferOut.of(offer, inside=_inside(transaction, offer))
-
-
-def _inside(transaction: OpenTransaction, offer: Offer) -> bool:
-    return transaction.caller.scope.covers(offer)
-
-
-def _fields(body: OfferFields) -> dict[str, Any]:
-    fields = body.model_dump(mode="json", exclude={"partner_id", "region", "valid_until", "field"})
-    first = next(iter(body.translations.values()))
-    title = body.translations.get("de", first).title
-    return fields | {"valid_until": body.valid_until, "field": body.field, "sort_key": sort_key(title)}
-
-
-async def _partner(transaction: OpenTransaction, partner_id: UUID) -> Partner:
-    if partner_id in transaction.caller.scope.partners:
-        return await transaction.get_one(Partner, partner_id)
-    return await get_or_refuse(transaction, Partner, partner_id)
-
-
-async def _keep_times(transaction: OpenTransaction, offer: Offer) -> None:
-    """What falls due for a shown offer: its next confirmation, and its end."""
-    if offer.assurance_due:
-        await schedule(transaction, "offer_assurance", offer.id, offer.assurance_due)
-        await schedule(transaction, "offer_reminder", offer.id, offer.assurance_due - REMINDER)
-    if offer.valid_until:
-        await schedule(transaction, "offer_end", offer.id, end_of_day(offer.valid_until))
+    return _shown(offer, response, inside=transaction.caller.scope.covers(offer))
 
 
 async def _told(
     transaction: OpenTransaction, offer: Offer, kind: type[OfferFact], response: Response, **more: Any,
 ) -> OfferOut:
-    refs = await contact_refs(transaction, offer.partner_id)
-    announce(transaction, offer_fact(kind, offer, refs, **more))
+    await tell(transaction, kind, offer, **more)
     await transaction.flush()
     return _shown(offer, response)
 
 
-def _shown(offer: Offer, response: Response) -> OfferOut:
+def _shown(offer: Offer, response: Response, *, inside: bool = True) -> OfferOut:
     tag(response, offer.version)
-    return OfferOut.of(offer)
+    return OfferOut.of(offer, inside=inside)

@@ -39,6 +39,16 @@ class Partner(Table, table=True):
     verified_by: str | None = plain(None)
     verified_at: datetime | None = moment(None)
 
+    @property
+    def partner_id(self) -> UUID:
+        """The partner inside whose scope it lies: itself."""
+        return self.id
+
+    def refuse_if_listed_only(self) -> None:
+        """Nothing is put into the mouth of an organisation that is only listed."""
+        if self.listed_only:
+            raise Refused("partner-listed-only", "This organisation is only listed; it does not act here itself.")
+
     def accept_invitation(self) -> None:
         """An invited organisation applies."""
         self._move({PartnerState.INVITED}, PartnerState.APPLIED)

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, EmailStr, Field
 from sqlmodel import col, or_, select
-from uuid_utils.compat import uuid7
 
 from libs.common.bodies import Body, Line, Paragraph
 from libs.common.codes.lists import FieldOfAction, PartnerKind
@@ -21,7 +20,7 @@ from libs.common.outbox import announce
 from libs.common.persons import PersonDetails, details_of, languages_of, meet
 from libs.common.refusals import Refused
 from services.registry.partners.model import Contact, Partner, PartnerState
-from services.registry.partners.queries import contact_refs, contacts_of
+from services.registry.partners.queries import contact_refs, contacts_of, known_partner
 
 router = APIRouter(prefix="/partners", tags=["partners"])
 
@@ -126,9 +125,9 @@ async def list_partners(
 @router.get("/{partner_id}")
 async def read_partner(partner_id: UUID, transaction: Transaction, response: Response) -> PartnerOut:
     """One organisation of the network."""
-    partner = await transaction.get(Partner, partner_id)
-    if partner is None or (partner.state is not PartnerState.VERIFIED and not _covers(transaction, partner)):
-        partner = await get_or_refuse(transaction, Partner, uuid7())
+    partner = await known_partner(transaction, partner_id)
+    if partner.state is not PartnerState.VERIFIED:
+        partner = await get_or_refuse(transaction, Partner, partner_id)
     tag(response, partner.version)
     return PartnerOut.of(partner)
 
@@ -136,7 +135,7 @@ async def read_partner(partner_id: UUID, transaction: Transaction, response: Res
 @router.get("/{partner_id}/contacts")
 async def list_contacts(partner_id: UUID, transaction: Transaction) -> list[ContactOut]:
     """Who speaks for a partner. Reading it is noted in the audit."""
-    partner = await _own(transaction, partner_id)
+    partner = await get_or_refuse(transaction, Partner, partner_id)
     contacts = {contact.person_ref: contact for contact in await contacts_of(transaction, partner.id)}
     found = await details_of(transaction, contacts, about=f"partner/{partner.id}")
     return [
@@ -149,12 +148,16 @@ async def list_contacts(partner_id: UUID, transaction: Transaction) -> list[Cont
 @router.post("/{partner_id}/contacts", status_code=201)
 async def add_contact(partner_id: UUID, body: ContactIn, transaction: Transaction) -> ContactOut:
     """One more person speaks for the partner."""
-    contact = await _add_contact(transaction, await _own(transaction, partner_id), body)
+    partner = await get_or_refuse(transaction, Partner, partner_id, lock=True)
+    partner.refuse_if_listed_only()
+    contact = await _add_contact(transaction, partner, body)
     return ContactOut(person_ref=contact.person_ref, **body.model_dump())
 
 
 @router.post("/{partner_id}/verify")
-async def verify_partner(partner_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> PartnerOut:
+async def verify_partner(
+    partner_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> PartnerOut:
     """The coordinator has checked who they are; from now on their offers can be published."""
     partner = await get_or_refuse(transaction, Partner, partner_id, version=expected, lock=True)
     partner.verify(transaction.caller.principal, transaction.clock.now())
@@ -162,7 +165,9 @@ async def verify_partner(partner_id: UUID, transaction: Transaction, expected: E
 
 
 @router.post("/{partner_id}/suspend")
-async def suspend_partner(partner_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> PartnerOut:
+async def suspend_partner(
+    partner_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> PartnerOut:
     """The partner may not act for now."""
     partner = await get_or_refuse(transaction, Partner, partner_id, version=expected, lock=True)
     partner.suspend()
@@ -170,9 +175,11 @@ async def suspend_partner(partner_id: UUID, transaction: Transaction, expected: 
 
 
 @router.post("/{partner_id}/leave")
-async def leave_network(partner_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> PartnerOut:
+async def leave_network(
+    partner_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> PartnerOut:
     """The partner leaves the network for good."""
-    partner = await _own(transaction, partner_id, version=expected)
+    partner = await get_or_refuse(transaction, Partner, partner_id, version=expected, lock=True)
     partner.leave()
     return await _told(transaction, partner, PartnerLeft, response)
 
@@ -185,20 +192,6 @@ async def _told(
     await transaction.flush()
     tag(response, partner.version)
     return PartnerOut.of(partner)
-
-
-def _covers(transaction: OpenTransaction, partner: Partner) -> bool:
-    scope = transaction.caller.scope
-    return scope.covers_region(partner.region) or partner.id in scope.partners
-
-
-async def _own(transaction: OpenTransaction, partner_id: UUID, *, version: int | None = None) -> Partner:
-    """The partner inside the caller's scope: of its region, or itself."""
-    if partner_id in transaction.caller.scope.partners:
-        partner = await transaction.get(Partner, partner_id, with_for_update=True)
-        if partner:
-            return partner
-    return await get_or_refuse(transaction, Partner, partner_id, version=version, lock=True)
 
 
 async def _add_contact(transaction: OpenTransaction, partner: Partner, body: ContactIn) -> Contact:

@@ -25,8 +25,21 @@ def upgrade() -> None:
         CREATE FUNCTION lotse_append_only() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'this table can only grow'; END $$
     """)
+    op.execute(GROWS_ONLY)
     for table in ("audit", "audit_link"):
         op.execute(f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION lotse_append_only()")
+
+
+# The service's role got every right by default; what it must not do with the audit is taken away again.
+GROWS_ONLY = """
+    DO $$ DECLARE grantee text; BEGIN
+        FOR grantee IN SELECT DISTINCT g.grantee FROM information_schema.role_table_grants g
+            WHERE g.table_name IN ('audit', 'audit_link') AND g.grantee <> current_user
+        LOOP
+            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON audit, audit_link FROM %I', grantee);
+        END LOOP;
+    END $$
+"""
 
 
 def _tables() -> None:

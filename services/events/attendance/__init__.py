@@ -1,0 +1,1 @@
+"""Attendance: who was at an event, as far as anyone needs to know."""

@@ -1,0 +1,1 @@
+"""Calendars: events as iCalendar, one by one and as a feed."""

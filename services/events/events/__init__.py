@@ -1,0 +1,1 @@
+"""Events: what people attend, when and where, and how many have room."""

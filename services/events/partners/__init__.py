@@ -1,0 +1,1 @@
+"""Partners as events knows them: who may organise."""

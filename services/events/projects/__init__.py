@@ -1,0 +1,1 @@
+"""Projects as events knows them: for whose figures an event may count."""

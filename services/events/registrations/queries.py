@@ -1,0 +1,157 @@
+"""Reads about registrations: the locked list of an event, who may see which, and what is told to whom."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Uuid, bindparam, cast, func, update
+from sqlalchemy import select as sql_select
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import col, select
+
+from libs.common.callers import Role
+from libs.common.db import OpenTransaction
+from libs.common.facts.question import Words
+from libs.common.links import Link
+from libs.common.privacy import load_keys, new_person, seal
+from libs.common.refusals import NotFound, Stale
+from libs.common.tables import person
+from services.events.events.model import Event
+from services.events.events.queries import words_of
+from services.events.events.rules import BERLIN
+from services.events.registrations.model import HOLDING, NOTE, Note, Registration, RegistrationState
+
+CANCEL, ACCEPT = "cancel-registration", "accept-seat"
+CANCEL_PATH, ACCEPT_PATH = "/v1/links/cancel_registration/{token}", "/v1/links/accept_seat/{token}"
+# A link outlives what it is for by a day, so that who comes late reads what became of it.
+LATE = timedelta(days=1)
+COUNTED = ("seats_taken", "childcare_taken", "waiting", "arrivals")
+
+
+async def locked_event(transaction: OpenTransaction, event_id: UUID) -> Event:
+    """The event as it is now, its list of registrations locked until this transaction ends.
+
+    Row-level security opens this one list to the transaction, whoever calls: what a party gets depends on the others.
+    """
+    await transaction.execute(select(func.set_config("lotse.event", str(event_id), True)))  # noqa: FBT003 - SQL
+    query = select(Event).where(Event.id == event_id).with_for_update()
+    return (await transaction.scalars(query.execution_options(populate_existing=True))).one()
+
+
+def _recount() -> ReturningUpdate[Any]:
+    """The statement that counts an event's registrations anew, whatever was counted before."""
+    holds, waits = col(Registration.state).in_(HOLDING), col(Registration.state) == RegistrationState.WAITLISTED
+    counts = sql_select(
+        bindparam("of_event", type_=Uuid).label("id"),
+        func.coalesce(func.sum(col(Registration.seats)).filter(holds), 0).label("seats_taken"),
+        func.coalesce(func.sum(col(Registration.childcare)).filter(holds), 0).label("childcare_taken"),
+        func.count().filter(waits).label("waiting"), func.count().label("arrivals"),
+    ).where(col(Registration.event_id) == bindparam("of_event", type_=Uuid)).subquery()
+    table = Event.metadata.tables["event"]
+    changed = update(table).where(table.c.id == cast(counts.c.id, Uuid))
+    return changed.values({name: counts.c[name] for name in COUNTED}).returning(*(table.c[name] for name in COUNTED))
+
+
+RECOUNT = _recount()
+
+
+async def recount(transaction: OpenTransaction, event: Event) -> None:
+    """Count the registrations of a locked event anew; its version stays, since nobody edited it."""
+    await transaction.flush()
+    row = (await transaction.execute(RECOUNT, {"of_event": event.id})).one()
+    for name, value in zip(COUNTED, row, strict=True):
+        set_committed_value(event, name, value)
+
+
+async def waiting_line(transaction: OpenTransaction, event_id: UUID) -> Sequence[Registration]:
+    """Who waits at this event, first come first."""
+    query = select(Registration).where(
+        Registration.event_id == event_id, Registration.state == RegistrationState.WAITLISTED)
+    return (await transaction.scalars(query.order_by(col(Registration.place)))).all()
+
+
+async def own_registration(transaction: OpenTransaction, registration_id: UUID) -> Registration:
+    """A registration inside the caller's scope, or one that the caller made; else NotFound."""
+    found, caller = await transaction.get(Registration, registration_id), transaction.caller
+    if found is None or not (caller.scope.covers(found) or found.made_by == caller.principal):
+        raise NotFound("not-found", "There is no such {noun}.", noun="registration")
+    return found
+
+
+async def locked_registration(
+    transaction: OpenTransaction, registration_id: UUID, *, version: int | None = None,
+) -> tuple[Registration, Event]:
+    """A registration that the caller may touch, and its event, both locked; Stale when it is of another version."""
+    registration = await own_registration(transaction, registration_id)
+    event = await locked_event(transaction, registration.event_id)
+    await transaction.refresh(registration)
+    if version is not None and version != registration.version:
+        raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
+    return registration, event
+
+
+async def is_registered(transaction: OpenTransaction, event_id: UUID, person_ref: UUID) -> bool:
+    """Whether this person still hopes to come to this event by another registration."""
+    query = select(Registration).where(Registration.event_id == event_id, Registration.person_ref == person_ref)
+    return any(one.alive for one in await transaction.scalars(query))
+
+
+async def is_known_elsewhere(transaction: OpenTransaction, person_ref: UUID) -> bool:
+    """Whether the person is not one of those whom the caller may read here; NotFound when they have been erased."""
+    await load_keys(transaction, [person_ref])
+    if transaction.person_keys.get(person_ref, b"") is None:
+        raise NotFound("person-erased", "This person's data has been erased.")
+    own = await transaction.scalars(select(person.c.person_ref).where(person.c.person_ref == person_ref))
+    return own.first() is None
+
+
+async def as_anyone(transaction: OpenTransaction, event: Event) -> None:
+    """Outside the own scope a caller registers others as the public does: they may be added, and not be read."""
+    if not transaction.caller.scope.covers(event):
+        await transaction.execute(select(func.set_config("lotse.scope", Role.PUBLIC.value, True)))  # noqa: FBT003 - SQL
+
+
+async def sealed_note(transaction: OpenTransaction, person_ref: UUID, text: str) -> bytes:
+    """The note as it is kept: sealed with the person's key, made here if another service knows the person."""
+    # Two registrations of one person at once must not both make the key.
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(str(person_ref), 0))
+    await transaction.execute(select(lock))
+    await load_keys(transaction, [person_ref])
+    if person_ref not in transaction.person_keys:
+        await new_person(transaction, person_ref)
+    return await seal(transaction, person_ref, NOTE, Note(text=text))
+
+
+async def words_about(transaction: OpenTransaction, about: str, person_ref: UUID) -> tuple[Words, Registration]:
+    """What is said to a person about `registration/<id>`, or about `event/<id>` at which they are registered."""
+    noun, _, row_id = about.partition("/")
+    if noun not in {"registration", "event"}:
+        raise NotFound("not-found", "There is no such {noun}.", noun=noun)
+    query = select(Registration).where(
+        col(Registration.id if noun == "registration" else Registration.event_id) == UUID(row_id),
+        Registration.person_ref == person_ref)
+    found = (await transaction.scalars(query.order_by(col(Registration.place).desc()).limit(1))).one_or_none()
+    if found is None:
+        raise NotFound("not-found", "There is no such {noun}.", noun=noun)
+    words = await words_of(transaction, found.event_id)
+    values = words.values | {"persons": str(found.seats)}
+    expires = {"expires": found.offer_expires.astimezone(BERLIN).isoformat()} if found.offer_expires else {}
+    return words.model_copy(update={"values": values, "times": words.times | expires}), found
+
+
+def links_of(transaction: OpenTransaction, registration: Registration, event: Event) -> dict[str, str]:
+    """The signed links that the party may use now, by what they are for."""
+    links = {}
+    if registration.alive:
+        links["cancel"] = _link(transaction, CANCEL, CANCEL_PATH, registration, event.starts)
+    if registration.state is RegistrationState.OFFERED and registration.offer_expires:
+        links["accept"] = _link(transaction, ACCEPT, ACCEPT_PATH, registration, registration.offer_expires)
+    return links
+
+
+def _link(transaction: OpenTransaction, purpose: str, path: str, registration: Registration, until: datetime) -> str:
+    left = max(until.astimezone(UTC) - transaction.clock.now(), timedelta()) + LATE
+    link = Link(purpose, registration.id, registration.person_ref)
+    return transaction.links.url(path, link, valid=left)

@@ -1,0 +1,1 @@
+"""Series: rules by which events repeat, with their exceptions."""

@@ -1,0 +1,1 @@
+"""Check-ins: each side of a tandem is asked separately how it goes."""

@@ -1,0 +1,94 @@
+"""A check-in: one side of a tandem is asked how it goes; who does not answer is looked after by the coordinator."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+
+from libs.common.columns import code, moment, personal, plain, sealed
+from libs.common.facts.matching import Side
+from libs.common.refusals import Refused
+from services.matching.tables import Table
+
+ANSWER_WITHIN = timedelta(days=14)
+SEALED_NOTE = "checkin.note"
+
+
+class CheckinState(StrEnum):
+    """Where a check-in is; escalated: missed, and on the coordinator's list; dropped: its tandem ended before."""
+
+    PLANNED = "planned"
+    DUE = "due"
+    DONE = "done"
+    ESCALATED = "escalated"
+    HANDLED = "handled"
+    DROPPED = "dropped"
+
+
+ANSWERABLE = frozenset({CheckinState.DUE, CheckinState.ESCALATED})
+UNSETTLED = ANSWERABLE | {CheckinState.PLANNED}
+
+
+class Checkin(Table, table=True):
+    """One talk with one side. Whether that side raised an issue does not stand here: only the neutral contact knows."""
+
+    __table_args__ = (
+        UniqueConstraint("tandem_id", "day", "side"),
+        CheckConstraint("mood BETWEEN 1 AND 5", name="mood"),
+    )
+
+    tandem_id: UUID = plain(foreign_key="tandem.id")
+    region: str = plain(index=True)
+    side: Side = code(Side)
+    day: int = plain()
+    due_at: datetime = moment()
+    state: CheckinState = code(CheckinState, CheckinState.PLANNED)
+    mood: int | None = personal(None)
+    meetings_since: int | None = personal(None)
+    note: bytes | None = sealed("special")
+    answered_by: UUID | None = personal(None)
+    recorded_by: str | None = plain(None)
+    done_at: datetime | None = moment(None)
+    escalated_at: datetime | None = moment(None)
+    handled_by: str | None = plain(None)
+
+    def fall_due(self) -> bool:
+        """It is time to ask; returns False when it has become moot."""
+        if self.state is not CheckinState.PLANNED:
+            return False
+        self.state = CheckinState.DUE
+        return True
+
+    def miss(self, now: datetime) -> bool:
+        """Nobody answered in time: it goes on the coordinator's list; returns False when somebody had."""
+        if self.state is not CheckinState.DUE:
+            return False
+        self.state, self.escalated_at = CheckinState.ESCALATED, now
+        return True
+
+    def answer(self, *, mood: int | None, meetings_since: int | None, now: datetime) -> None:
+        """The side says how it goes, or rather not; a late answer counts too.
+
+        Anybody may leave the mood out, so that a missing one does not tell that there is an issue.
+        """
+        if self.state not in ANSWERABLE:
+            raise Refused("checkin-answered", "This has been answered already, or is not asked any more.")
+        self.mood, self.meetings_since = mood, meetings_since
+        self.state, self.done_at = CheckinState.DONE, now
+
+    def handle(self, by: str) -> None:
+        """The coordinator has looked after a missed one."""
+        if self.state is not CheckinState.ESCALATED:
+            raise Refused("checkin-not-escalated", "This check-in is {state}; only a missed one is looked after.",
+                          state=self.state.value)
+        self.state, self.handled_by = CheckinState.HANDLED, by
+
+    def drop(self) -> None:
+        """Its tandem has ended: nobody is asked any more."""
+        if self.state in UNSETTLED:
+            self.state = CheckinState.DROPPED
+
+    def forget(self) -> None:
+        """Blank what it tells about a person; what an erasure does."""
+        self.mood = self.meetings_since = self.note = None

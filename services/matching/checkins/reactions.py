@@ -1,0 +1,82 @@
+"""What falls due for check-ins, and what becomes of them when their tandem rests, goes on or ends."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction
+from libs.common.due import cancel, schedule
+from libs.common.facts.matching import CheckinDue, CheckinFact, CheckinMissed, Side
+from libs.common.outbox import announce
+from libs.common.reactions import when_due
+from services.matching.checkins.model import ANSWER_WITHIN, UNSETTLED, Checkin, CheckinState
+from services.matching.profiles.queries import locked
+from services.matching.tandems.model import RUNNING, Tandem, TandemState
+from services.matching.tandems.queries import persons_of_side
+
+
+async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list[int]) -> None:
+    """Each side is asked on these days after the beginning, separately."""
+    for day in days:
+        for side in Side:
+            checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day,
+                              due_at=tandem.started_at + timedelta(days=day))
+            transaction.add(checkin)
+            await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+    await transaction.flush()
+
+
+async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """The tandem is paused: nobody is asked meanwhile."""
+    for checkin in await _unsettled(transaction, tandem):
+        await cancel(transaction, "checkin_due", checkin.id)
+
+
+async def go_on(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """The tandem goes on: what was to be asked meanwhile is asked now."""
+    now = transaction.clock.now()
+    for checkin in await _unsettled(transaction, tandem):
+        if checkin.state is CheckinState.PLANNED:
+            await schedule(transaction, "checkin_due", checkin.id, max(checkin.due_at, now))
+
+
+async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """The tandem has ended: nobody is asked any more."""
+    for checkin in await _unsettled(transaction, tandem):
+        checkin.drop()
+        await cancel(transaction, "checkin_due", checkin.id)
+        await cancel(transaction, "checkin_missed", checkin.id)
+
+
+async def told_of(transaction: OpenTransaction, kind: type[CheckinFact], checkin: Checkin, *, to_side: bool) -> None:
+    """Announce what became of a check-in; to_side: those who speak for the side are to be told."""
+    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    told = await persons_of_side(transaction, tandem, checkin.side) if to_side else ()
+    announce(transaction, kind(checkin_id=checkin.id, tandem_id=checkin.tandem_id, side=checkin.side,
+                               due=checkin.due_at, region=checkin.region, person_refs=told))
+
+
+@when_due("checkin_due")
+async def ask_how_it_goes(transaction: OpenTransaction, checkin_id: UUID) -> None:
+    """It is time to ask a side how it goes; it has 14 days to answer."""
+    checkin = await locked(transaction, Checkin, checkin_id)
+    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    if tandem.state not in RUNNING - {TandemState.PAUSED} or not checkin.fall_due():
+        return
+    await schedule(transaction, "checkin_missed", checkin.id, transaction.clock.now() + ANSWER_WITHIN)
+    await told_of(transaction, CheckinDue, checkin, to_side=True)
+
+
+@when_due("checkin_missed")
+async def escalate_checkin(transaction: OpenTransaction, checkin_id: UUID) -> None:
+    """Nobody answered within 14 days: it goes on the coordinator's list; the side hears that it may still answer."""
+    checkin = await locked(transaction, Checkin, checkin_id)
+    if checkin.miss(transaction.clock.now()):
+        await told_of(transaction, CheckinMissed, checkin, to_side=True)
+
+
+async def _unsettled(transaction: OpenTransaction, tandem: Tandem) -> Sequence[Checkin]:
+    query = select(Checkin).where(Checkin.tandem_id == tandem.id, col(Checkin.state).in_(UNSETTLED))
+    return (await transaction.scalars(query.order_by(col(Checkin.id)).with_for_update())).all()

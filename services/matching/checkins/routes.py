@@ -1,0 +1,200 @@
+"""The HTTP door of check-ins: each side answers by its own link; the coordinator looks after who did not."""
+# ruff: noqa: FAST003 - the token is read where the link is checked
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body, Paragraph
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
+from libs.common.due import cancel
+from libs.common.facts.matching import CheckinDone, Side
+from libs.common.links import Holding, Link, by_link
+from libs.common.persons import languages_of
+from libs.common.privacy import seal, unseal
+from libs.common.refusals import NotFound, Refused
+from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
+from services.matching.checkins.reactions import told_of
+from services.matching.concerns.reactions import raised
+from services.matching.households.model import Note
+from services.matching.links.queries import CHECKIN, CONSENT, asking_page, done, say, turned_down
+from services.matching.profiles.queries import beyond_scope, inside, locked
+from services.matching.profiles.rules import Rating
+from services.matching.tandems.model import Tandem
+from services.matching.tandems.queries import persons_of_side, side_in
+
+router = APIRouter(prefix="/checkins", tags=["checkins"])
+Answering = Annotated[Holding, by_link(CHECKIN.name)]
+Meetings = Annotated[int, Field(ge=0, le=400)]
+MOODS = range(1, 6)
+
+
+class AnswerIn(Body):
+    """A note besides; with an issue it goes to the neutral contact alone."""
+
+    note: Paragraph | None = None
+
+
+class TalkIn(Body):
+    """What a side told the coordinator in a talk about how it goes."""
+
+    mood: Rating
+    meetings_since: Meetings | None = None
+    note: Paragraph | None = None
+
+
+class CheckinOut(BaseModel):
+    """A check-in with one side. Whether an issue was raised is not told here."""
+
+    id: UUID
+    version: int
+    tandem_id: UUID
+    region: str
+    side: Side
+    day: int
+    due_at: datetime
+    state: CheckinState
+    mood: int | None
+    meetings_since: int | None
+    done_at: datetime | None
+    escalated_at: datetime | None
+
+    @classmethod
+    def of(cls, checkin: Checkin) -> "CheckinOut":
+        """The answer's form of a check-in."""
+        return cls.model_validate(checkin, from_attributes=True)
+
+
+class CheckinDetail(CheckinOut):
+    """A check-in with what was noted."""
+
+    note: str | None
+
+
+class CheckedInOut(BaseModel):
+    """That the answer has arrived."""
+
+    state: CheckinState
+    side: Side
+
+
+@router.get("")
+async def list_checkins(
+    transaction: Transaction, paging: PageOf, tandem_id: UUID | None = None,
+    state: Annotated[CheckinState | None, Query(description="escalated: who did not answer in time.")] = None,
+) -> Page[CheckinOut]:
+    """The check-ins inside the caller's scope, oldest first."""
+    query = select(Checkin).where(inside(Checkin, transaction.caller.scope))
+    query = query.where(Checkin.tandem_id == tandem_id) if tandem_id else query
+    query = query.where(col(Checkin.state) == state) if state else query
+    rows, following = await page(transaction, query, paging, col(Checkin.due_at), col(Checkin.id))
+    return Page(items=[CheckinOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{checkin_id}")
+async def read_checkin(checkin_id: UUID, transaction: Transaction, response: Response) -> CheckinDetail:
+    """One check-in with what was noted. Reading it is noted in the audit."""
+    checkin = await get_or_refuse(transaction, Checkin, checkin_id)
+    return await _shown(transaction, checkin, response)
+
+
+@router.post("/{checkin_id}/record")
+async def record_checkin(
+    checkin_id: UUID, body: TalkIn, transaction: Transaction, expected: Expected, response: Response,
+) -> CheckinDetail:
+    """The coordinator has talked with a side, and notes how it goes."""
+    checkin = await get_or_refuse(transaction, Checkin, checkin_id, version=expected, lock=True)
+    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    await beyond_scope(transaction)
+    person_ref = next(iter(await persons_of_side(transaction, tandem, checkin.side)), None)
+    checkin.recorded_by = transaction.caller.principal
+    await _answered(transaction, checkin, person_ref, mood=body.mood, meetings=body.meetings_since, note=body.note)
+    return await _shown(transaction, checkin, response)
+
+
+@router.post("/{checkin_id}/handle")
+async def handle_checkin(
+    checkin_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> CheckinDetail:
+    """The coordinator has looked after a side that did not answer; it leaves the list."""
+    checkin = await get_or_refuse(transaction, Checkin, checkin_id, version=expected, lock=True)
+    checkin.handle(transaction.caller.principal)
+    return await _shown(transaction, checkin, response)
+
+
+@router.get("/answers/{token}", response_class=HTMLResponse)
+async def show_checkin(request: Request, holding: Answering) -> HTMLResponse:
+    """The page on which a side says how it goes. Opening it changes nothing."""
+    transaction, token = holding.transaction, request.path_params["token"]
+    tandem = await _asked(holding, await get_or_refuse(transaction, Checkin, holding.link.about))
+    languages = await languages_of(transaction, holding.link.person_ref)
+    buttons = [*((f"mood_{mood}", f"{token}?mood={mood}") for mood in MOODS), ("mood_unsaid", token),
+               ("checkin_issue", f"{token}?issue=true")]
+    paragraphs = [say("checkin_text", languages).text, say("checkin_issue_text", languages).text]
+    if tandem.is_trial_over(transaction.clock.now()):
+        own = transaction.links.token(Link(CONSENT.name, tandem.id, holding.link.person_ref), valid=CONSENT.valid)
+        paragraphs.append(say("consent_text", languages).text)
+        buttons += [("consent_yes", f"../../tandems/consents/{own}/give"),
+                    ("consent_no", f"../../tandems/consents/{own}/refuse")]
+    return await asking_page(holding, "checkin", paragraphs, buttons)
+
+
+@router.post("/answers/{token}", response_model=CheckedInOut)
+async def answer_checkin(
+    request: Request, holding: Answering, mood: Annotated[int | None, Query(ge=1, le=5)] = None,
+    meetings: Annotated[int | None, Query(ge=0, le=400)] = None, issue: bool = False,  # noqa: FBT001, FBT002
+    body: AnswerIn | None = None,
+) -> Any:
+    """A side says how it goes, separately from the other; an issue reaches the neutral contact, and nobody else."""
+    try:
+        checkin = await locked(holding.transaction, Checkin, holding.link.about)
+        await _asked(holding, checkin)
+        note = body.note if body else None
+        await _answered(holding.transaction, checkin, holding.link.person_ref, mood=mood, meetings=meetings,
+                        note=note, issue=issue)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return await done(request, holding, "checkin_done", CheckedInOut(state=checkin.state, side=checkin.side))
+
+
+async def _asked(holding: Holding, checkin: Checkin) -> Tandem:
+    """The tandem; NotFound unless the link's holder still speaks for the side that is asked."""
+    tandem = await holding.transaction.get_one(Tandem, checkin.tandem_id)
+    if await side_in(holding.transaction, tandem, holding.link.person_ref) is not checkin.side:
+        raise Refused("checkin-answered", "This has been answered already, or is not asked any more.")
+    return tandem
+
+
+async def _answered(
+    transaction: OpenTransaction, checkin: Checkin, person_ref: UUID | None, *, mood: int | None, meetings: int | None,
+    note: str | None, issue: bool = False,
+) -> None:
+    if person_ref is None:
+        raise NotFound("person-erased", "This person's data has been erased.")
+    checkin.answer(mood=mood, meetings_since=meetings, now=transaction.clock.now())
+    checkin.answered_by = person_ref
+    await cancel(transaction, "checkin_missed", checkin.id)
+    if issue:
+        tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+        await raised(transaction, tandem, person_ref, checkin.side, note, checkin_id=checkin.id)
+    elif note:
+        checkin.note = await seal(transaction, person_ref, SEALED_NOTE, Note(text=note))
+    await audited(transaction, "change", f"checkin/{checkin.id}", person_ref)
+    await told_of(transaction, CheckinDone, checkin, to_side=False)
+
+
+async def _shown(transaction: OpenTransaction, checkin: Checkin, response: Response) -> CheckinDetail:
+    await transaction.flush()
+    note = None
+    if checkin.answered_by:
+        note = await unseal(transaction, checkin.answered_by, SEALED_NOTE, checkin.note, Note)
+        await audited(transaction, "read", f"checkin/{checkin.id}", checkin.answered_by)
+    tag(response, checkin.version)
+    return CheckinDetail(**checkin.model_dump() | {"note": note.text if note else None})

@@ -1,0 +1,1 @@
+"""Concerns: what somebody raises about a tandem; only the neutral contact reads them."""

@@ -1,0 +1,33 @@
+"""What follows when a concern is raised: the neutral contact is told that there is one, and nobody what it is."""
+
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import ConcernRaised, Side
+from libs.common.outbox import announce
+from libs.common.privacy import seal
+from libs.common.refusals import Refused
+from services.matching.concerns.model import SEALED_TEXT, Concern, ConcernState
+from services.matching.households.model import Note
+from services.matching.tandems.model import Tandem
+
+
+async def raised(
+    transaction: OpenTransaction, tandem: Tandem, person_ref: UUID, side: Side, text: str | None,
+    *, checkin_id: UUID | None = None,
+) -> Concern:
+    """Somebody raises a concern, with words or without; refused while an earlier one of theirs waits to be taken up."""
+    waiting = await transaction.scalar(select(Concern.id).where(
+        Concern.tandem_id == tandem.id, Concern.person_ref == person_ref, col(Concern.state) == ConcernState.RAISED))
+    if waiting and checkin_id is None:
+        raise Refused("concern-waiting", "Your concern has arrived; the neutral contact will get in touch with you.")
+    concern = Concern(tandem_id=tandem.id, checkin_id=checkin_id, region=tandem.region, person_ref=person_ref,
+                      side=side, raised_at=transaction.clock.now())
+    if text is not None:
+        concern.text = await seal(transaction, person_ref, SEALED_TEXT, Note(text=text))
+    transaction.add(concern)
+    await transaction.flush()
+    announce(transaction, ConcernRaised(concern_id=concern.id, tandem_id=tandem.id, region=tandem.region))
+    return concern

@@ -1,0 +1,159 @@
+"""The HTTP door of concerns: raised by link, read and settled by the neutral contact of the region alone."""
+# ruff: noqa: FAST003 - the token is read where the link is checked
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body, Paragraph
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
+from libs.common.facts.matching import Side
+from libs.common.links import Holding, by_link
+from libs.common.persons import details_of, languages_of
+from libs.common.privacy import seal, unseal
+from libs.common.refusals import Refused
+from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
+from services.matching.concerns.reactions import raised
+from services.matching.households.model import Note
+from services.matching.links.queries import CONCERN, asking_page, done, say, turned_down
+from services.matching.profiles.queries import inside, locked
+from services.matching.tandems.model import Tandem
+from services.matching.tandems.queries import side_in
+
+router = APIRouter(prefix="/concerns", tags=["concerns"])
+Raising = Annotated[Holding, by_link(CONCERN.name)]
+
+
+class ConcernIn(Body):
+    """What it is about, in the person's own words; may be left out: then somebody asks."""
+
+    text: Paragraph | None = None
+
+
+class OutcomeIn(Body):
+    """What was done about it; sealed like the concern."""
+
+    outcome: Paragraph = Field(examples=["Ein Gespräch mit beiden hat stattgefunden."])
+
+
+class ConcernOut(BaseModel):
+    """A concern in a list: where it stands, not what it is."""
+
+    id: UUID
+    version: int
+    tandem_id: UUID
+    region: str
+    side: Side
+    state: ConcernState
+    raised_at: datetime
+    resolved_at: datetime | None
+
+    @classmethod
+    def of(cls, concern: Concern) -> "ConcernOut":
+        """The answer's form of a concern in a list."""
+        return cls.model_validate(concern, from_attributes=True)
+
+
+class ConcernDetail(ConcernOut):
+    """A concern with what is needed to act: the words, and how to reach the person; gone once they are erased."""
+
+    person_ref: UUID
+    text: str | None
+    outcome: str | None
+    name: str | None
+    email: str | None
+    phone: str | None
+    languages: list[str]
+
+
+class RaisedOut(BaseModel):
+    """That the concern has arrived."""
+
+    concern_id: UUID
+
+
+@router.get("")
+async def list_concerns(
+    transaction: Transaction, paging: PageOf, state: ConcernState | None = None,
+) -> Page[ConcernOut]:
+    """The concerns of the neutral contact's region, oldest first."""
+    query = select(Concern).where(inside(Concern, transaction.caller.scope))
+    query = query.where(col(Concern.state) == state) if state else query
+    rows, following = await page(transaction, query, paging, col(Concern.id))
+    return Page(items=[ConcernOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{concern_id}")
+async def read_concern(concern_id: UUID, transaction: Transaction, response: Response) -> ConcernDetail:
+    """One concern with its words and whom to turn to. Reading it is noted in the audit."""
+    return await _shown(transaction, await get_or_refuse(transaction, Concern, concern_id), response)
+
+
+@router.post("/{concern_id}/take_up")
+async def take_up_concern(
+    concern_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> ConcernDetail:
+    """The neutral contact looks after it."""
+    concern = await get_or_refuse(transaction, Concern, concern_id, version=expected, lock=True)
+    concern.take_up(transaction.caller.principal)
+    return await _told(transaction, concern, response)
+
+
+@router.post("/{concern_id}/resolve")
+async def resolve_concern(
+    concern_id: UUID, body: OutcomeIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ConcernDetail:
+    """It has been settled; what was done is sealed like the concern itself."""
+    concern = await get_or_refuse(transaction, Concern, concern_id, version=expected, lock=True)
+    concern.resolve(transaction.clock.now())
+    concern.outcome = await seal(transaction, concern.person_ref, SEALED_OUTCOME, Note(text=body.outcome))
+    return await _told(transaction, concern, response)
+
+
+@router.get("/raised/{token}", response_class=HTMLResponse)
+async def show_concern(request: Request, holding: Raising) -> HTMLResponse:
+    """The page by which somebody turns to the neutral contact. Opening it changes nothing."""
+    tandem = await get_or_refuse(holding.transaction, Tandem, holding.link.about)
+    await side_in(holding.transaction, tandem, holding.link.person_ref)
+    languages = await languages_of(holding.transaction, holding.link.person_ref)
+    return await asking_page(holding, "concern", [say("concern_text", languages).text],
+                             [("concern_raise", request.path_params["token"])])
+
+
+@router.post("/raised/{token}", response_model=RaisedOut)
+async def raise_concern(request: Request, holding: Raising, body: ConcernIn | None = None) -> Any:
+    """A mentor or household turns to the neutral contact; neither the other side nor the coordinator learns of it."""
+    transaction, person_ref = holding.transaction, holding.link.person_ref
+    try:
+        tandem = await locked(transaction, Tandem, holding.link.about)
+        side = await side_in(transaction, tandem, person_ref)
+        concern = await raised(transaction, tandem, person_ref, side, body.text if body else None)
+        await audited(transaction, "change", f"concern/{concern.id}", person_ref)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return await done(request, holding, "concern_raised", RaisedOut(concern_id=concern.id))
+
+
+async def _told(transaction: OpenTransaction, concern: Concern, response: Response) -> ConcernDetail:
+    await audited(transaction, "change", f"concern/{concern.id}", concern.person_ref)
+    await transaction.flush()
+    return await _shown(transaction, concern, response)
+
+
+async def _shown(transaction: OpenTransaction, concern: Concern, response: Response) -> ConcernDetail:
+    ref = concern.person_ref
+    text = await unseal(transaction, ref, SEALED_TEXT, concern.text, Note)
+    outcome = await unseal(transaction, ref, SEALED_OUTCOME, concern.outcome, Note)
+    person = (await details_of(transaction, [ref], about=f"concern/{concern.id}")).get(ref)
+    tag(response, concern.version)
+    known = person.model_dump() if person else {"name": None, "email": None, "phone": None}
+    return ConcernDetail(**concern.model_dump() | known | {
+        "text": text.text if text else None, "outcome": outcome.text if outcome else None,
+        "languages": list(await languages_of(transaction, ref))})

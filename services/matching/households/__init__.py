@@ -1,0 +1,1 @@
+"""Households: one person or a family who is accompanied."""

@@ -1,0 +1,82 @@
+"""The links that mentors and households get, one purpose each, and the pages that answer them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from libs.common.links import Holding, Link, Links
+from libs.common.pages import page, wants_page
+from libs.common.persons import languages_of
+from libs.common.phrases import Said, phrases
+from libs.common.refusals import Refused
+
+FILE = "services/matching/phrases.toml"
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a link is for. The id it carries is a proposal's, a tandem's or a check-in's."""
+
+    name: str
+    path: str
+    valid: timedelta
+
+    def url(self, links: Links, about: UUID, person_ref: UUID) -> str:
+        """The whole address for this person."""
+        return links.url(self.path, Link(self.name, about, person_ref), valid=self.valid)
+
+
+ANSWER = Purpose("answer-invitation", "/v1/proposals/invitations/{token}", timedelta(days=7))
+CONSENT = Purpose("trial-consent", "/v1/tandems/consents/{token}", timedelta(days=30))
+MEETINGS = Purpose("meetings", "/v1/meetings/{token}", timedelta(days=400))
+CHECKIN = Purpose("check-in", "/v1/checkins/answers/{token}", timedelta(days=21))
+CONCERN = Purpose("concern", "/v1/concerns/raised/{token}", timedelta(days=400))
+
+
+def say(key: str, languages: Sequence[str], **values: object) -> Said:
+    """A phrase of matching in the first of these languages that it exists in."""
+    return phrases(FILE).say(key, languages, **values)
+
+
+async def asking_page(
+    holding: Holding, key: str, paragraphs: Sequence[str], buttons: Sequence[tuple[str, str]],
+) -> HTMLResponse:
+    """The page that a link opens; buttons are a phrase's key and what is added to the link's own address."""
+    languages = await languages_of(holding.transaction, holding.link.person_ref)
+    title = say(f"{key}_title", languages)
+    labels = [(say(label, languages).text, action) for label, action in buttons]
+    return page(language=title.language, title=title.text, paragraphs=paragraphs, buttons=labels)
+
+
+async def done(request: Request, holding: Holding, key: str, answer: Answer) -> Answer | Response:
+    """What a pressed button answers: a page for a browser, the answer itself for a program."""
+    if not wants_page(request):
+        return answer
+    languages = await languages_of(holding.transaction, holding.link.person_ref)
+    title = say("thanks", languages)
+    return page(language=title.language, title=title.text, paragraphs=[say(key, languages).text])
+
+
+async def turned_down(request: Request, holding: Holding, refused: Refused) -> Response:
+    """A refusal as a page in the person's language; a program gets the problem document, as everywhere.
+
+    Nothing of what the refused request had begun is kept.
+    """
+    transaction = holding.transaction
+    languages = await languages_of(transaction, holding.link.person_ref)
+    await transaction.rollback()
+    transaction.to_announce.clear()
+    transaction.after_commit.clear()
+    if not wants_page(request):
+        raise refused
+    key = f"refused_{refused.slug}" if f"refused_{refused.slug}" in phrases(FILE).table else "refused"
+    title = say("sorry", languages)
+    return page(language=title.language, title=title.text, paragraphs=[say(key, languages).text],
+                status=refused.status)

@@ -1,0 +1,1 @@
+"""Meetings: that tandems met, documented by their sides."""

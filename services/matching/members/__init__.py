@@ -1,0 +1,1 @@
+"""Members: the persons who make up a mentor group."""

@@ -1,0 +1,39 @@
+"""A member: a person in a mentor group."""
+
+from datetime import date
+from uuid import UUID
+
+from libs.common.codes.lists import Gender
+from libs.common.columns import code, personal, plain
+from libs.common.refusals import Refused
+from services.matching.tables import Table
+
+
+class Member(Table, table=True):
+    """A person in a group. Who has left stays as a row without a name, so that the past of the group adds up."""
+
+    __tablename__ = "mentor_group_member"
+
+    mentor_group_id: UUID = plain(index=True, foreign_key="mentor_group.id")
+    region: str = plain()
+    person_ref: UUID = personal(unique=True)
+    is_main_contact: bool = plain(default=False)
+    gender: Gender = code(Gender, Gender.NOT_STATED, privacy="personal")
+    consented_on: date | None = personal(None)
+    joined_on: date = plain()
+    left_on: date | None = plain(None)
+
+    def leave(self, day: date) -> None:
+        """They are no longer of the group."""
+        if self.left_on is not None:
+            raise Refused("member-left", "This member has left already.")
+        self.left_on = day
+
+    def withdraw_consent(self, day: date) -> None:
+        """They took their consent back, and are no longer of the group."""
+        self.left_on, self.consented_on = self.left_on or day, None
+
+    def erase(self, day: date) -> None:
+        """Blank what can be read of the person; they have left."""
+        self.left_on = self.left_on or day
+        self.gender, self.consented_on = Gender.NOT_STATED, None

@@ -1,0 +1,144 @@
+"""The HTTP door of members: who joins a group, who its main contacts are, who leaves."""
+
+from datetime import date
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from libs.common.audit import audited
+from libs.common.bodies import Body
+from libs.common.codes.lists import Gender
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Expected, Transaction, tag
+from libs.common.persons import PersonDetails, details_of
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.reactions import recheck
+from services.matching.profiles.queries import contact_changed, met
+from services.matching.profiles.rules import ContactIn, Day, refuse_future, today
+
+router = APIRouter(prefix="/members", tags=["members"])
+
+
+class PersonIn(Body):
+    """A person who belongs to a group, and consented that their data are kept for it."""
+
+    contact: ContactIn
+    gender: Gender = Gender.NOT_STATED
+    is_main_contact: bool = Field(default=False, description="Whom the household turns to first; gets the invitations.")
+    consented_on: Day
+
+
+class MemberIn(PersonIn):
+    """A person who joins a group."""
+
+    mentor_group_id: UUID
+
+
+class MemberChange(Body):
+    """What has changed: who they are, or whether they are a main contact."""
+
+    contact: ContactIn
+    gender: Gender = Gender.NOT_STATED
+    is_main_contact: bool = False
+
+
+class MemberOut(BaseModel):
+    """A member; name and addresses are missing once the person has been erased."""
+
+    id: UUID
+    version: int
+    mentor_group_id: UUID
+    person_ref: UUID
+    name: str | None
+    email: str | None
+    phone: str | None
+    gender: Gender
+    is_main_contact: bool
+    joined_on: date
+    left_on: date | None
+
+
+@router.post("", status_code=201)
+async def add_member(body: MemberIn, transaction: Transaction, once: Creation, response: Response) -> MemberOut:
+    """The coordinator adds a person to a group; what the checklist asks of members is checked again."""
+    if once.repeated:
+        return await _shown(transaction, await get_or_refuse(transaction, Member, once.id), response)
+    group = await _group(transaction, body.mentor_group_id)
+    member = await join(transaction, group, body, member_id=once.id)
+    await recheck(transaction, group)
+    return await _shown(transaction, member, response)
+
+
+@router.get("")
+async def list_members(mentor_group_id: UUID, transaction: Transaction) -> list[MemberOut]:
+    """Who belongs to a group or did, with names. Reading it is noted in the audit."""
+    group = await get_or_refuse(transaction, MentorGroup, mentor_group_id)
+    members = (await transaction.scalars(select(Member).where(
+        Member.mentor_group_id == group.id).order_by(col(Member.id)))).all()
+    found = await details_of(transaction, [one.person_ref for one in members], about=f"mentor_group/{group.id}")
+    return [_out(member, found.get(member.person_ref)) for member in members]
+
+
+@router.put("/{member_id}")
+async def change_member(
+    member_id: UUID, body: MemberChange, transaction: Transaction, expected: Expected, response: Response,
+) -> MemberOut:
+    """The coordinator corrects who a member is, or makes them a main contact."""
+    member, group = await _locked(transaction, member_id, expected)
+    await contact_changed(transaction, member.person_ref, body.contact)
+    member.gender, member.is_main_contact = body.gender, body.is_main_contact
+    await recheck(transaction, group)
+    return await _shown(transaction, member, response)
+
+
+@router.post("/{member_id}/leave")
+async def leave_group(member_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MemberOut:
+    """A member leaves; what the checklist asks of members is checked again."""
+    member, group = await _locked(transaction, member_id, expected)
+    member.leave(today(transaction.clock.now()))
+    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
+    await recheck(transaction, group)
+    return await _shown(transaction, member, response)
+
+
+async def join(
+    transaction: OpenTransaction, group: MentorGroup, body: PersonIn, *, member_id: UUID | None = None,
+) -> Member:
+    """Meet a person and make them a member of the locked group."""
+    refuse_future(body.consented_on, transaction.clock.now(), "consented_on")
+    person_ref = await met(transaction, body.contact, region=group.region, partner_id=group.partner_id)
+    member = Member(id=member_id or uuid7(), mentor_group_id=group.id, region=group.region, person_ref=person_ref,
+                    gender=body.gender, is_main_contact=body.is_main_contact, consented_on=body.consented_on,
+                    joined_on=today(transaction.clock.now()))
+    transaction.add(member)
+    await transaction.flush()
+    return member
+
+
+async def _group(transaction: OpenTransaction, mentor_group_id: UUID) -> MentorGroup:
+    group = await get_or_refuse(transaction, MentorGroup, mentor_group_id, lock=True)
+    group.refuse_ended()
+    return group
+
+
+async def _locked(transaction: OpenTransaction, member_id: UUID, expected: int) -> tuple[Member, MentorGroup]:
+    """The member and their group, the group locked first, as everything that rechecks it does."""
+    member = await get_or_refuse(transaction, Member, member_id)
+    group = await _group(transaction, member.mentor_group_id)
+    return await get_or_refuse(transaction, Member, member_id, version=expected, lock=True), group
+
+
+async def _shown(transaction: OpenTransaction, member: Member, response: Response) -> MemberOut:
+    await transaction.flush()
+    found = await details_of(transaction, [member.person_ref], about=f"mentor_group/{member.mentor_group_id}")
+    tag(response, member.version)
+    return _out(member, found.get(member.person_ref))
+
+
+def _out(member: Member, details: PersonDetails | None) -> MemberOut:
+    known = details.model_dump() if details else {"name": None, "email": None, "phone": None}
+    return MemberOut(**member.model_dump(), **known)

@@ -1,0 +1,1 @@
+"""Mentor groups: several people who take in a household together under a programme."""

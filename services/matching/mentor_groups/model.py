@@ -1,0 +1,158 @@
+"""A mentor group: its members and its home, and its way from first interest to a household it accompanies."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+
+from libs.common.columns import code, moment, plain
+from libs.common.refusals import Refused
+from services.matching.profiles.model import Accompanying
+from services.matching.tables import Table
+
+
+class GroupState(StrEnum):
+    """Where a mentor group is; applied and listed are steps of programmes in which an authority chooses."""
+
+    INTERESTED = "interested"
+    FORMING = "forming"
+    IN_PREPARATION = "in_preparation"
+    READY = "ready"
+    APPLIED = "applied"
+    LISTED = "listed"
+    MATCHED = "matched"
+    ACCOMPANYING = "accompanying"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+ENDED = frozenset({GroupState.COMPLETED, GroupState.REJECTED, GroupState.WITHDRAWN})
+WITH_HOUSEHOLD = frozenset({GroupState.MATCHED, GroupState.ACCOMPANYING})
+# While it is here, a prerequisite that falls away takes the group back to its preparation.
+PREPARED = frozenset({GroupState.READY, GroupState.APPLIED, GroupState.LISTED})
+BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
+
+
+class MentorGroup(Accompanying, Table, table=True):
+    """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest."""
+
+    __tablename__ = "mentor_group"
+    __table_args__ = (CheckConstraint("housing IS NULL OR jsonb_typeof(housing) = 'object'", name="housing"),)
+
+    region: str = plain(index=True)
+    partner_id: UUID | None = plain(None)
+    programme_id: UUID = plain(index=True)
+    label: str = plain()
+    state: GroupState = code(GroupState, GroupState.INTERESTED)
+    interested_on: date = plain()
+    housing: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    documents_seen: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
+    end_reason: str | None = plain(None)
+    ready_at: datetime | None = moment(None)
+    ended_at: datetime | None = moment(None)
+
+    @property
+    def capacity(self) -> int:
+        """A group takes in one household at a time."""
+        return 1
+
+    def form(self) -> None:
+        """The first talk was held; the group looks for its members."""
+        self._move({GroupState.INTERESTED}, GroupState.FORMING)
+
+    def prepare(self) -> None:
+        """The group works through its checklist; it becomes ready by itself once nothing on it is open."""
+        self._move({GroupState.INTERESTED, GroupState.FORMING}, GroupState.IN_PREPARATION)
+
+    def check(self, *, everything_there: bool, now: datetime) -> bool:
+        """Follow the checklist: ready once nothing is open, else in preparation. Returns whether it became ready."""
+        if everything_there and self.state is GroupState.IN_PREPARATION:
+            self.state, self.ready_at = GroupState.READY, now
+            return True
+        if not everything_there and self.state in PREPARED:
+            self.state, self.ready_at = GroupState.IN_PREPARATION, None
+        return False
+
+    def apply(self, *, authority_chooses: bool) -> None:
+        """The group has applied to the authority that chooses."""
+        _only_with_authority(authority_chooses=authority_chooses)
+        self._move({GroupState.READY}, GroupState.APPLIED)
+
+    def list_for_placement(self, *, authority_chooses: bool) -> None:
+        """The authority has put the group on its placement list."""
+        _only_with_authority(authority_chooses=authority_chooses)
+        self._move({GroupState.APPLIED}, GroupState.LISTED)
+
+    def match(self) -> None:
+        """Both sides have accepted."""
+        self.state = GroupState.MATCHED
+
+    def unmatch(self) -> None:
+        """What both had accepted came to nothing; the checklist says whether the group is ready."""
+        if self.state is GroupState.MATCHED:
+            self.state = GroupState.IN_PREPARATION
+
+    def part(self) -> None:
+        """Its tandem ended early; the checklist says whether the group is ready for another."""
+        if self.state is GroupState.ACCOMPANYING:
+            self.state = GroupState.IN_PREPARATION
+
+    def accompany(self) -> None:
+        """A tandem begins."""
+        self.state = GroupState.ACCOMPANYING
+
+    def complete(self, now: datetime) -> None:
+        """Its tandem came to its good end."""
+        self.state, self.ended_at = GroupState.COMPLETED, now
+
+    def reject(self, reason: str, now: datetime, *, invited: bool) -> None:
+        """The network, or the authority, does not take the group."""
+        self._end(GroupState.REJECTED, reason, now, invited=invited)
+
+    def withdraw(self, reason: str, now: datetime, *, invited: bool) -> None:
+        """The group does not go on."""
+        self._end(GroupState.WITHDRAWN, reason, now, invited=invited)
+
+    def dissolve(self, now: datetime) -> None:
+        """Nobody is left in it."""
+        if self.state not in ENDED:
+            self.state, self.end_reason, self.ended_at = GroupState.WITHDRAWN, "nobody_left", now
+
+    def refuse_ended(self) -> None:
+        """What has ended is not changed any more."""
+        if self.state in ENDED:
+            raise Refused("group-ended", "The group is {state}; nothing about it is changed any more.",
+                          state=self.state.value)
+
+    def refuse_unless_available(self, *, authority_chooses: bool) -> None:
+        """Only a group with nothing open on its checklist is invited; where an authority chooses, a listed one."""
+        wanted = GroupState.LISTED if authority_chooses else GroupState.READY
+        if self.state is not wanted:
+            raise Refused("group-not-ready", "The group is {state}; only one that is {wanted} is invited.",
+                          state=self.state.value, wanted=wanted.value)
+
+    def note_document(self, document: str, seen_on: date, by: str) -> None:
+        """A document was seen; seen again replaces what was noted."""
+        others = [one for one in self.documents_seen if one["document"] != document]
+        self.documents_seen = [*others, {"document": document, "seen_on": seen_on.isoformat(), "by": by}]
+
+    def _end(self, state: GroupState, reason: str, now: datetime, *, invited: bool) -> None:
+        if invited:
+            raise Refused("invitation-open", "An invitation waits for an answer; note the answer first.")
+        self._move(BEFORE_HOUSEHOLD, state)
+        self.end_reason, self.ended_at = reason, now
+
+    def _move(self, sources: frozenset[GroupState] | set[GroupState], target: GroupState) -> None:
+        if self.state not in sources:
+            raise Refused("group-state", "The group is {state}; that does not lead to {target}.",
+                          state=self.state.value, target=target.value)
+        self.state = target
+
+
+def _only_with_authority(*, authority_chooses: bool) -> None:
+    if not authority_chooses:
+        raise Refused("no-authority", "In this programme no authority chooses; a ready group is proposed at once.")

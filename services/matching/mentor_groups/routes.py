@@ -1,0 +1,272 @@
+"""The HTTP door of mentor groups: interest, members, home and documents, and each step on the way."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body, Line
+from libs.common.codes.lists import Cefr
+from libs.common.codes.types import Ags, Code
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.facts.matching import MentorGroupInterestRegistered
+from libs.common.outbox import announce
+from services.matching.members.routes import PersonIn, join
+from services.matching.mentor_groups.model import GroupState, MentorGroup
+from services.matching.prerequisites.queries import contact_refs, rules_or_refuse
+from services.matching.prerequisites.reactions import recheck
+from services.matching.profiles.queries import inside
+from services.matching.profiles.rules import (
+    AccompanyingIn,
+    Day,
+    LocalAgs,
+    columns_of,
+    refuse_future,
+    refuse_outside,
+    slots_of,
+    today,
+)
+from services.matching.proposals.queries import has_open_invitation, lock_unit
+from services.matching.proposals.reactions import let_go
+
+router = APIRouter(prefix="/mentor_groups", tags=["mentor_groups"])
+BEYOND = {"region", "partner_id", "programme_id", "label", "members"}
+
+
+class GroupFields(AccompanyingIn):
+    """What describes a group."""
+
+    label: Line = Field(description="What to call the group; no person's name.", examples=["Gruppe Kupferkreis"])
+    largest: int = Field(12, ge=1, le=30, description="Persons in the largest household they can take in.")
+
+
+class GroupIn(GroupFields):
+    """A group that wants to accompany a household, with those of its members who are known."""
+
+    region: LocalAgs = Field(examples=["15087"])
+    partner_id: UUID | None = None
+    programme_id: UUID
+    members: list[PersonIn] = Field(default=[], max_length=20)
+
+
+class HousingIn(Body):
+    """A home: for how many persons, its rent, for how many months that is secured from moving in, and from when."""
+
+    rooms: int = Field(ge=1, le=30)
+    max_persons: int = Field(ge=1, le=30)
+    barrier_free: bool = False
+    net_cold_rent: int = Field(ge=0, le=1_000_000, description="In cents a month.", examples=[58000])
+    secured_months: int = Field(ge=0, le=120, examples=[12])
+    available_from: Day
+
+
+class DocumentIn(Body):
+    """Which document was seen, and when; the document itself is not taken."""
+
+    document: Code = Field(examples=["support_plan"])
+    seen_on: Day
+
+
+class ReasonIn(Body):
+    """Why; no person's name."""
+
+    reason: Line = Field(examples=["Die Gruppe macht nächstes Jahr einen neuen Anlauf."])
+
+
+class GroupOut(BaseModel):
+    """A mentor group, without names; members are listed by themselves."""
+
+    id: UUID
+    version: int
+    region: str
+    partner_id: UUID | None
+    programme_id: UUID
+    label: str
+    state: GroupState
+    interested_on: date
+    ready_at: datetime | None
+    languages: dict[str, Cefr]
+    slots: list[str]
+    radius_km: int | None
+    postcode: str | None
+    largest: int
+    offers: list[str]
+    interests: list[str]
+    childcare: bool
+    step_free: bool
+    housing: dict[str, Any] | None
+    documents_seen: list[dict[str, Any]]
+    end_reason: str | None
+
+    @classmethod
+    def of(cls, group: MentorGroup) -> "GroupOut":
+        """The answer's form of a group."""
+        return cls(**group.model_dump() | {"slots": slots_of(group.slots)})
+
+
+@router.post("", status_code=201)
+async def register_interest(body: GroupIn, transaction: Transaction, once: Creation, response: Response) -> GroupOut:
+    """The coordinator enters a group that wants to accompany a household; its checklist is that of this day."""
+    if once.repeated:
+        return _shown(await get_or_refuse(transaction, MentorGroup, once.id), response)
+    refuse_outside(transaction.caller.scope, body.region, body.partner_id)
+    day = today(transaction.clock.now())
+    await rules_or_refuse(transaction, body.programme_id, day)
+    group = MentorGroup(id=once.id, region=body.region, partner_id=body.partner_id, programme_id=body.programme_id,
+                        label=body.label, interested_on=day)
+    group.describe(columns_of(body, without=BEYOND))
+    transaction.add(group)
+    await transaction.flush()
+    for member in body.members:
+        await join(transaction, group, member)
+    announce(transaction, MentorGroupInterestRegistered(
+        mentor_group_id=group.id, programme_id=group.programme_id, region=group.region,
+        contact_refs=await contact_refs(transaction, group.id)))
+    await recheck(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.get("")
+async def list_mentor_groups(
+    transaction: Transaction, paging: PageOf, region: Ags | None = None, programme_id: UUID | None = None,
+    state: GroupState | None = None,
+) -> Page[GroupOut]:
+    """The groups inside the caller's scope, oldest first."""
+    query = select(MentorGroup).where(inside(MentorGroup, transaction.caller.scope))
+    for given, condition in (
+        (region, col(MentorGroup.region).startswith(region or "")), (state, col(MentorGroup.state) == state),
+        (programme_id, col(MentorGroup.programme_id) == programme_id),
+    ):
+        query = query.where(condition) if given is not None else query
+    rows, following = await page(transaction, query, paging, col(MentorGroup.id))
+    return Page(items=[GroupOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{mentor_group_id}")
+async def read_mentor_group(mentor_group_id: UUID, transaction: Transaction, response: Response) -> GroupOut:
+    """One group."""
+    return _shown(await get_or_refuse(transaction, MentorGroup, mentor_group_id), response)
+
+
+@router.put("/{mentor_group_id}")
+async def change_mentor_group(
+    mentor_group_id: UUID, body: GroupFields, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """What the group says of itself has changed."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.label = body.label
+    group.describe(columns_of(body, without=BEYOND))
+    return await _told(transaction, group, response)
+
+
+@router.put("/{mentor_group_id}/housing")
+async def set_housing(
+    mentor_group_id: UUID, body: HousingIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The home that the group has found, and for how many months its rent is secured."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.housing = body.model_dump(mode="json")
+    await recheck(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/documents")
+async def note_document(
+    mentor_group_id: UUID, body: DocumentIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The coordinator has seen a document that the rule set asks for."""
+    refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
+    group = await _group(transaction, mentor_group_id, expected)
+    group.note_document(body.document, body.seen_on, transaction.caller.principal)
+    await recheck(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/form")
+async def form_mentor_group(
+    mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The first talk was held; the group looks for its members."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.form()
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/prepare")
+async def prepare_mentor_group(
+    mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The group works through its checklist; from here it becomes ready by itself once nothing on it is open."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.prepare()
+    await recheck(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/apply")
+async def apply_mentor_group(
+    mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The group has applied to the authority; only in programmes in which an authority chooses."""
+    group = await _group(transaction, mentor_group_id, expected)
+    rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
+    group.apply(authority_chooses=rules.authority_chooses)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/list")
+async def list_for_placement(
+    mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The authority has put the group on its placement list; only in programmes in which an authority chooses."""
+    group = await _group(transaction, mentor_group_id, expected)
+    rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
+    group.list_for_placement(authority_chooses=rules.authority_chooses)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/reject")
+async def reject_mentor_group(
+    mentor_group_id: UUID, body: ReasonIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The network does not take the group; its proposals that nobody was invited to are dismissed."""
+    group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
+    invited = await has_open_invitation(transaction, group)
+    group.reject(body.reason, transaction.clock.now(), invited=invited)
+    await let_go(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/withdraw")
+async def withdraw_mentor_group(
+    mentor_group_id: UUID, body: ReasonIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The group does not go on; its proposals that nobody was invited to are dismissed."""
+    group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
+    invited = await has_open_invitation(transaction, group)
+    group.withdraw(body.reason, transaction.clock.now(), invited=invited)
+    await let_go(transaction, group)
+    return await _told(transaction, group, response)
+
+
+async def _group(transaction: OpenTransaction, mentor_group_id: UUID, expected: int) -> MentorGroup:
+    """The group, locked, unless it has ended."""
+    group = await get_or_refuse(transaction, MentorGroup, mentor_group_id, version=expected, lock=True)
+    group.refuse_ended()
+    return group
+
+
+async def _told(transaction: OpenTransaction, group: MentorGroup, response: Response) -> GroupOut:
+    await audited(transaction, "change", f"mentor_group/{group.id}")
+    await transaction.flush()
+    return _shown(group, response)
+
+
+def _shown(group: MentorGroup, response: Response) -> GroupOut:
+    tag(response, group.version)
+    return GroupOut.of(group)

@@ -1,0 +1,1 @@
+"""Mentors: people who accompany a household by themselves."""

@@ -1,0 +1,170 @@
+"""A mentor: who accompanies households, from registration and screening to the last tandem."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import CheckConstraint
+
+from libs.common.codes.lists import Gender
+from libs.common.columns import code, moment, personal, plain
+from libs.common.refusals import Invalid, Refused
+from services.matching.profiles.model import Accompanying
+from services.matching.tables import Table
+
+# s. 72a SGB VIII as the field applies it: not older than three months when seen, seen again after five years, and
+# what was noted is deleted three months after the activity ends, or at once when there is none.
+OLDEST = relativedelta(months=3)
+SEEN_AGAIN = relativedelta(years=5)
+KEPT = relativedelta(months=3)
+
+
+class MentorState(StrEnum):
+    """Where a mentor is; paused and left ones are never proposed."""
+
+    REGISTERED = "registered"
+    SCREENING = "screening"
+    READY = "ready"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    LEFT = "left"
+
+
+AVAILABLE = frozenset({MentorState.READY, MentorState.ACTIVE})
+VETTED = AVAILABLE | {MentorState.PAUSED}
+
+
+class Mentor(Accompanying, Table, table=True):
+    """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
+
+    A relevant entry is never kept either: the check constraint says so to whoever writes past this class.
+    """
+
+    __table_args__ = (
+        CheckConstraint("record_relevant_entry IS NOT TRUE", name="no_relevant_entry_kept"),
+        CheckConstraint("state NOT IN ('ready', 'active', 'paused') OR consented_on IS NOT NULL", name="consented"),
+        CheckConstraint("capacity >= 1", name="capacity"),
+    )
+
+    region: str = plain(index=True)
+    partner_id: UUID | None = plain(None)
+    programme_id: UUID = plain(index=True)
+    person_ref: UUID = personal(unique=True)
+    state: MentorState = code(MentorState, MentorState.REGISTERED)
+    gender: Gender = code(Gender, Gender.NOT_STATED, privacy="personal")
+    capacity: int = plain(1)
+    consented_on: date | None = personal(None)
+    consent_version: int | None = personal(None)
+    record_seen_on: date | None = personal(None)
+    record_certificate_date: date | None = personal(None)
+    record_relevant_entry: bool | None = personal(None)
+    record_next_due: date | None = personal(None)
+    active_since: datetime | None = moment(None)
+    left_at: datetime | None = moment(None)
+
+    def begin_screening(self) -> None:
+        """The first talk is being held, papers are being seen."""
+        self._only({MentorState.REGISTERED}, "screened")
+        self.state = MentorState.SCREENING
+
+    def note_record(self, *, seen_on: date, certificate_date: date, relevant_entry: bool) -> None:
+        """The certificate was seen. With a relevant entry nothing of it is kept, and they are not proposed any more."""
+        self._only(set(MentorState) - {MentorState.LEFT}, "checked")
+        if certificate_date > seen_on:
+            raise Invalid("record-after-seen", "A certificate is not dated after the day on which it was seen.",
+                          field="certificate_date")
+        if certificate_date < seen_on - OLDEST:
+            raise Refused("record-too-old", "A certificate is at most three months old on the day it is seen.",
+                          field="certificate_date")
+        if relevant_entry:
+            self.forget_record()
+            return
+        self.record_seen_on, self.record_certificate_date = seen_on, certificate_date
+        self.record_relevant_entry, self.record_next_due = False, seen_on + SEEN_AGAIN
+
+    def forget_record(self) -> None:
+        """Nothing about the certificate is kept any longer."""
+        self.record_seen_on = self.record_certificate_date = self.record_next_due = None
+        self.record_relevant_entry = None
+
+    def approve(self, day: date) -> None:
+        """Screening went well: a certificate was seen that still holds, and they consented to be matched."""
+        self._only({MentorState.SCREENING}, "approved")
+        if not self.has_valid_record(day):
+            raise Refused("record-missing", "A criminal-record certificate without relevant entry must be seen first.")
+        if self.consented_on is None:
+            raise Refused("consent-missing", "Consent to matching must be noted first.")
+        self.state = MentorState.READY
+
+    def has_valid_record(self, day: date) -> bool:
+        """Whether a certificate was seen within the last five years."""
+        return self.record_next_due is not None and day < self.record_next_due
+
+    def pause(self, *, invited: bool) -> None:
+        """No new household for now; running tandems go on. Not while an invitation waits for an answer."""
+        self._only(AVAILABLE, "paused")
+        self._not_invited(invited=invited)
+        self.state = MentorState.PAUSED
+
+    def resume(self) -> None:
+        """Back from a pause."""
+        self._only({MentorState.PAUSED}, "resumed")
+        self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
+
+    def accompany(self, now: datetime) -> None:
+        """A tandem begins."""
+        self.state, self.active_since = MentorState.ACTIVE, self.active_since or now
+
+    def leave(self, now: datetime, *, invited: bool, taken: int) -> None:
+        """They stop for good; what is open must be ended first."""
+        self._only(set(MentorState) - {MentorState.LEFT}, "ended")
+        self._not_invited(invited=invited)
+        if taken:
+            raise Refused("tandems-running", "{taken} tandems or proposals run; end them first.", taken=taken)
+        self.end(now)
+
+    def end(self, now: datetime) -> None:
+        """Left, whatever came before; the record goes at once when they never accompanied anybody."""
+        self.state, self.left_at = MentorState.LEFT, now
+        if self.active_since is None:
+            self.forget_record()
+
+    def set_capacity(self, capacity: int, *, taken: int) -> None:
+        """How many households at a time; not fewer than there are."""
+        if capacity < taken:
+            raise Refused("capacity-below-taken", "{taken} places are taken; the capacity cannot be below that.",
+                          field="capacity", taken=taken)
+        self.capacity = capacity
+
+    def refuse_unless_available(self, day: date) -> None:
+        """Only who is ready or active, with a certificate that holds, is invited."""
+        if self.state not in AVAILABLE or not self.has_valid_record(day):
+            raise Refused("mentor-not-available", "The mentor is {state} or has to show a certificate again.",
+                          state=self.state.value)
+
+    def withdraw_consent(self, now: datetime) -> None:
+        """They took their consent back: they are not proposed any more."""
+        self.end(now)
+        self.consented_on = self.consent_version = None
+
+    def erase(self, now: datetime) -> None:
+        """Blank what can be read of the person; they have left."""
+        self.end(now)
+        self.forget_record()
+        self.blank()
+        self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
+
+    def _not_invited(self, *, invited: bool) -> None:
+        if invited:
+            raise Refused("invitation-open", "An invitation waits for an answer; note the answer first.")
+
+    def _only(self, states: set[MentorState] | frozenset[MentorState], done: str) -> None:
+        if self.state not in states:
+            raise Refused("mentor-state", "The mentor is {state}; they cannot be {done} now.",
+                          state=self.state.value, done=done)
+
+
+def record_deleted_at(left_at: datetime) -> datetime:
+    """When what was noted of a certificate goes, after the activity has ended."""
+    return left_at + KEPT

@@ -1,0 +1,253 @@
+"""The HTTP door of mentors: register, screen, approve, pause, leave; and how to reach them."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body
+from libs.common.codes.lists import Cefr, Gender
+from libs.common.codes.types import Ags
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.due import schedule
+from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
+from services.matching.prerequisites.queries import rules_or_refuse
+from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside, met
+from services.matching.profiles.rules import (
+    AccompanyingIn,
+    ConsentIn,
+    ContactIn,
+    ContactOut,
+    Day,
+    LocalAgs,
+    columns_of,
+    refuse_future,
+    refuse_outside,
+    slots_of,
+    today,
+)
+from services.matching.proposals.queries import has_open_invitation, lock_unit, taken
+from services.matching.proposals.reactions import let_go
+
+router = APIRouter(prefix="/mentors", tags=["mentors"])
+BEYOND = {"region", "partner_id", "programme_id", "contact", "gender", "capacity", "consented_on", "consent_version"}
+
+
+class MentorFields(AccompanyingIn):
+    """What describes a mentor."""
+
+    gender: Gender = Gender.NOT_STATED
+    capacity: int = Field(1, ge=1, le=50, description="Households at a time.")
+
+
+class MentorIn(MentorFields):
+    """A person who wants to accompany somebody, and whether they have consented to be matched."""
+
+    region: LocalAgs = Field(examples=["15087"])
+    partner_id: UUID | None = None
+    programme_id: UUID
+    contact: ContactIn
+    consented_on: Day | None = None
+    consent_version: int = Field(1, ge=1, le=10_000)
+
+
+class RecordIn(Body):
+    """That a criminal-record certificate was seen. The paper itself is not taken, and there is no way to upload it."""
+
+    seen_on: Day
+    certificate_date: Day
+    relevant_entry: bool = Field(description="If so, nothing is kept, and the mentor is not proposed.")
+
+
+class MentorOut(BaseModel):
+    """A mentor, without name. Of the certificate only that it was seen, and when it has to be seen again."""
+
+    id: UUID
+    version: int
+    region: str
+    partner_id: UUID | None
+    programme_id: UUID
+    person_ref: UUID
+    state: MentorState
+    gender: Gender
+    capacity: int
+    languages: dict[str, Cefr]
+    slots: list[str]
+    radius_km: int | None
+    postcode: str | None
+    largest: int
+    offers: list[str]
+    interests: list[str]
+    childcare: bool
+    step_free: bool
+    consented_on: date | None
+    record_seen_on: date | None
+    record_certificate_date: date | None
+    record_relevant_entry: bool | None
+    record_next_due: date | None
+    active_since: datetime | None
+
+    @classmethod
+    def of(cls, mentor: Mentor) -> "MentorOut":
+        """The answer's form of a mentor."""
+        return cls(**mentor.model_dump() | {"slots": slots_of(mentor.slots)})
+
+
+@router.post("", status_code=201)
+async def register_mentor(body: MentorIn, transaction: Transaction, once: Creation, response: Response) -> MentorOut:
+    """The coordinator enters a person who wants to accompany somebody."""
+    if once.repeated:
+        return _shown(await get_or_refuse(transaction, Mentor, once.id), response)
+    refuse_outside(transaction.caller.scope, body.region, body.partner_id)
+    await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
+    if body.consented_on:
+        refuse_future(body.consented_on, transaction.clock.now(), "consented_on")
+    person_ref = await met(transaction, body.contact, region=body.region, partner_id=body.partner_id)
+    mentor = Mentor(
+        id=once.id, region=body.region, partner_id=body.partner_id, programme_id=body.programme_id,
+        person_ref=person_ref, gender=body.gender, capacity=body.capacity, consented_on=body.consented_on,
+        consent_version=body.consent_version if body.consented_on else None)
+    mentor.describe(columns_of(body, without=BEYOND))
+    transaction.add(mentor)
+    return await _told(transaction, mentor, response)
+
+
+@router.get("")
+async def list_mentors(
+    transaction: Transaction, paging: PageOf, region: Ags | None = None, programme_id: UUID | None = None,
+    state: MentorState | None = None,
+    record_due_by: Annotated[date | None, Query(description="Who has to show a certificate again by then.")] = None,
+) -> Page[MentorOut]:
+    """The mentors inside the caller's scope, oldest first, without names."""
+    query = select(Mentor).where(inside(Mentor, transaction.caller.scope))
+    for given, condition in (
+        (region, col(Mentor.region).startswith(region or "")), (state, col(Mentor.state) == state),
+        (programme_id, col(Mentor.programme_id) == programme_id),
+        (record_due_by, col(Mentor.record_next_due) <= (record_due_by or date.max)),
+    ):
+        query = query.where(condition) if given is not None else query
+    rows, following = await page(transaction, query, paging, col(Mentor.id))
+    return Page(items=[MentorOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{mentor_id}")
+async def read_mentor(mentor_id: UUID, transaction: Transaction, response: Response) -> MentorOut:
+    """One mentor, without name. Reading it is noted in the audit."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id)
+    await audited(transaction, "read", f"mentor/{mentor.id}", mentor.person_ref)
+    return _shown(mentor, response)
+
+
+@router.get("/{mentor_id}/contact")
+async def read_mentor_contact(mentor_id: UUID, transaction: Transaction) -> ContactOut:
+    """Who the mentor is and how to reach them. Reading it is noted in the audit."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id)
+    return await contact_out(transaction, mentor.person_ref, f"mentor/{mentor.id}")
+
+
+@router.put("/{mentor_id}")
+async def change_mentor(
+    mentor_id: UUID, body: MentorFields, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """What the mentor says of themselves has changed; the capacity is never below the places that are taken."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    await beyond_scope(transaction)
+    mentor.set_capacity(body.capacity, taken=await taken(transaction, mentor))
+    mentor.gender = body.gender
+    mentor.describe(columns_of(body, without=BEYOND))
+    return await _told(transaction, mentor, response)
+
+
+@router.put("/{mentor_id}/contact")
+async def change_mentor_contact(mentor_id: UUID, body: ContactIn, transaction: Transaction) -> ContactOut:
+    """The mentor's name or addresses have changed."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, lock=True)
+    await contact_changed(transaction, mentor.person_ref, body)
+    return await contact_out(transaction, mentor.person_ref, f"mentor/{mentor.id}")
+
+
+@router.post("/{mentor_id}/screen")
+async def screen_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
+    """The coordinator begins the screening: a first talk, and a look at the papers."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.begin_screening()
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/record")
+async def note_record(
+    mentor_id: UUID, body: RecordIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """The coordinator has seen a criminal-record certificate (section 72a SGB VIII); only that is noted."""
+    refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.note_record(**body.model_dump())
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/approve")
+async def approve_mentor(
+    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """The screening went well; from now on runs propose the mentor."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.approve(today(transaction.clock.now()))
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/consent")
+async def note_mentor_consent(
+    mentor_id: UUID, body: ConsentIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """The mentor has consented to be matched, in this version of the text."""
+    refuse_future(body.given_on, transaction.clock.now(), "given_on")
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.consented_on, mentor.consent_version = body.given_on, body.text_version
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/pause")
+async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
+    """No new household for now; proposals that nobody was invited to are dismissed."""
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    mentor.pause(invited=await has_open_invitation(transaction, mentor))
+    await let_go(transaction, mentor)
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/resume")
+async def resume_mentor(
+    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """The mentor is back from a pause."""
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.resume()
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/leave")
+async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
+    """The mentor stops for good; what was noted of a certificate goes at once, or three months after the activity."""
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    now = transaction.clock.now()
+    mentor.leave(now, invited=await has_open_invitation(transaction, mentor), taken=await taken(transaction, mentor))
+    await let_go(transaction, mentor)
+    if mentor.record_seen_on:
+        await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
+    return await _told(transaction, mentor, response)
+
+
+async def _told(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:
+    await audited(transaction, "change", f"mentor/{mentor.id}", mentor.person_ref)
+    await transaction.flush()
+    return _shown(mentor, response)
+
+
+def _shown(mentor: Mentor, response: Response) -> MentorOut:
+    tag(response, mentor.version)
+    return MentorOut.of(mentor)

@@ -1,0 +1,171 @@
+"""What is said to a person about a thing, by which links they can act on it, and nothing that is not for them."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.codes.regions import region as region_of
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import Side
+from libs.common.facts.question import Words
+from libs.common.persons import details_of
+from libs.common.phrases import phrases
+from libs.common.refusals import NotFound
+from services.matching.checkins.model import ANSWERABLE, Checkin
+from services.matching.concerns.model import Concern
+from services.matching.households.model import Household
+from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, FILE, MEETINGS, say
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.prerequisites.model import Prerequisite
+from services.matching.proposals.model import ANSWERABLE as INVITED
+from services.matching.proposals.model import FIRM, Proposal, ProposalState
+from services.matching.proposals.queries import (
+    Pair,
+    Unit,
+    households_with,
+    lock_households,
+    pair_of,
+    persons_of,
+    why_for_both,
+)
+from services.matching.tandems.model import RUNNING, Tandem
+from services.matching.tandems.queries import persons_of_side, side_in
+
+Row = TypeVar("Row")
+LANGUAGES = ("de", "en", "uk", "ar")
+KINDS: dict[str, Any] = {
+    "proposal": Proposal, "tandem": Tandem, "checkin": Checkin, "mentor_group": MentorGroup,
+    "prerequisite": Prerequisite, "household": Household, "concern": Concern,
+}
+# Names are told once both have said yes, and not before.
+NAMES_KNOWN = FIRM | {ProposalState.TANDEM}
+
+
+async def thing(transaction: OpenTransaction, about: str) -> object:
+    """What `<noun>/<id>` names; NotFound when there is none."""
+    noun, _, thing_id = about.partition("/")
+    found: object = None
+    with contextlib.suppress(KeyError, ValueError):
+        found = await transaction.get(KINDS[noun], UUID(thing_id))
+    if found is None:
+        raise NotFound("not-found", "There is no such {noun}.", noun="thing")
+    return found
+
+
+async def words_about(transaction: OpenTransaction, about: str) -> Words:
+    """What may be said about a thing to anybody who is told of it: its region, its times; nobody's name."""
+    one = await thing(transaction, about)
+    values = {"region": region_of(getattr(one, "region", "")).name}
+    match one:
+        case Proposal():
+            texts = {"reasons": {tag: "\n".join(why_for_both(one.shared, [tag])) for tag in LANGUAGES}}
+            times = {"expires": one.expires_at.isoformat()} if one.expires_at else {}
+            return Words(values=values, texts=texts if one.shared else {}, times=times)
+        case Prerequisite():
+            return Words(values=values, texts={"prerequisite": _prerequisite(one)})
+        case Checkin():
+            return Words(values=values, times={"due": one.due_at.isoformat()})
+        case Tandem():
+            return Words(values=values, times={"trial_until": one.trial_until.isoformat()})
+        case MentorGroup():
+            return Words(values=values | {"label": one.label})
+    return Words(values=values)
+
+
+async def names_for(transaction: OpenTransaction, about: str, person_ref: UUID) -> dict[str, str]:
+    """The names of the other side, as `other`, for who belongs to a pair of which both have said yes."""
+    one = await thing(transaction, about)
+    if isinstance(one, Checkin):
+        one = await transaction.get_one(Tandem, one.tandem_id)
+    if not isinstance(one, Tandem) and not (isinstance(one, Proposal) and one.state in NAMES_KNOWN):
+        return {}
+    pair = await pair_of(transaction, one)
+    other = await _other_side(transaction, pair, person_ref)
+    named = await details_of(transaction, other, about=about)
+    return {"other": ", ".join(one.name for one in named.values())} if named else {}
+
+
+async def links_for(transaction: OpenTransaction, about: str, person_ref: UUID) -> dict[str, str]:
+    """The links by which this person can act on the thing now; none for who has nothing to do with it."""
+    one, links = await thing(transaction, about), transaction.links
+    if isinstance(one, Proposal) and one.state in INVITED:
+        pair = await pair_of(transaction, one)
+        own = [ref for side in Side for ref in await persons_of(transaction, pair, side)]
+        return {"answer": ANSWER.url(links, one.id, person_ref)} if person_ref in own else {}
+    if isinstance(one, Tandem):
+        return await _of_tandem(transaction, one, person_ref)
+    if isinstance(one, Checkin):
+        tandem = await transaction.get_one(Tandem, one.tandem_id)
+        found = await _of_tandem(transaction, tandem, person_ref)
+        asked = person_ref in await persons_of_side(transaction, tandem, one.side) and one.state in ANSWERABLE
+        return found | ({"answer": CHECKIN.url(links, one.id, person_ref)} if asked else {})
+    return {}
+
+
+async def _of_tandem(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> dict[str, str]:
+    try:
+        side = await side_in(transaction, tandem, person_ref)
+    except NotFound:
+        return {}
+    links, found = transaction.links, {"concern": CONCERN.url(transaction.links, tandem.id, person_ref)}
+    if tandem.state in RUNNING:
+        found["meetings"] = MEETINGS.url(links, tandem.id, person_ref)
+    if tandem.is_trial_over(transaction.clock.now()) and not tandem.consented_at(side):
+        found["consent"] = CONSENT.url(links, tandem.id, person_ref)
+    return found
+
+
+async def _other_side(transaction: OpenTransaction, pair: Pair, person_ref: UUID) -> tuple[UUID, ...]:
+    mentors = await persons_of(transaction, pair, Side.MENTORS)
+    household = await persons_of(transaction, pair, Side.HOUSEHOLD)
+    if person_ref in mentors:
+        return household
+    return mentors if person_ref in household else ()
+
+
+def _prerequisite(line: Prerequisite) -> dict[str, str]:
+    key = f"prerequisite_{line.demand.value}"
+    known = phrases(FILE).table[key]
+    return {tag: say(key, [tag], subject=line.subject.replace("_", " ")).text for tag in LANGUAGES if tag in known}
+
+
+@dataclass(frozen=True)
+class OfPersons:
+    """What matching holds of some persons, locked."""
+
+    households: Sequence[Household]
+    mentors: Sequence[Mentor]
+    members: Sequence[Member]
+
+
+async def lock_of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfPersons:
+    """Lock what these persons are, and before whatever something of theirs is going on with: households, then units."""
+    own = (await transaction.scalars(select(Household).where(col(Household.person_ref).in_(refs)))).all()
+    mentors = (await transaction.scalars(select(Mentor).where(col(Mentor.person_ref).in_(refs)))).all()
+    members = (await transaction.scalars(select(Member).where(col(Member.person_ref).in_(refs)))).all()
+    groups = [await transaction.get_one(MentorGroup, one.mentor_group_id) for one in members]
+    units: list[Unit] = [*mentors, *groups]
+    with_units = [await households_with(transaction, unit) for unit in units]
+    households = await lock_households(transaction, {one.id for one in own}.union(*with_units))
+    kept = {one.id for one in own}
+    return OfPersons(
+        households=[one for one in households if one.id in kept],
+        mentors=await _locked(transaction, Mentor, [one.id for one in mentors]),
+        members=await _after_groups(transaction, [one.id for one in groups], [one.id for one in members]))
+
+
+async def _after_groups(transaction: OpenTransaction, groups: list[UUID], members: list[UUID]) -> Sequence[Member]:
+    await _locked(transaction, MentorGroup, groups)
+    return await _locked(transaction, Member, members)
+
+
+async def _locked(transaction: OpenTransaction, kind: type[Row], ids: list[UUID]) -> Sequence[Row]:
+    table: Any = kind
+    query = select(kind).where(table.id.in_(ids)).order_by(table.id)
+    return (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()

@@ -1,0 +1,161 @@
+"""What matching answers about persons, and what follows when one is erased or takes a consent back."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlmodel import col, or_, select
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import (
+    MatchingAddresseeAsked,
+    MatchingPersonErased,
+    MatchingPersonsByAddress,
+    MatchingWordsAsked,
+)
+from libs.common.facts.notify import ConsentWithdrawn
+from libs.common.facts.question import Addressee, PersonsAsked, Words
+from libs.common.facts.registry import ErasureRequested
+from libs.common.outbox import announce
+from libs.common.persons import addressee, erase_persons, persons_at
+from libs.common.reactions import answers, reacts_to
+from services.matching.checkins.model import Checkin
+from services.matching.closings.model import Closing
+from services.matching.concerns.model import Concern
+from services.matching.households.model import Household
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
+from services.matching.prerequisites.model import AttendedTraining
+from services.matching.prerequisites.queries import members_of
+from services.matching.prerequisites.reactions import recheck
+from services.matching.profiles.rules import today
+from services.matching.proposals.model import Proposal
+from services.matching.proposals.reactions import step_back
+from services.matching.runs.model import Unserved
+from services.matching.tandems.model import Tandem
+from services.matching.tandems.reactions import leave_tandems
+
+MATCHING = "matching"
+
+
+@answers(MatchingAddresseeAsked)
+async def reach(transaction: OpenTransaction, question: MatchingAddresseeAsked) -> Addressee:
+    """How to reach a mentor or household for a notification, what to say, and the links to act by. Audited."""
+    words = await words_about(transaction, question.about)
+    names = await names_for(transaction, question.about, question.person_ref)
+    words = words.model_copy(update={"values": words.values | names})
+    return await addressee(transaction, question.person_ref, words, template=question.template,
+                           links=await links_for(transaction, question.about, question.person_ref))
+
+
+@answers(MatchingWordsAsked)
+async def describe(transaction: OpenTransaction, question: MatchingWordsAsked) -> Words:
+    """What to say about a thing to somebody whose address notify has itself; nobody's name."""
+    return await words_about(transaction, question.about)
+
+
+@answers(MatchingPersonsByAddress)
+async def find_persons(transaction: OpenTransaction, question: MatchingPersonsByAddress) -> PersonsAsked:
+    """The persons whom matching holds under an address; for an erasure."""
+    return PersonsAsked(person_refs=await persons_at(transaction, question.address))
+
+
+@reacts_to(ConsentWithdrawn)
+async def stop_processing(transaction: OpenTransaction, fact: ConsentWithdrawn) -> None:
+    """Who takes back the consent to matching is neither looked for nor proposed any more; what is open ends."""
+    if fact.purpose == MATCHING:
+        await end_all(transaction, [fact.person_ref], erase=False)
+
+
+@reacts_to(ErasureRequested)
+async def erase_everything(transaction: OpenTransaction, fact: ErasureRequested) -> None:
+    """What is open of these persons ends, their readable codes are blanked, their keys destroyed; then it is told.
+
+    May be repeated: what is gone stays gone.
+    """
+    refs = list(fact.person_refs)
+    stores = await end_all(transaction, refs, erase=True)
+    stores |= await _blank_words(transaction, refs)
+    if await erase_persons(transaction, refs):
+        stores.add("person")
+    announce(transaction, MatchingPersonErased(
+        erasure_id=fact.erasure_id, service=MATCHING, stores=tuple(sorted(stores))))
+
+
+async def end_all(transaction: OpenTransaction, refs: list[UUID], *, erase: bool) -> set[str]:
+    """End what is open of these persons as households, mentors and members; returns the stores that changed."""
+    of = await lock_of_persons(transaction, refs)
+    for household in of.households:
+        await _end_household(transaction, household, erase=erase)
+    for mentor in of.mentors:
+        await _end_mentor(transaction, mentor, erase=erase)
+    for member in of.members:
+        await _end_member(transaction, member, erase=erase)
+    await transaction.flush()
+    return {store for store in ("households", "mentors", "members") if getattr(of, store)}
+
+
+async def _end_household(transaction: OpenTransaction, household: Household, *, erase: bool) -> None:
+    await step_back(transaction, household)
+    await leave_tandems(transaction, household)
+    if not erase:
+        household.withdraw_consent(transaction.clock.now())
+        return
+    household.erase(transaction.clock.now())
+    await _forget(transaction, select(Proposal).where(Proposal.household_id == household.id))
+    await _forget(transaction, select(Unserved).where(Unserved.household_id == household.id))
+    for tandem in await transaction.scalars(select(Tandem).where(Tandem.household_id == household.id)):
+        tandem.goals = []
+
+
+async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bool) -> None:
+    await step_back(transaction, mentor)
+    await leave_tandems(transaction, mentor)
+    if not erase:
+        mentor.withdraw_consent(transaction.clock.now())
+        return
+    mentor.erase(transaction.clock.now())
+    await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
+
+
+async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bool) -> None:
+    """A member leaves their group, which goes on with who is left; with nobody left it ends."""
+    group, now = await transaction.get_one(MentorGroup, member.mentor_group_id), transaction.clock.now()
+    if erase:
+        member.erase(today(now))
+    else:
+        member.withdraw_consent(today(now))
+    await recheck(transaction, group)
+    if not await members_of(transaction, group.id):
+        await step_back(transaction, group)
+        await leave_tandems(transaction, group)
+        group.dissolve(now)
+
+
+async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[str]:
+    """Blank what these persons wrote or said, and where they were trained; returns the stores that changed."""
+    mentors = select(Tandem.id).join(Mentor, col(Mentor.id) == col(Tandem.mentor_id)).where(
+        col(Mentor.person_ref).in_(refs))
+    changed = {
+        "checkins": await _forget(transaction, select(Checkin).where(col(Checkin.answered_by).in_(refs))),
+        "concerns": await _forget(transaction, select(Concern).where(col(Concern.person_ref).in_(refs))),
+        "closings": await _forget(transaction, select(Closing).where(or_(
+            col(Closing.person_ref).in_(refs), col(Closing.tandem_id).in_(mentors)))),
+        "trainings": await _drop_trainings(transaction, refs),
+    }
+    return {store for store, done in changed.items() if done}
+
+
+async def _forget(transaction: OpenTransaction, query: Any) -> bool:
+    rows = (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()
+    for row in rows:
+        row.forget()
+    await transaction.flush()
+    return bool(rows)
+
+
+async def _drop_trainings(transaction: OpenTransaction, refs: list[UUID]) -> bool:
+    done = await transaction.execute(delete(AttendedTraining).where(col(AttendedTraining.person_ref).in_(refs)))
+    return bool(done.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,66 @@
+"""Reads about rule sets and checklists."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlmodel import col, or_, select
+
+from libs.common.db import OpenTransaction
+from libs.common.refusals import Invalid
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet
+from services.matching.prerequisites.rules import GroupStand
+
+
+async def rules_on(transaction: OpenTransaction, programme_id: UUID, day: date) -> RuleSet | None:
+    """The programme's rule set that held on the day; None when none did."""
+    query = select(RuleSet).where(
+        RuleSet.programme_id == programme_id, RuleSet.valid_from <= day,
+        or_(col(RuleSet.valid_until).is_(None), col(RuleSet.valid_until) >= day))
+    return (await transaction.scalars(query.order_by(col(RuleSet.valid_from).desc()).limit(1))).first()
+
+
+async def rules_or_refuse(transaction: OpenTransaction, programme_id: UUID, day: date) -> RuleSet:
+    """The same; Invalid when none held, so that the programme is not known here."""
+    found = await rules_on(transaction, programme_id, day)
+    if found is None:
+        raise Invalid("programme-unknown", "There is no programme with this id whose rules hold on that day.",
+                      field="programme_id")
+    return found
+
+
+async def members_of(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequence[Member]:
+    """Who belongs to the group today, in the order they joined."""
+    query = select(Member).where(Member.mentor_group_id == mentor_group_id, col(Member.left_on).is_(None))
+    return (await transaction.scalars(query.order_by(col(Member.id)))).all()
+
+
+async def contact_refs(transaction: OpenTransaction, mentor_group_id: UUID) -> tuple[UUID, ...]:
+    """The persons to be told about the group: its main contacts, or all members as long as it has none."""
+    members = await members_of(transaction, mentor_group_id)
+    main = tuple(member.person_ref for member in members if member.is_main_contact)
+    return main or tuple(member.person_ref for member in members)
+
+
+async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequence[Prerequisite]:
+    """The lines of a group's checklist."""
+    query = select(Prerequisite).where(Prerequisite.mentor_group_id == mentor_group_id)
+    return (await transaction.scalars(query.order_by(col(Prerequisite.id)))).all()
+
+
+async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupStand:
+    """What the group has to show."""
+    members = await members_of(transaction, group.id)
+    refs = [member.person_ref for member in members]
+    trainings: dict[str, dict[UUID, UUID]] = defaultdict(dict)
+    attended = await transaction.scalars(select(AttendedTraining).where(
+        col(AttendedTraining.person_ref).in_(refs), col(AttendedTraining.counts)).order_by(col(AttendedTraining.id)))
+    for one in attended:
+        trainings[one.training_code].setdefault(one.person_ref, one.id)
+    return GroupStand(
+        members=tuple(refs), main_contacts=tuple(one.person_ref for one in members if one.is_main_contact),
+        trainings=trainings, documents={one["document"]: one["seen_on"] for one in group.documents_seen},
+        housing=group.housing)

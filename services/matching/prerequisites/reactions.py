@@ -1,0 +1,133 @@
+"""What follows when something that a checklist asks for has changed: rule sets, attendances, members, documents."""
+
+from uuid import UUID
+
+from sqlalchemy import select as select_rows
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
+from libs.common.facts.matching import MentorGroupReady, PrerequisiteExpired, PrerequisiteFulfilled
+from libs.common.facts.registry import ProgrammeRulesChanged
+from libs.common.outbox import announce
+from libs.common.reactions import reacts_to
+from libs.common.tables import person
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
+from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet, Standing
+from services.matching.prerequisites.queries import checklist, contact_refs, rules_on, stand_of
+from services.matching.prerequisites.rules import CheckKey, GroupStand, demanded, is_complete, shown
+
+
+async def recheck(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """Compare the group with its rule set: tick and un-tick its checklist, let it become ready or fall back, and tell.
+
+    The group must be locked. Once it has a household, or has ended, its checklist rests.
+    """
+    await transaction.flush()
+    if group.state not in BEFORE_HOUSEHOLD:
+        return
+    rules = await rules_on(transaction, group.programme_id, group.interested_on)
+    if rules is None:
+        return
+    known, lines = await _lines(transaction, group, demanded(rules))
+    await _weigh(transaction, group, known, lines, await stand_of(transaction, group))
+    if group.check(everything_there=is_complete(lines), now=transaction.clock.now()):
+        announce(transaction, MentorGroupReady(
+            mentor_group_id=group.id, programme_id=group.programme_id, region=group.region,
+            contact_refs=await contact_refs(transaction, group.id)))
+    await transaction.flush()
+
+
+async def _lines(
+    transaction: OpenTransaction, group: MentorGroup, wanted: dict[CheckKey, int],
+) -> tuple[set[CheckKey], list[Prerequisite]]:
+    """The checklist as the rule set wants it, lines added, changed and taken away; and which were there before."""
+    there = {(line.demand, line.subject): line for line in await checklist(transaction, group.id)}
+    for key in there.keys() - wanted.keys():
+        await transaction.delete(there[key])
+    lines = []
+    for key, needed in wanted.items():
+        line = there.get(key) or Prerequisite(
+            mentor_group_id=group.id, region=group.region, demand=key[0], subject=key[1], needed=needed)
+        line.needed = needed
+        transaction.add(line)
+        lines.append(line)
+    return set(there), lines
+
+
+async def _weigh(
+    transaction: OpenTransaction, group: MentorGroup, known: set[CheckKey], lines: list[Prerequisite],
+    stand: GroupStand,
+) -> None:
+    """What a line is when it comes on the list is not told: nothing about it has changed."""
+    kinds = {Standing.FULFILLED: PrerequisiteFulfilled, Standing.EXPIRED: PrerequisiteExpired}
+    for line in lines:
+        key = (line.demand, line.subject)
+        changed = line.weigh(*shown(key, stand), transaction.clock.now())
+        if changed is not None and key in known:
+            announce(transaction, kinds[changed](
+                prerequisite_id=line.id, mentor_group_id=group.id, rule=line.rule, region=group.region,
+                contact_refs=await contact_refs(transaction, group.id)))
+
+
+@reacts_to(ProgrammeRulesChanged)
+async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) -> None:
+    """Keep the rule set; groups that are bound by it are checked against what it says now."""
+    values = fact.model_dump(mode="json", exclude={"valid_from", "valid_until", "programme_id"})
+    rules = (await transaction.scalars(select(RuleSet).where(
+        RuleSet.programme_id == fact.programme_id, RuleSet.valid_from == fact.valid_from).with_for_update())).first()
+    rules = rules or RuleSet(programme_id=fact.programme_id, valid_from=fact.valid_from, **values)
+    for name, value in (values | {"valid_until": fact.valid_until}).items():
+        setattr(rules, name, value)
+    transaction.add(rules)
+    await transaction.flush()
+    groups = await transaction.scalars(select(MentorGroup).where(
+        MentorGroup.programme_id == fact.programme_id, col(MentorGroup.interested_on) >= fact.valid_from,
+        col(MentorGroup.state).in_(BEFORE_HOUSEHOLD)).order_by(col(MentorGroup.id)).with_for_update())
+    for group in groups.all():
+        await recheck(transaction, group)
+
+
+@reacts_to(AttendanceRecorded)
+async def tick_training(transaction: OpenTransaction, fact: AttendanceRecorded) -> None:
+    """A person whom matching knows attended a training: it counts for the checklist of their group."""
+    if fact.person_ref is None or fact.training_code is None or not await _is_known(transaction, fact.person_ref):
+        return
+    attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
+    attended = attended or AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
+                                            training_code=fact.training_code)
+    attended.attended_on, attended.counts = fact.on, True
+    transaction.add(attended)
+    await _recheck_group_of(transaction, fact.person_ref)
+
+
+@reacts_to(AttendanceCorrected)
+async def untick_training(transaction: OpenTransaction, fact: AttendanceCorrected) -> None:
+    """An attendance did not take place, or did after all."""
+    attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
+    if attended is None and fact.counts and fact.person_ref and fact.training_code:
+        if not await _is_known(transaction, fact.person_ref):
+            return
+        attended = AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
+                                    training_code=fact.training_code)
+        transaction.add(attended)
+    if attended is None:
+        return
+    attended.counts = fact.counts
+    await _recheck_group_of(transaction, attended.person_ref)
+
+
+async def _is_known(transaction: OpenTransaction, person_ref: UUID) -> bool:
+    """Whether matching owns this person and has not erased them: a late fact brings nobody back."""
+    return bool(await transaction.scalar(select_rows(person.c.person_ref).where(
+        person.c.person_ref == person_ref, person.c.erased_at.is_(None))))
+
+
+async def _recheck_group_of(transaction: OpenTransaction, person_ref: UUID) -> None:
+    await transaction.flush()
+    group = (await transaction.scalars(
+        select(MentorGroup).join(Member, col(Member.mentor_group_id) == col(MentorGroup.id))
+        .where(Member.person_ref == person_ref, col(Member.left_on).is_(None)).with_for_update(of=MentorGroup))).first()
+    if group is not None:
+        await recheck(transaction, group)

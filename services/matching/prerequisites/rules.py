@@ -1,0 +1,57 @@
+"""A group's checklist: what its rule set demands, and what the group has to show for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from services.matching.prerequisites.model import Demand, Prerequisite, RuleSet, Standing
+
+CheckKey = tuple[Demand, str]
+
+
+@dataclass(frozen=True)
+class GroupStand:
+    """What a group has: its members, who is a main contact, who attended which training, documents, and its home.
+
+    trainings: training code -> person_ref -> id of the attendance; only of members, and only what counts.
+    """
+
+    members: tuple[UUID, ...]
+    main_contacts: tuple[UUID, ...]
+    trainings: Mapping[str, Mapping[UUID, UUID]] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
+    housing: Mapping[str, Any] | None = None
+
+
+def demanded(rules: RuleSet) -> dict[CheckKey, int]:
+    """Each line of the checklist with how many it needs; what the rule set does not ask for has no line."""
+    lines = {
+        (Demand.MIN_MEMBERS, ""): rules.min_members,
+        (Demand.MAIN_CONTACTS, ""): rules.main_contacts,
+        **{(Demand.TRAINING, one["training_code"]): int(one["members"]) for one in rules.required_trainings},
+        **{(Demand.DOCUMENT, document): 1 for document in rules.required_documents},
+        (Demand.RENT, ""): rules.rent_months,
+    }
+    return {key: needed for key, needed in lines.items() if needed > 0}
+
+
+def shown(key: CheckKey, stand: GroupStand) -> tuple[int, list[str]]:
+    """How much of one line is there, and what shows it as references."""
+    demand, subject = key
+    if demand is Demand.TRAINING:
+        attended = stand.trainings.get(subject, {})
+        return len(attended), [f"attendance/{one}" for one in sorted(attended.values())]
+    if demand is Demand.DOCUMENT:
+        seen = stand.documents.get(subject)
+        return (1, [f"document/{subject}/{seen}"]) if seen else (0, [])
+    if demand is Demand.RENT:
+        months = int((stand.housing or {}).get("secured_months") or 0)
+        return months, [f"housing/secured_months/{months}"] if months else []
+    persons = stand.members if demand is Demand.MIN_MEMBERS else stand.main_contacts
+    return len(persons), [f"person/{one}" for one in sorted(persons)]
+
+
+def is_complete(lines: Iterable[Prerequisite]) -> bool:
+    """Whether nothing on the checklist is open or expired."""
+    return all(line.standing in {Standing.FULFILLED, Standing.WAIVED} for line in lines)

@@ -1,0 +1,82 @@
+"""What every noun of matching reads: what lies inside a caller's scope, and who somebody is and how to reach them."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, any_, false, func, literal, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import col, or_, select
+
+from libs.common.callers import Scope
+from libs.common.db import OpenTransaction
+from libs.common.persons import PersonDetails, change_person, details_of, languages_of, meet
+from libs.common.refusals import NotFound, Stale
+from services.matching.profiles.rules import ContactIn, ContactOut, details
+
+Row = TypeVar("Row")
+
+
+def inside(kind: Any, scope: Scope) -> ColumnElement[bool]:
+    """The rows of a table inside the scope: by region, and by partner where the table has one."""
+    if scope.everything:
+        return true()
+    own = [col(kind.region).startswith(prefix) for prefix in scope.regions]
+    if hasattr(kind, "partner_id") and scope.partners:
+        own.append(col(kind.partner_id).in_(scope.partners))
+    return or_(*own) if own else false()
+
+
+async def beyond_scope(transaction: OpenTransaction) -> None:
+    """From here on this transaction also reaches what lies outside the caller's scope.
+
+    Called once the thing that the caller acts on has been found inside it: what follows may reach further. A place is
+    counted wherever it was given, and a household in the next district waits again when its mentor pauses.
+    """
+    await transaction.execute(select(func.set_config("lotse.scope", "all", True)))  # noqa: FBT003
+
+
+def among(column: Any, ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """Whether the column is one of these ids, however many they are."""
+    found: ColumnElement[bool] = column == any_(literal(list(ids), ARRAY(Uuid)))
+    return found
+
+
+async def locked(
+    transaction: OpenTransaction, kind: type[Row], row_id: UUID, *, version: int | None = None,
+) -> Row:
+    """The row as it is now, which no other transaction may change until this one ends.
+
+    NotFound when there is none, Stale when its version is another than asked.
+    """
+    await transaction.flush()  # what was changed here must not be read over
+    table: Any = kind
+    query = select(kind).where(table.id == row_id).with_for_update().execution_options(populate_existing=True)
+    found: Row | None = (await transaction.scalars(query)).one_or_none()
+    if found is None:
+        raise NotFound("not-found", "There is no such {noun}.", noun=kind.__name__.lower())
+    if version is not None and version != found.version:  # type: ignore[attr-defined]
+        raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
+    return found
+
+
+async def contact_out(transaction: OpenTransaction, person_ref: UUID, about: str) -> ContactOut:
+    """A person's name and addresses; NotFound once they have been erased. The reading is audited as about `about`."""
+    found = (await details_of(transaction, [person_ref], about=about)).get(person_ref)
+    if found is None:
+        raise NotFound("person-erased", "This person's data has been erased.")
+    languages = await languages_of(transaction, person_ref)
+    return ContactOut(person_ref=person_ref, **found.model_dump(), written_in=list(languages))
+
+
+async def met(
+    transaction: OpenTransaction, given: ContactIn, *, region: str, partner_id: UUID | None,
+) -> UUID:
+    """Keep a person whom matching meets first; returns the new person_ref."""
+    return await meet(transaction, PersonDetails(**details(given)), languages=given.written_in,
+                      region=region, partner_id=partner_id)
+
+
+async def contact_changed(transaction: OpenTransaction, person_ref: UUID, given: ContactIn) -> None:
+    """Replace a person's name and addresses; NotFound once they have been erased."""
+    await change_person(transaction, person_ref, PersonDetails(**details(given)), languages=given.written_in)

@@ -1,0 +1,131 @@
+"""How profiles are written in requests and answers: languages with levels, parts of the week by name, a postcode."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, EmailStr, Field, StringConstraints
+
+from libs.common.bodies import Body, Line
+from libs.common.callers import Scope
+from libs.common.codes.lists import AgeBand, Cefr, Gender
+from libs.common.codes.regions import point_of
+from libs.common.codes.regions import region as region_of
+from libs.common.codes.types import Code, LanguageTag, Postcode
+from libs.common.refusals import Invalid, NotAllowed
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+PARTS = ("morning", "midday", "afternoon", "evening")
+SLOTS = tuple(f"{day}_{part}" for day in DAYS for part in PARTS)
+
+Slot = Annotated[str, StringConstraints(
+    pattern="^(mon|tue|wed|thu|fri|sat|sun)_(morning|midday|afternoon|evening)$")]
+"""A part of a day of the week, such as `tue_evening`."""
+
+LocalAgs = Annotated[str, StringConstraints(pattern="^[0-9]{5}([0-9]{3})?$")]
+"""The regional key of a district (5 digits) or municipality (8): where somebody is accompanied."""
+
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31))]
+"""A day that somebody alive can mean; reckoning with it never leaves the calendar."""
+
+Rating = Annotated[int, Field(ge=1, le=5)]
+"""From 1 (not at all well) to 5 (very well)."""
+
+
+class DescribedIn(Body):
+    """What either side says of itself. Nobody's traits are scored; what is not stated is neither for nor against."""
+
+    languages: dict[LanguageTag, Cefr] = Field(default={}, max_length=20, examples=[{"ar": "C2", "de": "A1"}])
+    slots: list[Slot] = Field(default=[], max_length=28, examples=[["tue_evening", "sat_morning"]])
+    postcode: Postcode | None = Field(None, examples=["06295"])
+    interests: list[Code] = Field(default=[], max_length=20, examples=[["cooking", "football"]])
+    conflict_groups: list[Code] = Field(
+        default=[], max_length=10, description="Who shares one of these is never brought together.")
+
+
+class AccompanyingIn(DescribedIn):
+    """What who accompanies says besides: how far they go, whom they take in, what they offer."""
+
+    radius_km: int = Field(20, ge=0, le=500)
+    largest: int = Field(6, ge=1, le=30, description="Persons in the largest household they can take in.")
+    offers: list[Code] = Field(default=[], max_length=20, examples=[["jobcentre", "school"]])
+    accepts_genders: list[Gender] = Field(default=[], max_length=4, description="Empty: everyone.")
+    accepts_bands: list[AgeBand] = Field(default=[], max_length=7, description="Empty: every age.")
+    childcare: bool = False
+    step_free: bool = False
+    vetoed_households: list[UUID] = Field(default=[], max_length=50)
+
+
+class ContactIn(Body):
+    """A person: name and how to reach them; sealed with a key of their own."""
+
+    name: Line = Field(examples=["Rana Beispiel"])
+    email: EmailStr | None = Field(None, max_length=200, examples=["rana@example.org"])
+    phone: Line | None = None
+    written_in: list[LanguageTag] = Field(
+        default=["de"], min_length=1, max_length=5, description="The languages to write to them in, the dearest first.")
+
+
+class ConsentIn(Body):
+    """That somebody consented to be matched: when, and in which version of the text."""
+
+    given_on: Day
+    text_version: int = Field(1, ge=1, le=10_000)
+
+
+class ContactOut(BaseModel):
+    """Who somebody is, how to reach them, and the languages to write to them in."""
+
+    person_ref: UUID
+    name: str
+    email: str | None
+    phone: str | None
+    written_in: list[str]
+
+
+def details(given: ContactIn) -> dict[str, str | None]:
+    """Name and addresses as a person's sealed details have them."""
+    return {"name": given.name, "email": given.email, "phone": given.phone}
+
+
+def mask_of(slots: Iterable[str]) -> int:
+    """Parts of the week as a mask: Monday morning is bit 0."""
+    return sum(1 << SLOTS.index(slot) for slot in set(slots))
+
+
+def slots_of(mask: int) -> list[str]:
+    """The parts of the week in a mask, in order."""
+    return [slot for bit, slot in enumerate(SLOTS) if mask >> bit & 1]
+
+
+def columns_of(body: DescribedIn, *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """The body as values of the columns of a profile; a postcode gives the point of its place, where one is known."""
+    values = body.model_dump(mode="json", exclude=set(without))
+    point = point_of(body.postcode) if body.postcode else None
+    lists = {name: sorted(set(value)) for name, value in values.items() if isinstance(value, list)}
+    return values | lists | {
+        "slots": mask_of(body.slots), "lat": point[0] if point else None, "lon": point[1] if point else None,
+        **({"vetoed_households": sorted(set(body.vetoed_households))} if isinstance(body, AccompanyingIn) else {}),
+    }
+
+
+def today(now: datetime) -> date:
+    """The day in Germany."""
+    return now.astimezone(BERLIN).date()
+
+
+def refuse_outside(scope: Scope, region: str, partner_id: UUID | None = None) -> None:
+    """What is entered lies in a region there is, and inside the scope of who enters it."""
+    region_of(region)
+    if not scope.covers_region(region) and partner_id not in scope.partners:
+        raise NotAllowed("outside-own-region", "This lies outside the regions and partners you work for.",
+                         field="region")
+
+
+def refuse_future(day: date, now: datetime, field: str) -> None:
+    """What has been seen or signed was so by today."""
+    if day > today(now):
+        raise Invalid("day-in-future", "This day has not come yet.", field=field)

@@ -1,0 +1,1 @@
+"""Projects: the copies of funded projects that tandems may count for."""

@@ -1,0 +1,203 @@
+"""A proposal: a pair that a run found, from the coordinator's approval to the first meeting."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from libs.common.columns import code, moment, personal, plain
+from libs.common.facts.matching import Side
+from libs.common.refusals import Invalid, Refused
+from services.matching.tables import Table
+
+ANSWER_WITHIN = timedelta(days=7)
+
+
+class ProposalState(StrEnum):
+    """Where a proposal is; tandem: it has become one."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    DISMISSED = "dismissed"
+    INVITED = "invited"
+    ACCEPTED_ONE = "accepted_one"
+    ACCEPTED_BOTH = "accepted_both"
+    FIRST_MEETING = "first_meeting"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    TANDEM = "tandem"
+
+
+class DeclineReason(StrEnum):
+    """Why a side does not want to."""
+
+    NO_TIME = "no_time"
+    DISTANCE = "distance"
+    LANGUAGE = "language"
+    WISH_NOT_MET = "wish_not_met"
+    PREFERS_OTHER = "prefers_other"
+    ALREADY_MATCHED = "already_matched"
+    PERSONAL = "personal"
+    NO_REASON_GIVEN = "no_reason_given"
+
+
+class DismissReason(StrEnum):
+    """Why they are not invited; no_longer_available is said by the system alone, and does not bar the pair."""
+
+    NOT_SUITABLE = "not_suitable"
+    CONFLICT = "conflict"
+    OTHER_PLAN = "other_plan"
+    AUTHORITY_DECIDED_OTHERWISE = "authority_decided_otherwise"
+    NO_LONGER_AVAILABLE = "no_longer_available"
+
+
+PENDING = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED})
+ANSWERABLE = frozenset({ProposalState.INVITED, ProposalState.ACCEPTED_ONE})
+# Both sides have said yes: a place is promised.
+FIRM = frozenset({ProposalState.ACCEPTED_BOTH, ProposalState.FIRST_MEETING})
+# A place is held, and the household is asked nothing else.
+OPEN = ANSWERABLE | FIRM
+_OPEN = text("state IN ('invited', 'accepted_one', 'accepted_both', 'first_meeting')")
+_LIVE = text("state IN ('proposed', 'approved', 'invited', 'accepted_one', 'accepted_both', 'first_meeting')")
+
+
+class Proposal(Table, table=True):
+    """A pair with its points and reasons. Unique indexes hold one live proposal per household, one open per group.
+
+    points: by criterion, together the score; reasons: a sentence per criterion in German and English; unit_price:
+    what one more place there would have added to the whole run.
+    """
+
+    __table_args__ = (
+        CheckConstraint("(mentor_id IS NULL) <> (mentor_group_id IS NULL)", name="one_unit"),
+        Index("uq_proposal_live_household", "household_id", unique=True, postgresql_where=_LIVE),
+        Index("uq_proposal_open_group", "mentor_group_id", unique=True, postgresql_where=_OPEN),
+    )
+
+    run_id: UUID = plain(index=True, foreign_key="run.id")
+    region: str = plain(index=True)
+    programme_id: UUID = plain()
+    household_id: UUID = plain(index=True, foreign_key="household.id")
+    mentor_id: UUID | None = plain(None, index=True, foreign_key="mentor.id")
+    mentor_group_id: UUID | None = plain(None, index=True, foreign_key="mentor_group.id")
+    state: ProposalState = code(ProposalState, ProposalState.PROPOSED)
+    score: int = plain()
+    bonus: int = plain(0)
+    worth: int = plain(0)
+    unit_price: int = plain(0)
+    points: dict[str, int] = personal(default_factory=dict, sa_type=JSONB)
+    reasons: list[dict[str, Any]] = personal(default_factory=list, sa_type=JSONB)
+    besides: dict[str, list[str]] = personal(default_factory=dict, sa_type=JSONB)
+    shared: dict[str, Any] = personal(default_factory=dict, sa_type=JSONB)
+    next_best: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    approved_by: str | None = plain(None)
+    approved_at: datetime | None = moment(None)
+    decided_on: date | None = plain(None)
+    decision_reference: str | None = plain(None)
+    dismissed_reason: DismissReason | None = code(DismissReason, None)
+    invited_at: datetime | None = moment(None)
+    expires_at: datetime | None = moment(None)
+    mentors_accepted_at: datetime | None = moment(None)
+    household_accepted_at: datetime | None = moment(None)
+    declined_side: Side | None = code(Side, None)
+    declined_reason: DeclineReason | None = code(DeclineReason, None)
+    first_meeting_on: date | None = plain(None)
+    ended_at: datetime | None = moment(None)
+
+    @property
+    def unit_id(self) -> UUID:
+        """The mentor or group."""
+        found = self.mentor_id or self.mentor_group_id
+        assert found is not None  # noqa: S101 - the check constraint says so
+        return found
+
+    def approve(
+        self, by: str, now: datetime, *, authority_chooses: bool, decided_on: date | None, reference: str | None,
+    ) -> None:
+        """The coordinator approves; where an authority chooses, its decision is what is recorded."""
+        if authority_chooses and (decided_on is None or reference is None):
+            raise Invalid("decision-missing", "In this programme an authority chooses; record its decision.",
+                          field="decision")
+        self._move({ProposalState.PROPOSED}, ProposalState.APPROVED)
+        self.approved_by, self.approved_at = by, now
+        self.decided_on, self.decision_reference = decided_on, reference
+
+    def dismiss(self, reason: DismissReason, now: datetime) -> None:
+        """The coordinator does not bring them together."""
+        self._move(PENDING, ProposalState.DISMISSED)
+        self.dismissed_reason, self.ended_at = reason, now
+
+    def invite(self, now: datetime) -> datetime:
+        """Ask both sides; returns until when they may answer. A place is held meanwhile."""
+        self._move({ProposalState.APPROVED}, ProposalState.INVITED)
+        self.invited_at, self.expires_at = now, now + ANSWER_WITHIN
+        return self.expires_at
+
+    def accept(self, side: Side, now: datetime) -> bool:
+        """A side says yes; returns whether the other had said so before."""
+        self._refuse_unless_answerable()
+        if self.accepted_at(side):
+            raise Refused("invitation-answered", "Your side has accepted this invitation already.")
+        if self.expires_at is not None and now >= self.expires_at:
+            raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
+        setattr(self, f"{_SIDES[side]}_accepted_at", now)
+        both = self.state is ProposalState.ACCEPTED_ONE
+        self.state = ProposalState.ACCEPTED_BOTH if both else ProposalState.ACCEPTED_ONE
+        return both
+
+    def decline(self, side: Side, reason: DeclineReason, now: datetime) -> None:
+        """A side says no, also after it has accepted or after they have met; the pair does not come back."""
+        if self.state not in OPEN:
+            raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
+        self.state, self.ended_at = ProposalState.DECLINED, now
+        self.declined_side, self.declined_reason = side, reason
+
+    def expire(self, now: datetime) -> bool:
+        """Not both have answered in time; returns False when they had, or it was over before."""
+        if self.state not in ANSWERABLE:
+            return False
+        self.state, self.ended_at = ProposalState.EXPIRED, now
+        return True
+
+    def meet(self, on: date) -> None:
+        """They have met for the first time."""
+        self._move({ProposalState.ACCEPTED_BOTH}, ProposalState.FIRST_MEETING)
+        self.first_meeting_on = on
+
+    def become_tandem(self, now: datetime) -> None:
+        """Both want to try it."""
+        self._move({ProposalState.FIRST_MEETING}, ProposalState.TANDEM)
+        self.ended_at = now
+
+    def accepted_at(self, side: Side) -> datetime | None:
+        """When a side said yes, if it did."""
+        return self.mentors_accepted_at if side is Side.MENTORS else self.household_accepted_at
+
+    def forget(self) -> None:
+        """Blank what the reasons tell about the persons; what an erasure does."""
+        self.points, self.reasons, self.besides, self.shared = {}, [], {}, {}
+
+    def _refuse_unless_answerable(self) -> None:
+        if self.state in FIRM:
+            raise Refused("invitation-answered", "Your side has accepted this invitation already.")
+        if self.state not in ANSWERABLE:
+            raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
+
+    def _move(self, sources: frozenset[ProposalState] | set[ProposalState], target: ProposalState) -> None:
+        if self.state not in sources:
+            raise Refused("proposal-state", "The proposal is {state}; that does not lead to {target}.",
+                          state=self.state.value, target=target.value)
+        self.state = target
+
+
+_SIDES = {Side.MENTORS: "mentors", Side.HOUSEHOLD: "household"}
+
+
+def refuse_full(taken: int, capacity: int) -> None:
+    """A place is never given twice."""
+    if taken >= capacity:
+        raise Refused("slot-taken", "All {capacity} places of this mentor or group are taken by now.",
+                      capacity=capacity)

@@ -1,0 +1,95 @@
+"""What follows for proposals: a place is free again, nobody answered in time, somebody is no longer to be had."""
+
+from uuid import UUID
+
+from libs.common.db import OpenTransaction
+from libs.common.due import cancel
+from libs.common.facts.matching import ProposalDeclined, ProposalDismissed, ProposalExpired, Side
+from libs.common.outbox import announce
+from libs.common.reactions import when_due
+from services.matching.households.model import Household
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.reactions import recheck
+from services.matching.profiles.queries import locked
+from services.matching.proposals.model import OPEN, PENDING, DeclineReason, DismissReason, Proposal
+from services.matching.proposals.queries import (
+    Pair,
+    Unit,
+    bool_column,
+    lock_pair,
+    of_state,
+    of_unit,
+    persons_of,
+    persons_of_both,
+)
+from services.matching.proposals.rules import proposal_fact
+
+OTHER = {Side.MENTORS: Side.HOUSEHOLD, Side.HOUSEHOLD: Side.MENTORS}
+
+
+async def part(transaction: OpenTransaction, pair: Pair) -> None:
+    """What follows when a pair does not come about: the household waits again, the group's checklist decides."""
+    pair.household.release()
+    if isinstance(pair.unit, MentorGroup):
+        pair.unit.unmatch()
+        await recheck(transaction, pair.unit)
+
+
+async def declined(
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side, reason: DeclineReason,
+) -> None:
+    """A side says no: the place is free, the pair does not come back, and the other side is told."""
+    proposal.decline(side, reason, transaction.clock.now())
+    await cancel(transaction, "invitation_end", proposal.id)
+    await part(transaction, pair)
+    told = await persons_of(transaction, pair, OTHER[side])
+    announce(transaction, proposal_fact(ProposalDeclined, proposal, told, side=side))
+
+
+async def dismissed(transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: DismissReason) -> None:
+    """The proposal is not put to anybody; the household waits again."""
+    proposal.dismiss(reason, transaction.clock.now())
+    pair.household.release()
+    announce(transaction, proposal_fact(ProposalDismissed, proposal))
+
+
+async def let_go(transaction: OpenTransaction, unit: Unit) -> None:
+    """A locked mentor or group (lock_unit) is not to be had: its proposals that nobody was invited to are dismissed."""
+    for proposal in await of_state(transaction, of_unit(Proposal, unit), PENDING):
+        pair = Pair(await transaction.get_one(Household, proposal.household_id), unit)
+        await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
+
+
+async def let_household_go(transaction: OpenTransaction, household: Household) -> None:
+    """Nobody is looked for any longer for a locked household: a proposal that nobody was invited to is dismissed."""
+    for proposal in await of_state(transaction, bool_column(Proposal.household_id == household.id), PENDING):
+        proposal.dismiss(DismissReason.NO_LONGER_AVAILABLE, transaction.clock.now())
+        announce(transaction, proposal_fact(ProposalDismissed, proposal))
+
+
+async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
+    """A side takes part no longer: what is pending is dismissed, what is open is declined for it.
+
+    A household must be locked, a mentor or group with lock_unit.
+    """
+    household = isinstance(of, Household)
+    condition = bool_column(Proposal.household_id == of.id) if isinstance(of, Household) else of_unit(Proposal, of)
+    side = Side.HOUSEHOLD if household else Side.MENTORS
+    for proposal in await of_state(transaction, condition, PENDING | OPEN):
+        pair = await lock_pair(transaction, proposal)
+        if proposal.state in PENDING:
+            await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
+        else:
+            await declined(transaction, proposal, pair, side, DeclineReason.NO_REASON_GIVEN)
+
+
+@when_due("invitation_end")
+async def end_invitation(transaction: OpenTransaction, proposal_id: UUID) -> None:
+    """Seven days have passed: unless both have accepted, the place is free and the pair does not come back."""
+    seen = await transaction.get_one(Proposal, proposal_id)
+    pair = await lock_pair(transaction, seen)
+    proposal = await locked(transaction, Proposal, proposal_id)
+    if not proposal.expire(transaction.clock.now()):
+        return
+    await part(transaction, pair)
+    announce(transaction, proposal_fact(ProposalExpired, proposal, await persons_of_both(transaction, pair)))

@@ -1,0 +1,296 @@
+"""The HTTP door of proposals: approve, invite and note what became of it; and both sides' answers by link."""
+# ruff: noqa: FAST003 - the token is read where the link is checked
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body, Line
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
+from libs.common.due import cancel, schedule
+from libs.common.facts.matching import ProposalAccepted, ProposalApproved, ProposalInvited, Side
+from libs.common.links import Holding, by_link
+from libs.common.outbox import announce
+from libs.common.refusals import Invalid, Refused
+from services.matching.households.model import Household
+from services.matching.links.queries import ANSWER, asking_page, done, turned_down
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.queries import rules_on
+from services.matching.profiles.queries import inside
+from services.matching.profiles.rules import Day, refuse_future, today
+from services.matching.proposals.model import (
+    DeclineReason,
+    DismissReason,
+    Proposal,
+    ProposalState,
+    refuse_full,
+)
+from services.matching.proposals.queries import (
+    Pair,
+    is_busy,
+    locked_proposal,
+    persons_of_both,
+    promised,
+    refuse_unless_available,
+    side_of,
+    taken,
+    told_before,
+)
+from services.matching.proposals.reactions import declined, dismissed
+from services.matching.proposals.rules import proposal_fact
+
+router = APIRouter(prefix="/proposals", tags=["proposals"])
+Invited = Annotated[Holding, by_link(ANSWER.name)]
+# Buttons for the commonest reasons; a program may give any.
+OFFERED_REASONS = (DeclineReason.NO_TIME, DeclineReason.DISTANCE, DeclineReason.WISH_NOT_MET,
+                   DeclineReason.NO_REASON_GIVEN)
+
+
+class DecisionIn(Body):
+    """What an authority decided, and where that can be looked up; no person's name."""
+
+    decided_on: Day
+    reference: Line = Field(examples=["Az. 12-2026"])
+
+
+class ApprovalIn(Body):
+    """The authority's decision where one chooses; else nothing."""
+
+    decision: DecisionIn | None = None
+
+
+class DismissalIn(Body):
+    """Why the coordinator does not bring them together."""
+
+    reason: DismissReason = Field(examples=["not_suitable"])
+
+
+class SaidIn(Body):
+    """What a side said on the telephone or in person."""
+
+    side: Side
+    accepted: bool
+    reason: DeclineReason = DeclineReason.NO_REASON_GIVEN
+
+
+class MetIn(Body):
+    """The day on which they met for the first time."""
+
+    on: Day
+
+
+class ProposalOut(BaseModel):
+    """A proposal: who, how many points for what, and why in German and English; no names."""
+
+    id: UUID
+    version: int
+    run_id: UUID
+    region: str
+    programme_id: UUID
+    household_id: UUID
+    mentor_id: UUID | None
+    mentor_group_id: UUID | None
+    state: ProposalState
+    score: int
+    bonus: int
+    worth: int
+    unit_price: int
+    points: dict[str, int]
+    reasons: list[dict[str, Any]]
+    besides: dict[str, list[str]]
+    next_best: dict[str, Any] | None
+    approved_at: datetime | None
+    decided_on: date | None
+    decision_reference: str | None
+    dismissed_reason: DismissReason | None
+    invited_at: datetime | None
+    expires_at: datetime | None
+    mentors_accepted_at: datetime | None
+    household_accepted_at: datetime | None
+    declined_side: Side | None
+    declined_reason: DeclineReason | None
+    first_meeting_on: date | None
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> "ProposalOut":
+        """The answer's form of a proposal."""
+        return cls.model_validate(proposal, from_attributes=True)
+
+
+class AnsweredOut(BaseModel):
+    """What became of an invitation by this answer."""
+
+    state: ProposalState
+    side: Side
+
+
+@router.get("")
+async def list_proposals(
+    transaction: Transaction, paging: PageOf, run_id: UUID | None = None, state: ProposalState | None = None,
+    household_id: UUID | None = None, mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
+) -> Page[ProposalOut]:
+    """The proposals inside the caller's scope, oldest first."""
+    query = select(Proposal).where(inside(Proposal, transaction.caller.scope))
+    for name, given in (("run_id", run_id), ("state", state), ("household_id", household_id),
+                        ("mentor_id", mentor_id), ("mentor_group_id", mentor_group_id)):
+        query = query.where(getattr(Proposal, name) == given) if given is not None else query
+    rows, following = await page(transaction, query, paging, col(Proposal.id))
+    return Page(items=[ProposalOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{proposal_id}")
+async def read_proposal(proposal_id: UUID, transaction: Transaction, response: Response) -> ProposalOut:
+    """One proposal with its reasons."""
+    return _shown(await get_or_refuse(transaction, Proposal, proposal_id), response)
+
+
+@router.post("/{proposal_id}/approve")
+async def approve_proposal(
+    proposal_id: UUID, body: ApprovalIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ProposalOut:
+    """The coordinator approves a proposal; where an authority chooses, its decision is recorded."""
+    proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
+    decision = body.decision
+    if decision:
+        refuse_future(decision.decided_on, transaction.clock.now(), "decision")
+    proposal.approve(
+        transaction.caller.principal, transaction.clock.now(), authority_chooses=await _authority(transaction, pair),
+        decided_on=decision.decided_on if decision else None, reference=decision.reference if decision else None)
+    announce(transaction, proposal_fact(ProposalApproved, proposal))
+    return await _told(transaction, proposal, pair.household, response)
+
+
+@router.post("/{proposal_id}/dismiss")
+async def dismiss_proposal(
+    proposal_id: UUID, body: DismissalIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ProposalOut:
+    """The coordinator does not bring them together; the household waits again, and the pair does not come back."""
+    if body.reason is DismissReason.NO_LONGER_AVAILABLE:
+        raise Invalid("reason-of-system", "This reason is given by the system alone; give your own.", field="reason")
+    proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
+    await dismissed(transaction, proposal, pair, body.reason)
+    return await _told(transaction, proposal, pair.household, response)
+
+
+@router.post("/{proposal_id}/invite")
+async def invite_both(
+    proposal_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> ProposalOut:
+    """Ask both sides, each by a link of its own; for seven days a place is held for them, and never two."""
+    proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
+    refuse_full(await taken(transaction, pair.unit), pair.unit.capacity)
+    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
+    if await is_busy(transaction, pair.household):
+        raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
+    expires = proposal.invite(transaction.clock.now())
+    await schedule(transaction, "invitation_end", proposal.id, expires)
+    told = await persons_of_both(transaction, pair)
+    announce(transaction, proposal_fact(ProposalInvited, proposal, told, expires=expires))
+    return await _told(transaction, proposal, pair.household, response)
+
+
+@router.post("/{proposal_id}/answers")
+async def note_answer(
+    proposal_id: UUID, body: SaidIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ProposalOut:
+    """The coordinator notes what a side said on the telephone, or after the first meeting."""
+    proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
+    if body.accepted:
+        await _accepted(transaction, proposal, pair, body.side)
+    else:
+        await declined(transaction, proposal, pair, body.side, body.reason)
+    return await _told(transaction, proposal, pair.household, response)
+
+
+@router.post("/{proposal_id}/first_meeting")
+async def note_first_meeting(
+    proposal_id: UUID, body: MetIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ProposalOut:
+    """They have met for the first time, with the coordinator; if both want to try it, a tandem is begun."""
+    refuse_future(body.on, transaction.clock.now(), "on")
+    proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
+    proposal.meet(body.on)
+    return await _told(transaction, proposal, pair.household, response)
+
+
+@router.get("/invitations/{token}", response_class=HTMLResponse)
+async def show_invitation(request: Request, holding: Invited) -> HTMLResponse:
+    """What a side learns before it answers: reasons in its language, no names. Opening it changes nothing."""
+    proposal, pair = await _invitation(holding)
+    side = await side_of(holding.transaction, pair, holding.link.person_ref)
+    paragraphs = await told_before(holding.transaction, proposal, pair, side, holding.link.person_ref)
+    token = request.path_params["token"]
+    buttons = [("accept", f"{token}/accept"),
+               *((f"decline_{reason.value}", f"{token}/decline?reason={reason.value}") for reason in OFFERED_REASONS)]
+    return await asking_page(holding, "invitation", paragraphs, buttons)
+
+
+@router.post("/invitations/{token}/accept", response_model=AnsweredOut)
+async def accept_invitation(request: Request, holding: Invited) -> Any:
+    """A side accepts by its link; of several answers at the same time the first counts."""
+    try:
+        proposal, pair = await _invitation(holding)
+        side = await side_of(holding.transaction, pair, holding.link.person_ref)
+        await _accepted(holding.transaction, proposal, pair, side)
+        await audited(holding.transaction, "change", f"proposal/{proposal.id}", holding.link.person_ref)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return await done(request, holding, "accepted", AnsweredOut(state=proposal.state, side=side))
+
+
+@router.post("/invitations/{token}/decline", response_model=AnsweredOut)
+async def decline_invitation(
+    request: Request, holding: Invited, reason: DeclineReason = DeclineReason.NO_REASON_GIVEN,
+) -> Any:
+    """A side declines by its link; the place is free again."""
+    try:
+        proposal, pair = await _invitation(holding)
+        side = await side_of(holding.transaction, pair, holding.link.person_ref)
+        await declined(holding.transaction, proposal, pair, side, reason)
+        await audited(holding.transaction, "change", f"proposal/{proposal.id}", holding.link.person_ref)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return await done(request, holding, "declined", AnsweredOut(state=proposal.state, side=side))
+
+
+async def _invitation(holding: Holding) -> tuple[Proposal, Pair]:
+    return await locked_proposal(holding.transaction, holding.link.about)
+
+
+async def _accepted(transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side) -> None:
+    """A side says yes. The promised places are counted again: an invitation alone is no promise."""
+    both = proposal.accept(side, transaction.clock.now())
+    refuse_full(await promised(transaction, pair.unit, besides=proposal.id), pair.unit.capacity)
+    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
+    if both:
+        await cancel(transaction, "invitation_end", proposal.id)
+    if both and isinstance(pair.unit, MentorGroup):
+        pair.unit.match()
+    told = await persons_of_both(transaction, pair) if both else ()
+    announce(transaction, proposal_fact(ProposalAccepted, proposal, told, side=side, both=both))
+
+
+async def _authority(transaction: OpenTransaction, pair: Pair) -> bool:
+    day = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(transaction.clock.now())
+    rules = await rules_on(transaction, pair.unit.programme_id, day)
+    return rules is not None and rules.authority_chooses
+
+
+async def _told(
+    transaction: OpenTransaction, proposal: Proposal, household: Household, response: Response,
+) -> ProposalOut:
+    await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
+    await transaction.flush()
+    return _shown(proposal, response)
+
+
+def _shown(proposal: Proposal, response: Response) -> ProposalOut:
+    tag(response, proposal.version)
+    return ProposalOut.of(proposal)

@@ -1,0 +1,155 @@
+"""What a run reads: the whole pool of a programme in a region, as plain rows for the worker process."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import col
+
+from libs.common.db import OpenTransaction
+from services.matching.households.model import Household, HouseholdState
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupState, MentorGroup
+from services.matching.mentors.model import VETTED, Mentor, MentorState
+from services.matching.prerequisites.queries import rules_on
+from services.matching.profiles.rules import today
+from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
+from services.matching.runs.model import Run
+from services.matching.tandems.model import RUNNING, Tandem, TandemState
+from services.matching.weights.model import WeightSet
+from services.matching.weights.queries import weights_now
+
+DESCRIBED = ("languages", "slots", "radius_km", "lat", "lon", "interests", "conflict_groups", "region")
+ACCOMPANYING = (*DESCRIBED, "largest", "offers", "accepts_genders", "accepts_bands", "childcare", "step_free",
+                "vetoed_households")
+HOUSEHOLD = (*DESCRIBED, "members", "least_level", "interpreter", "kinds", "contact_genders", "must_haves", "wishes",
+             "vetoed_units", "vetoed_persons", "vetoed_partners", "urgency")
+WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
+           "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
+Row = dict[str, Any]
+
+
+async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
+    """Everything that the run depends on, in plain values: weights, households, units, pairs that are barred."""
+    day = today(transaction.clock.now())
+    rules = await rules_on(transaction, run.programme_id, day)
+    weights = await weights_now(transaction, run.programme_id)
+    given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
+    return {
+        "today": day, "rent_months": rules.rent_months if rules else 0,
+        "weights": given | {"weights_version": str(weights.number if weights else 0)},
+        "households": await _households(transaction, run),
+        "units": [*await _mentors(transaction, run, day),
+                  *await _groups(transaction, run, authority_chooses=bool(rules and rules.authority_chooses))],
+        "declined": await barred_pairs(transaction, run.programme_id),
+    }
+
+
+def _usual() -> dict[str, int]:
+    """The weights of a programme for which nobody has set any."""
+    return {name: WeightSet.model_fields[name].get_default() for name in WEIGHTS}
+
+
+def _in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
+    return and_(kind.programme_id == run.programme_id, col(kind.region).startswith(run.region))
+
+
+async def _rows(transaction: OpenTransaction, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in (await transaction.execute(query)).mappings()]
+
+
+def _columns(kind: Any, names: Sequence[str]) -> list[Any]:
+    return [getattr(kind, name) for name in names]
+
+
+async def _households(transaction: OpenTransaction, run: Run) -> list[Row]:
+    query = select_columns(
+        col(Household.id), *_columns(Household, HOUSEHOLD), col(Household.waiting_since),
+        col(Household.consented_on).is_not(None).label("consented"),
+    ).where(_in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
+    rows = await _rows(transaction, query)
+    for row in rows:
+        row["waiting_since"] = today(row["waiting_since"])
+    return rows
+
+
+async def _mentors(transaction: OpenTransaction, run: Run, day: date) -> list[Row]:
+    """All but those who left; why one is not to be had is told by its hard code."""
+    held = await _held(transaction, Proposal.mentor_id, Tandem.mentor_id)
+    query = select_columns(
+        col(Mentor.id), *_columns(Mentor, ACCOMPANYING), col(Mentor.capacity), col(Mentor.gender), col(Mentor.state),
+        col(Mentor.person_ref), col(Mentor.partner_id).label("partner"),
+        col(Mentor.consented_on).is_not(None).label("consented"),
+        func.coalesce(col(Mentor.record_next_due) > day, False).label("valid_record"),
+    ).where(_in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT)
+    rows = await _rows(transaction, query)
+    for row in rows:
+        state, valid_record = row.pop("state"), row.pop("valid_record")
+        row |= {
+            "kind": "single", "free": max(0, row.pop("capacity") - held.get(row["id"], 0)),
+            "vetted": state in VETTED and valid_record, "paused": state is MentorState.PAUSED,
+            "contact_genders": [row.pop("gender").value], "persons": [row.pop("person_ref")]}
+    return rows
+
+
+async def _groups(transaction: OpenTransaction, run: Run, *, authority_chooses: bool) -> list[Row]:
+    """All groups on their way or with a household; vetted are those that may be proposed."""
+    held = await _held(transaction, Proposal.mentor_group_id, Tandem.mentor_group_id)
+    query = select_columns(
+        col(MentorGroup.id), *_columns(MentorGroup, ACCOMPANYING), col(MentorGroup.housing), col(MentorGroup.state),
+        col(MentorGroup.partner_id).label("partner"),
+    ).where(_in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))
+    rows, members = await _rows(transaction, query), await _members(transaction, run)
+    wanted = GroupState.LISTED if authority_chooses else GroupState.READY
+    for row in rows:
+        state, own = row.pop("state"), members.get(row["id"], [])
+        main = [one for one in own if one.is_main_contact] or own
+        row |= {
+            "kind": "group", "free": 0 if state in WITH_HOUSEHOLD or held.get(row["id"]) else 1,
+            "vetted": state is wanted or state in WITH_HOUSEHOLD, "paused": False,
+            "contact_genders": [one.gender.value for one in main],
+            "consented": bool(own) and all(one.consented_on for one in own),
+            "persons": [one.person_ref for one in own]}
+    return rows
+
+
+async def _members(transaction: OpenTransaction, run: Run) -> dict[UUID, list[Any]]:
+    query = select_columns(
+        col(Member.mentor_group_id), col(Member.person_ref), col(Member.is_main_contact), col(Member.gender),
+        col(Member.consented_on),
+    ).join(MentorGroup, col(MentorGroup.id) == col(Member.mentor_group_id)).where(
+        _in_pool(MentorGroup, run), col(Member.left_on).is_(None))
+    found: dict[UUID, list[Any]] = {}
+    for row in await transaction.execute(query):
+        found.setdefault(row.mentor_group_id, []).append(row)
+    return found
+
+
+async def _held(transaction: OpenTransaction, of_proposal: Any, of_tandem: Any) -> dict[UUID, int]:
+    """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place."""
+    spoken_for = select_columns(of_proposal.label("unit_id")).where(
+        of_proposal.is_not(None), col(Proposal.state).in_(OPEN | PENDING))
+    running = select_columns(of_tandem.label("unit_id")).where(
+        of_tandem.is_not(None), col(Tandem.state).in_(RUNNING))
+    each = spoken_for.union_all(running).subquery()
+    rows = await transaction.execute(select_columns(each.c.unit_id, func.count()).group_by(each.c.unit_id))
+    return dict(rows.all())
+
+
+async def barred_pairs(transaction: OpenTransaction, programme_id: UUID) -> list[tuple[UUID, UUID]]:
+    """(household, unit) of pairs that do not come back: declined, expired, dismissed, or a tandem that ended early."""
+    unit = func.coalesce(col(Proposal.mentor_id), col(Proposal.mentor_group_id))
+    said_no = or_(
+        col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
+        and_(col(Proposal.state) == ProposalState.DISMISSED,
+             col(Proposal.dismissed_reason) != DismissReason.NO_LONGER_AVAILABLE))
+    proposals = select_columns(col(Proposal.household_id), unit).where(
+        col(Proposal.programme_id) == programme_id, said_no)
+    with_ = func.coalesce(col(Tandem.mentor_id), col(Tandem.mentor_group_id))
+    tandems = select_columns(col(Tandem.household_id), with_).where(
+        col(Tandem.programme_id) == programme_id, col(Tandem.state) == TandemState.ENDED_EARLY)
+    rows = [*await transaction.execute(proposals), *await transaction.execute(tandems)]
+    return sorted({(household_id, unit_id) for household_id, unit_id in rows})

@@ -1,0 +1,123 @@
+"""What the worker process does: rows from the database in, one exact run, plain data with its reasons out."""
+
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+
+from services.matching.runs.batch import Inputs, run
+from services.matching.runs.explanation import LANGUAGES, besides, what_is_missing, why
+from services.matching.runs.outcome import Outcome, Proposal, Unserved
+from services.matching.runs.pool import CRITERIA, Household, Housing, HousingRule, Member, Point, Rules, Unit, Weights
+
+# A home is to be had within half a year: nobody should wait longer for one that is promised.
+HOME_WITHIN = timedelta(days=183)
+SETS = ("interests", "conflict_groups", "accepts_genders", "accepts_bands", "offers", "vetoed_households",
+        "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units", "vetoed_persons", "vetoed_partners",
+        "persons")
+
+
+def solved(pool: dict[str, Any]) -> dict[str, Any]:
+    """Match the pool; ValueError when it holds what the core refuses. Keys are the columns of the run's tables."""
+    rules = rules_of(pool)
+    inputs = Inputs(
+        households=tuple(household_of(row) for row in pool["households"]),
+        units=tuple(unit_of(row, pool["today"]) for row in pool["units"]),
+        rules=rules, today=pool["today"], declined=frozenset(pool["declined"]))
+    outcome = run(inputs)
+    free = {unit.id: unit.free for unit in inputs.units}
+    return {
+        "run": _run(outcome, free),
+        "proposals": [_proposal(one, rules.weights) for one in outcome.proposals],
+        "unserved": [_unserved(one) for one in outcome.unserved],
+    }
+
+
+def rules_of(pool: dict[str, Any]) -> Rules:
+    """The programme's weights, and its demand for a home where its rule set asks for secured rent."""
+    given = dict(pool["weights"])
+    weights = Weights.of({name: given.pop(name) for name in CRITERIA})
+    months = pool["rent_months"]
+    housing = HousingRule(
+        available_by=pool["today"] + HOME_WITHIN, rent_secured_until=pool["today"] + relativedelta(months=months),
+    ) if months else None
+    return Rules(weights=weights, housing=housing, **given)
+
+
+def household_of(row: dict[str, Any]) -> Household:
+    """A household of the core from the columns of its table."""
+    given = _sets(row)
+    members = tuple(Member(one["age_band"], one["gender"]) for one in given.pop("members"))
+    return Household(members=members, **given)
+
+
+def unit_of(row: dict[str, Any], day: date) -> Unit:
+    """A unit of the core from the columns of a mentor or a group."""
+    given = _sets(row)
+    home = given.pop("housing", None)
+    if home:
+        given["step_free"] = given["step_free"] or home["barrier_free"]
+        given["housing"] = Housing(
+            persons=home["max_persons"], step_free=home["barrier_free"],
+            available_from=date.fromisoformat(home["available_from"]),
+            rent_secured_until=rent_secured_until(home, day))
+    return Unit(**given)
+
+
+def rent_secured_until(home: dict[str, Any], day: date) -> date:
+    """Until when the rent of a home is secured: so many months from moving in, that day at the earliest."""
+    start = max(day, date.fromisoformat(home["available_from"]))
+    return start + relativedelta(months=int(home["secured_months"]))
+
+
+def _sets(row: dict[str, Any]) -> dict[str, Any]:
+    given = dict(row)
+    for name in SETS:
+        if name in given:
+            given[name] = frozenset(given[name])
+    lat, lon = given.pop("lat"), given.pop("lon")
+    given["point"] = None if lat is None else Point(lat, lon)
+    given["district"] = given.pop("region")
+    return given
+
+
+def _run(outcome: Outcome, free: dict[UUID, int]) -> dict[str, Any]:
+    bound = sum(price * free[unit] for unit, price in outcome.unit_prices.items() if price)
+    return {
+        "inputs_hash": outcome.inputs_hash, "computing_version": outcome.computing_version,
+        "weights_version": outcome.weights_version, "solver": outcome.solver, "numpy": outcome.numpy,
+        "possible_pairs": outcome.possible_pairs, "objective": outcome.objective, "certified": outcome.certified,
+        "bound": bound + sum(outcome.household_values.values()),
+        "unit_prices": {str(unit): price for unit, price in outcome.unit_prices.items() if price},
+        "household_values": {str(one): value for one, value in outcome.household_values.items() if value},
+    }
+
+
+def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
+    texts = {language: {one.criterion: one for one in why(proposal, weights, language)} for language in LANGUAGES}
+    order = [one.criterion for one in why(proposal, weights, LANGUAGES[0])]
+    next_best = proposal.next_best
+    return {
+        "household_id": proposal.household, "unit_id": proposal.unit, "score": proposal.score,
+        "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
+        "points": asdict(proposal.points),
+        "reasons": [{"criterion": name, "points": texts["de"][name].points, "most": texts["de"][name].most,
+                     **{language: texts[language][name].text for language in LANGUAGES}} for name in order],
+        "besides": {language: list(besides(proposal, language)) for language in LANGUAGES},
+        "shared": {"languages": dict(proposal.languages), "interpreter": proposal.interpreter,
+                   "metres": proposal.metres, "slots": proposal.slots.bit_count(),
+                   "interests": len(proposal.interests)},
+        "next_best": {"unit_id": str(next_best.unit), "score": next_best.score,
+                      "unit_price": next_best.unit_price} if next_best else None,
+    }
+
+
+def _unserved(unserved: Unserved) -> dict[str, Any]:
+    return {
+        "household_id": unserved.household, "possible": unserved.possible,
+        "removed": {code.value: number for code, number in unserved.removed.items()},
+        "alone": {code.value: number for code, number in unserved.alone.items()},
+        "missing": {language: list(what_is_missing(unserved, language)) for language in LANGUAGES},
+    }

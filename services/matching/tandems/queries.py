@@ -1,0 +1,51 @@
+"""Reads about tandems: who belongs to one, which side somebody is on, and locking one with its pair."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.facts.matching import Side
+from libs.common.refusals import NotFound
+from services.matching.households.model import Household
+from services.matching.profiles.queries import beyond_scope, locked
+from services.matching.proposals.queries import Pair, Unit, lock_pair, of_unit, pair_of, persons_of
+from services.matching.tandems.model import RUNNING, Tandem
+
+
+async def persons_of_side(transaction: OpenTransaction, tandem: Tandem, side: Side) -> tuple[UUID, ...]:
+    """Who speaks for a side: the household's contact, the mentor, or the group's main contacts."""
+    return await persons_of(transaction, await pair_of(transaction, tandem), side)
+
+
+async def persons_of_tandem(transaction: OpenTransaction, tandem: Tandem) -> tuple[UUID, ...]:
+    """Who speaks for either side."""
+    return (*await persons_of_side(transaction, tandem, Side.MENTORS),
+            *await persons_of_side(transaction, tandem, Side.HOUSEHOLD))
+
+
+async def side_in(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> Side:
+    """The side for which a person speaks today; NotFound when for neither."""
+    for side in Side:
+        if person_ref in await persons_of_side(transaction, tandem, side):
+            return side
+    raise NotFound("link-not-valid",
+                   "This link is not complete or not valid; open it again from the mail it came in.")
+
+
+async def locked_tandem(
+    transaction: OpenTransaction, tandem_id: UUID, *, version: int | None = None,
+) -> tuple[Tandem, Pair]:
+    """The tandem inside the caller's scope and its pair, all locked; NotFound, or Stale, else."""
+    seen = await get_or_refuse(transaction, Tandem, tandem_id)
+    await beyond_scope(transaction)
+    pair = await lock_pair(transaction, seen)
+    return await locked(transaction, Tandem, tandem_id, version=version), pair
+
+
+async def running_of(transaction: OpenTransaction, of: Household | Unit) -> Sequence[Tandem]:
+    """The tandems of a household, mentor or group that run, by id."""
+    own = col(Tandem.household_id) == of.id if isinstance(of, Household) else of_unit(Tandem, of)
+    query = select(Tandem).where(own, col(Tandem.state).in_(RUNNING))
+    return (await transaction.scalars(query.order_by(col(Tandem.id)))).all()

@@ -1,0 +1,77 @@
+"""What follows for tandems: beginning, confirming and ending one, wherever that is decided."""
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import Side, TandemCompleted, TandemConfirmed, TandemEndedEarly, TandemStarted
+from libs.common.outbox import announce
+from services.matching.checkins.reactions import drop_checkins, plan_checkins
+from services.matching.households.model import Household
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.prerequisites.reactions import recheck
+from services.matching.proposals.queries import Pair, Unit
+from services.matching.tandems.model import EndReason, Tandem
+from services.matching.tandems.queries import locked_tandem, persons_of_tandem, running_of
+from services.matching.tandems.rules import tandem_fact
+
+
+async def begun(transaction: OpenTransaction, tandem: Tandem, pair: Pair, days: list[int]) -> None:
+    """A tandem begins on trial: household and mentor or group are taken, check-ins are planned, both are told."""
+    pair.household.accompany()
+    if isinstance(pair.unit, Mentor):
+        pair.unit.accompany(transaction.clock.now())
+    else:
+        pair.unit.accompany()
+    transaction.add(tandem)
+    await transaction.flush()
+    await plan_checkins(transaction, tandem, days)
+    told = await persons_of_tandem(transaction, tandem)
+    announce(transaction, tandem_fact(TandemStarted, tandem, told))
+
+
+async def consented(transaction: OpenTransaction, tandem: Tandem, side: Side) -> None:
+    """A side wants to go on after the trial; with the second one the tandem is active, and both are told."""
+    if tandem.consent(side, transaction.clock.now()):
+        told = await persons_of_tandem(transaction, tandem)
+        announce(transaction, tandem_fact(TandemConfirmed, tandem, told))
+
+
+async def ended_early(
+    transaction: OpenTransaction, tandem: Tandem, pair: Pair, reason: EndReason, *, rematch: bool,
+) -> None:
+    """A tandem ends before its time: its place is free, and the household waits again or is closed. Both are told."""
+    now, told = transaction.clock.now(), await persons_of_tandem(transaction, tandem)
+    tandem.end_early(reason, now)
+    if rematch:
+        pair.household.wait_again()
+    else:
+        pair.household.end("tandem_ended", now)
+    await drop_checkins(transaction, tandem)
+    if isinstance(pair.unit, MentorGroup):
+        pair.unit.part()
+        await recheck(transaction, pair.unit)
+    announce(transaction, tandem_fact(TandemEndedEarly, tandem, told))
+
+
+async def completed(transaction: OpenTransaction, tandem: Tandem, pair: Pair, reason: EndReason) -> None:
+    """A tandem came to its good end. Both are told."""
+    now, told = transaction.clock.now(), await persons_of_tandem(transaction, tandem)
+    tandem.complete(reason, now)
+    pair.household.end("completed", now)
+    await drop_checkins(transaction, tandem)
+    if isinstance(pair.unit, MentorGroup):
+        pair.unit.complete(now)
+    announce(transaction, tandem_fact(TandemCompleted, tandem, told))
+
+
+async def leave_tandems(transaction: OpenTransaction, of: Household | Unit) -> None:
+    """A side takes part no longer: its tandems end; a household whose mentor is gone waits again.
+
+    A household must be locked, a mentor or group with lock_unit.
+    """
+    gone = isinstance(of, Household)
+    reason = EndReason.HOUSEHOLD_WISH if gone else EndReason.MENTOR_UNAVAILABLE
+    for running in await running_of(transaction, of):
+        tandem, pair = await locked_tandem(transaction, running.id)
+        await ended_early(transaction, tandem, pair, reason, rematch=not gone)
+
+

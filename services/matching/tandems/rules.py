@@ -1,0 +1,39 @@
+"""What is told of a tandem, and when it is planned to end."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+
+from libs.common.facts.matching import TandemFact
+from services.matching.profiles.rules import today
+from services.matching.tandems.model import Tandem
+
+Told = TypeVar("Told", bound=TandemFact)
+# Without a rule set of its own: as the field usually does it.
+USUAL_MONTHS, USUAL_TRIAL_DAYS, USUAL_CHECKIN_DAYS = 12, 28, (28, 182, 364)
+
+
+def tandem_fact(kind: type[Told], tandem: Tandem, person_refs: tuple[UUID, ...] = (), **more: Any) -> Told:
+    """The fact of this kind about the tandem; person_refs are those to be told now."""
+    return kind(tandem_id=tandem.id, kind=tandem.kind, programme_id=tandem.programme_id, region=tandem.region,
+                project_id=tandem.project_id, person_refs=person_refs, **more)
+
+
+def planned_end(started_at: datetime, months: int) -> date:
+    """The day on which the accompaniment has lasted as long as the rule set asks."""
+    return today(started_at) + relativedelta(months=months or USUAL_MONTHS)
+
+
+def trial_end(started_at: datetime, trial_days: int) -> datetime:
+    """When the trial is over, and both sides say whether to go on."""
+    return started_at + timedelta(days=trial_days)
+
+
+def talk_days(checkin_days: list[int], trial_days: int) -> list[int]:
+    """The days after the beginning on which both sides are asked how it goes; always one when the trial is over."""
+    days = {day for day in checkin_days if day > 0} or set(USUAL_CHECKIN_DAYS)
+    if not any(trial_days <= day <= trial_days + 7 for day in days):
+        days.add(max(1, trial_days))
+    return sorted(days)

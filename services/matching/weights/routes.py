@@ -1,0 +1,88 @@
+"""The HTTP door of weights: read the versions of a programme, set a new one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, model_validator
+from sqlalchemy import func, text
+from sqlmodel import col, select
+
+from libs.common.bodies import Body
+from libs.common.db import get_or_refuse
+from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
+from services.matching.prerequisites.queries import rules_or_refuse
+from services.matching.profiles.rules import today
+from services.matching.weights.model import WeightSet
+
+router = APIRouter(prefix="/weights", tags=["weights"])
+FULL_SCORE = 1000
+MOST = 1_000_000
+
+
+class Weights(BaseModel):
+    """What a run computes with: points by criterion, together 1000, and what counts besides."""
+
+    language: int = Field(250, ge=0, le=1000)
+    distance: int = Field(200, ge=0, le=1000)
+    needs: int = Field(250, ge=0, le=1000)
+    interests: int = Field(150, ge=0, le=1000)
+    availability: int = Field(150, ge=0, le=1000)
+    base: int = Field(1000, ge=0, le=MOST, description="More of it leans to more people matched.")
+    min_common_slots: int = Field(2, ge=0, le=28)
+    waiting_per_week: int = Field(5, ge=0, le=1000)
+    waiting_most: int = Field(200, ge=0, le=MOST)
+    urgency_bonus: int = Field(100, ge=0, le=MOST)
+    far_km: int = Field(40, ge=1, le=1000)
+    enough_slots: int = Field(8, ge=1, le=28)
+
+
+class WeightsIn(Weights, Body):
+    """A new version for a programme; earlier runs keep the version they computed with."""
+
+    programme_id: UUID
+
+    @model_validator(mode="after")
+    def _full(self) -> "WeightsIn":
+        if self.language + self.distance + self.needs + self.interests + self.availability != FULL_SCORE:
+            raise ValueError("the criteria do not make 1000 points together")
+        return self
+
+
+class WeightsOut(Weights):
+    """One version of a programme's weights."""
+
+    id: UUID
+    programme_id: UUID
+    number: int
+    set_at: datetime
+
+    @classmethod
+    def of(cls, weights: WeightSet) -> "WeightsOut":
+        """The answer's form of a version."""
+        return cls.model_validate(weights, from_attributes=True)
+
+
+@router.post("", status_code=201)
+async def set_weights(body: WeightsIn, transaction: Transaction, once: Creation) -> WeightsOut:
+    """A network admin sets how much each criterion counts; protected traits are none of them."""
+    if once.repeated:
+        return WeightsOut.of(await get_or_refuse(transaction, WeightSet, once.id))
+    await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
+    await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:programme))"),
+                              {"programme": f"weights {body.programme_id}"})
+    last = await transaction.scalar(
+        select(func.max(WeightSet.number)).where(WeightSet.programme_id == body.programme_id))
+    weights = WeightSet(id=once.id, number=(last or 0) + 1, set_by=transaction.caller.principal,
+                        set_at=transaction.clock.now(), **body.model_dump())
+    transaction.add(weights)
+    await transaction.flush()
+    return WeightsOut.of(weights)
+
+
+@router.get("")
+async def list_weights(programme_id: UUID, transaction: Transaction, paging: PageOf) -> Page[WeightsOut]:
+    """The versions of a programme's weights, the first first."""
+    query = select(WeightSet).where(WeightSet.programme_id == programme_id)
+    rows, following = await page(transaction, query, paging, col(WeightSet.number))
+    return Page(items=[WeightsOut.of(row) for row in rows], next=following)

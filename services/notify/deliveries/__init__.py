@@ -1,0 +1,1 @@
+"""Deliveries: each notification on its way to one person."""

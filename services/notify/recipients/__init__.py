@@ -1,0 +1,1 @@
+"""Recipients: what persons have said about being written to."""

@@ -1,0 +1,1 @@
+"""Templates: what notifications say, in each language."""

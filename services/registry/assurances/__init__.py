@@ -1,0 +1,1 @@
+"""Assurances: partners confirm that their offers still hold, with one click from a mail."""

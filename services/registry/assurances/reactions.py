@@ -1,0 +1,26 @@
+"""What falls due for the freshness of offers: a reminder, then staleness."""
+
+from uuid import UUID
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.registry import OfferAssuranceDue, OfferStaled
+from libs.common.reactions import when_due
+from services.registry.offers.model import OUT, Offer
+from services.registry.offers.reactions import take_for_due, tell
+
+
+@when_due("offer_assurance")
+async def let_go_stale(transaction: OpenTransaction, offer_id: UUID) -> None:
+    """Nobody confirmed the offer in time: it is shown with a warning, and its partner is asked once more."""
+    offer = await take_for_due(transaction, "offer_assurance", offer_id)
+    if offer and offer.go_stale():
+        await tell(transaction, OfferStaled, offer)
+
+
+@when_due("offer_reminder")
+async def remind_of_assurance(transaction: OpenTransaction, offer_id: UUID) -> None:
+    """The partner is asked to confirm the offer before it goes stale."""
+    offer = await transaction.get_one(Offer, offer_id)
+    if offer.assurance_due is None or offer.state not in OUT:
+        return
+    await tell(transaction, OfferAssuranceDue, offer, due=offer.assurance_due)

@@ -1,0 +1,1 @@
+"""Bodies: the committees, councils and authorities that observations are put before."""

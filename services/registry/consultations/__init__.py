@@ -1,0 +1,1 @@
+"""Consultations: advice to people and groups who help, planned and held."""

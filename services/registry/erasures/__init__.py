@@ -1,0 +1,1 @@
+"""Erasures: a person is erased in all four services, with one receipt."""

@@ -1,0 +1,1 @@
+"""Indicators: figures with a target and a deadline, computed live from facts."""

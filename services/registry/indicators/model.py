@@ -1,0 +1,134 @@
+"""An indicator: what is to be reached by when, and which facts count for it; and the facts that were counted."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from libs.common.columns import code, codes, moment, plain, secret, texts
+from libs.common.refusals import Invalid
+from services.registry.projects.model import Project
+from services.registry.tables import Table
+
+
+class Metric(StrEnum):
+    """How is counted.
+
+    attendances: everyone each time; distinct_persons: each person once; distinct_subjects: each person, group or
+    tandem once; records: how often it happened.
+    """
+
+    ATTENDANCES = "attendances"
+    DISTINCT_PERSONS = "distinct_persons"
+    DISTINCT_SUBJECTS = "distinct_subjects"
+    RECORDS = "records"
+
+
+class Counted(StrEnum):
+    """What a counted fact tells of. A tally and a correction belong to the attendances of their event."""
+
+    ATTENDANCE = "attendance"
+    TALLY = "tally"
+    CORRECTION = "correction"
+    EVENT_HELD = "event_held"
+    CONSULTATION = "consultation"
+    TANDEM_STARTED = "tandem_started"
+    TANDEM_COMPLETED = "tandem_completed"
+    MEETING = "meeting"
+    # A funder asks for newsletters; nobody announces one yet, so their figure is 0.
+    NEWSLETTER = "newsletter"
+
+
+class IndicatorState(StrEnum):
+    """How it stands, computed each time it is asked."""
+
+    ON_TRACK = "on_track"
+    BEHIND = "behind"
+    REACHED = "reached"
+    MISSED = "missed"
+
+
+AT_EVENTS = frozenset({Counted.ATTENDANCE, Counted.EVENT_HELD})
+TANDEMS = frozenset({Counted.TANDEM_STARTED, Counted.TANDEM_COMPLETED, Counted.MEETING})
+COUNTABLE: dict[Metric, frozenset[Counted]] = {
+    Metric.ATTENDANCES: frozenset({Counted.ATTENDANCE}),
+    Metric.DISTINCT_PERSONS: frozenset({Counted.ATTENDANCE, Counted.CONSULTATION}),
+    Metric.DISTINCT_SUBJECTS: TANDEMS | {Counted.ATTENDANCE, Counted.CONSULTATION},
+    Metric.RECORDS: TANDEMS | {Counted.EVENT_HELD, Counted.CONSULTATION, Counted.NEWSLETTER},
+}
+
+
+class Indicator(Table, table=True):
+    """What a project is to reach by a deadline. Empty lists of the filter mean: all of them.
+
+    min_per_event, min_rural_regions: only events count at which at least so many people were, from so many rural
+    districts. partner_id: the project's carrier.
+    """
+
+    project_id: UUID = plain(index=True, foreign_key="project.id")
+    partner_id: UUID = plain()
+    region: str | None = plain(None)
+    label: dict[str, Any] = texts()
+    metric: Metric = code(Metric)
+    facts: list[str] = codes()
+    event_kinds: list[str] = codes()
+    training_code: str | None = plain(None)
+    regions: list[str] = codes()
+    rural_only: bool = plain(default=False)
+    min_per_event: int | None = plain(None)
+    min_rural_regions: int | None = plain(None)
+    target: int = plain()
+    deadline: date = plain()
+    reached_at: datetime | None = moment(None)
+    at_risk_at: datetime | None = moment(None)
+
+    @property
+    def kinds(self) -> frozenset[Counted]:
+        """The facts that it counts."""
+        return frozenset(map(Counted, self.facts))
+
+    @property
+    def has_condition(self) -> bool:
+        """Whether only events count at which enough people were."""
+        return bool(self.min_per_event or self.min_rural_regions)
+
+    def check(self, project: Project) -> None:
+        """What cannot be counted so, or not in the project's term, is refused."""
+        if not self.kinds <= COUNTABLE[self.metric]:
+            raise Invalid("metric-facts", "{metric} can be counted of: {countable}.", field="filter.facts",
+                          metric=self.metric.value, countable=", ".join(sorted(COUNTABLE[self.metric])))
+        if (self.event_kinds or self.has_condition) and not self.kinds <= AT_EVENTS:
+            raise Invalid("filter-events-only", "Kinds of event and a condition are for attendances and events held.",
+                          field="filter.facts")
+        if self.training_code and self.kinds != {Counted.ATTENDANCE}:
+            raise Invalid("filter-training-only", "A training's code is for attendances.", field="filter.training_code")
+        if not project.starts <= self.deadline <= project.ends:
+            raise Invalid("deadline-outside", "The deadline lies outside the project's term.", field="deadline")
+
+
+class CountedFact(Table, table=True):
+    """What the registry remembers of a fact of a project, so that any figure can be computed again; id is the fact's.
+
+    occurred_on: the day on which it happened; told_at, number: when it was announced, and as which of its speaker.
+    source_id: the attendance, event, consultation, tandem or meeting. value: how many people, or 1; of a correction
+    0 when the attendance does not count. subject_key tells persons, groups and tandems apart; random_key: it was
+    drawn for lack of an address. home_region: where the person lives. Nobody's person_ref is kept.
+    """
+
+    __tablename__ = "counted_fact"
+
+    kind: Counted = code(Counted)
+    project_id: UUID = plain(index=True)
+    region: str = plain()
+    occurred_on: date = plain()
+    told_at: datetime = moment()
+    number: int = plain(0)
+    source_id: UUID = plain()
+    value: int = plain(1)
+    subject_kind: str | None = plain(None)
+    subject_key: str | None = secret(None)
+    random_key: bool = plain(default=False)
+    event_id: UUID | None = plain(None)
+    event_kind: str | None = plain(None)
+    training_code: str | None = plain(None)
+    home_region: str | None = plain(None)

@@ -1,0 +1,38 @@
+"""Reads about indicators: the figures of a project, and the facts behind one of them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction
+from services.registry.indicators.model import CountedFact, Indicator
+from services.registry.indicators.rules import Figure, figures
+from services.registry.projects.model import Project
+
+
+async def indicators_of(
+    transaction: OpenTransaction, project_id: UUID, *, lock: bool = False,
+) -> Sequence[Indicator]:
+    """The indicators of a project, in the order in which they were added; lock: nobody else changes them meanwhile."""
+    query = select(Indicator).where(col(Indicator.project_id) == project_id).order_by(col(Indicator.id))
+    return (await transaction.scalars(query.with_for_update() if lock else query)).all()
+
+
+async def unreached_indicators(transaction: OpenTransaction, project_id: UUID) -> Sequence[Indicator]:
+    """Those that have not been told as reached and that nobody changes just now, locked.
+
+    Whoever changes one holds it and waits for the due work that asks here: waiting in turn would never end. It is
+    looked at again after that change.
+    """
+    query = select(Indicator).where(col(Indicator.project_id) == project_id, col(Indicator.reached_at).is_(None))
+    return (await transaction.scalars(query.order_by(col(Indicator.id)).with_for_update(skip_locked=True))).all()
+
+
+async def figures_of(
+    transaction: OpenTransaction, project: Project, indicators: Sequence[Indicator],
+) -> list[tuple[Indicator, Figure]]:
+    """These indicators of the project, each with its figure computed from all counted facts."""
+    query = select(CountedFact).where(col(CountedFact.project_id) == project.id)
+    facts = (await transaction.scalars(query)).all() if indicators else []
+    return list(zip(indicators, figures(indicators, project, facts), strict=True))

@@ -1,0 +1,192 @@
+"""What is counted of what others tell, what is counted anew, and what falls due for indicators."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from libs.common.asks import ask_for_facts
+from libs.common.clock import day_of, start_of
+from libs.common.db import OpenTransaction
+from libs.common.due import schedule
+from libs.common.envelope import Heard
+from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded, AttendanceTallied, EventHeld
+from libs.common.facts.fact import Fact
+from libs.common.facts.matching import MeetingDocumented, TandemCompleted, TandemFact, TandemStarted
+from libs.common.facts.registry import ConsultationRecorded, IndicatorAtRisk, IndicatorReached
+from libs.common.inbox import is_unreadable
+from libs.common.outbox import announce
+from libs.common.reactions import reacts_to, when_due
+from libs.common.tables import outbox
+from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState
+from services.registry.indicators.queries import figures_of, unreached_indicators
+from services.registry.indicators.rules import PERSON, next_check, state_of
+from services.registry.projects.model import Project, ProjectState
+
+TANDEM = "tandem"
+
+
+def _attendance(fact: AttendanceRecorded, _told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.ATTENDANCE, "source_id": fact.attendance_id, "occurred_on": fact.on,
+            "subject_kind": PERSON, "subject_key": fact.count_key, "random_key": fact.random_key,
+            "event_id": fact.event_id, "event_kind": fact.kind.value, "training_code": fact.training_code,
+            "home_region": fact.home_region}
+
+
+def _tally(fact: AttendanceTallied, _told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.TALLY, "source_id": fact.event_id, "occurred_on": fact.on, "value": fact.total,
+            "subject_kind": PERSON, "event_id": fact.event_id, "event_kind": fact.kind.value}
+
+
+def _correction(fact: AttendanceCorrected, told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.CORRECTION, "source_id": fact.attendance_id, "occurred_on": day_of(told),
+            "value": int(fact.counts), "event_id": fact.event_id}
+
+
+def _event(fact: EventHeld, _told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.EVENT_HELD, "source_id": fact.event_id, "occurred_on": day_of(fact.starts),
+            "event_id": fact.event_id, "event_kind": fact.kind.value}
+
+
+def _consultation(fact: ConsultationRecorded, told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.CONSULTATION, "source_id": fact.consultation_id, "subject_kind": fact.subject_kind,
+            "subject_key": fact.subject_key, "random_key": fact.random_key,
+            "occurred_on": fact.held_on or day_of(told)}
+
+
+def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
+    kind = Counted.TANDEM_STARTED if isinstance(fact, TandemStarted) else Counted.TANDEM_COMPLETED
+    return {"kind": kind, "source_id": fact.tandem_id, "occurred_on": day_of(told), "subject_kind": TANDEM,
+            "subject_key": str(fact.tandem_id)}
+
+
+def _meeting(fact: MeetingDocumented, told: datetime) -> dict[str, Any]:
+    """Only the month is told: the day it was noted when that is in the month, else the month's last."""
+    year, month = map(int, fact.month.split("-"))
+    last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    on = day_of(told) if (day_of(told).year, day_of(told).month) == (year, month) else last
+    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": on, "subject_kind": TANDEM,
+            "subject_key": str(fact.tandem_id)}
+
+
+COUNTS: dict[type[Fact], Callable[[Any, datetime], dict[str, Any]]] = {
+    AttendanceRecorded: _attendance, AttendanceTallied: _tally, AttendanceCorrected: _correction, EventHeld: _event,
+    TandemStarted: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting, ConsultationRecorded: _consultation,
+}
+BY_SUBJECT = {kind.subject: kind for kind in COUNTS}
+
+
+def counted(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
+    """What is remembered of a fact, None when it is of no project."""
+    if fact.project_id is None:
+        return None
+    return CountedFact(id=fact_id, project_id=fact.project_id, region=fact.region, told_at=told_at, number=number,
+                       **COUNTS[type(fact)](fact, told_at))
+
+
+async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> None:
+    """Remember these facts, each once; the figures of their projects are looked at when this is committed."""
+    rows = [fact.model_dump() for fact in facts]
+    if not rows:
+        return
+    await transaction.execute(insert(CountedFact).on_conflict_do_nothing(), rows)
+    for project_id in {row["project_id"] for row in rows}:
+        await schedule(transaction, "project_figures", project_id, transaction.clock.now())
+
+
+@reacts_to(AttendanceRecorded, AttendanceTallied, AttendanceCorrected, EventHeld, TandemStarted, TandemCompleted,
+           MeetingDocumented)
+async def count(transaction: OpenTransaction, fact: Fact) -> None:
+    """What happened in a project is remembered, whether or not an indicator asks for it today."""
+    heard = transaction.hearing
+    assert heard is not None  # noqa: S101 - a reaction always hears a fact
+    remembered = counted(fact, fact_id=heard.fact_id, told_at=heard.time, number=heard.number)
+    await keep(transaction, [remembered] if remembered else [])
+
+
+async def rebuild(transaction: OpenTransaction) -> int:
+    """Forget every counted fact and count anew from the outboxes of all speakers; returns how many there are now.
+
+    Facts heard meanwhile wait behind it. Unavailable or NoBus, and nothing is changed, when a speaker is away.
+    """
+    await transaction.execute(text("LOCK TABLE counted_fact IN SHARE ROW EXCLUSIVE MODE"))
+    await transaction.execute(delete(CountedFact))
+    total = await _keep_heard(transaction, await _own_facts(transaction))
+    for speaker in sorted({kind.speaker() for kind in COUNTS} - {"registry"}):
+        after = 0
+        while page := (await ask_for_facts(transaction.bus, speaker, after)).facts:
+            total += await _keep_heard(transaction, page)
+            after = page[-1].number
+    return total
+
+
+async def _own_facts(transaction: OpenTransaction) -> list[Heard]:
+    own = [kind.subject for kind in COUNTS if kind.speaker() == "registry"]
+    rows = await transaction.execute(select(outbox).where(outbox.c.subject.in_(own)).order_by(outbox.c.id))
+    return [Heard("registry", 0, row.fact_id, row.subject, row.about, row.headers, row.body.encode()) for row in rows]
+
+
+async def _keep_heard(transaction: OpenTransaction, page: Iterable[Heard]) -> int:
+    facts = [fact for heard in page if heard.subject in BY_SUBJECT and (fact := _remembered(heard))]
+    await keep(transaction, facts)
+    return len(facts)
+
+
+def _remembered(heard: Heard) -> CountedFact | None:
+    try:
+        fact = BY_SUBJECT[heard.subject].model_validate_json(heard.body)
+    except ValueError as unreadable:
+        # Such a fact was parked when it was first heard, and did not count then either.
+        if is_unreadable(unreadable):
+            return None
+        raise
+    return counted(fact, fact_id=heard.fact_id, told_at=heard.time, number=heard.number)
+
+
+async def watch(transaction: OpenTransaction, indicator: Indicator, project: Project) -> None:
+    """Let it be looked at whether the indicator is reached, now, and at risk, at the next of its times."""
+    now = transaction.clock.now()
+    await schedule(transaction, "project_figures", project.id, now)
+    day = next_check(indicator, project, day_of(now))
+    if day is not None:
+        await schedule(transaction, "indicator_check", indicator.id, start_of(day))
+
+
+@when_due("project_figures")
+async def look_what_is_reached(transaction: OpenTransaction, project_id: UUID) -> None:
+    """Figures of an open project may have changed: what reached its target is told, once."""
+    project = await transaction.get(Project, project_id)
+    if project is None or project.state is not ProjectState.OPEN:
+        return
+    waiting = await unreached_indicators(transaction, project_id)
+    for indicator, figure in await figures_of(transaction, project, waiting):
+        if figure.actual >= indicator.target:
+            indicator.reached_at = transaction.clock.now()
+            announce(transaction, _told(IndicatorReached, indicator, figure.actual), region=project.region)
+
+
+@when_due("indicator_check")
+async def look_what_is_at_risk(transaction: OpenTransaction, indicator_id: UUID) -> None:
+    """At half of the time and later: an indicator that is behind is told as at risk, once."""
+    # Whoever changes it just now lets it be looked at again (unreached_indicators says why nobody waits).
+    indicator = await transaction.get(Indicator, indicator_id, with_for_update={"skip_locked": True})
+    if indicator is None or indicator.reached_at or indicator.at_risk_at:
+        return
+    project = await transaction.get_one(Project, indicator.project_id)
+    if project.state is not ProjectState.OPEN:
+        return
+    ((_, figure),) = await figures_of(transaction, project, [indicator])
+    state = state_of(indicator, project, figure.actual, day_of(transaction.clock.now()))
+    if state in {IndicatorState.BEHIND, IndicatorState.MISSED}:
+        indicator.at_risk_at = transaction.clock.now()
+        announce(transaction, _told(IndicatorAtRisk, indicator, figure.actual), region=project.region)
+    else:
+        await watch(transaction, indicator, project)
+
+
+def _told(kind: type[IndicatorReached], indicator: Indicator, actual: int) -> IndicatorReached:
+    return kind(indicator_id=indicator.id, project_id=indicator.project_id, actual=actual, target=indicator.target,
+                deadline=indicator.deadline)

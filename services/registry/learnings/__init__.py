@@ -1,0 +1,1 @@
+"""Learnings: what closed tandems teach others, as matching captured it."""

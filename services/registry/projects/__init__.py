@@ -1,0 +1,1 @@
+"""Projects: what funders pay for, with a term, target regions and indicators."""

@@ -1,0 +1,136 @@
+"""Everything that a run is made of, as its workloads, faults and checks see it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from deploy.local import ports
+from tests.chaos.door import Answer, Door
+from tests.chaos.instances import Instance
+from tests.chaos.ledger import Ledger
+from tests.chaos.probes import Unsettled, look_at_the_dead, settle
+from tests.chaos.promises import Promise, Violation
+from tests.chaos.stage import Stage
+
+UP_SECONDS = 25.0
+
+
+@dataclass
+class Planted:
+    """A poison that was published under a speaker's name.
+
+    parks: who hears it must park it; behind: as many later facts of its aggregate must wait, everywhere.
+    """
+
+    speaker: str
+    fact_id: UUID
+    about: str
+    parks: bool
+    behind: int = 0
+
+
+@dataclass
+class World:
+    """A run: its stage, processes, client, ledger, and what was found so far."""
+
+    stage: Stage
+    services: tuple[str, ...]
+    folder: Path
+    chance: Random
+    bug: str = ""
+    instances: list[Instance] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    planted: list[Planted] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    unsettled: list[Unsettled] = field(default_factory=list)
+    stopping: bool = False
+    bus_forgot_at: float = 0.0
+    coordinator: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A client and a ledger of its own."""
+        self.door = Door(self.chance)
+        self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.operator = {"Authorization": f"Bearer {self.stage.operator}"}
+
+    def violated(self, promise: Promise, sentence: str) -> None:
+        """Note what must not be; the first one ends the run."""
+        self.violations.append(Violation(promise, sentence))
+
+    def instance(self, service: str) -> Instance:
+        """The first instance of a service."""
+        return next(one for one in self.instances if one.service == service)
+
+    def start(self, service: str) -> Instance:
+        """Start one more instance; requests go to it as soon as it is up (see `up`)."""
+        port = ports.free_port(0, service)
+        one = Instance(
+            service, port, self.stage.environment(service, port, self.folder / "mail"), self.folder / f"{service}.log",
+            bug=self.bug, chance=self.chance, on_death=self._died)
+        self.instances.append(one)
+        return one
+
+    async def start_all(self) -> None:
+        """Start every service, and return when all are ready."""
+        for service in self.services:
+            self.door.addresses[service] = [self.start(service).url]
+        if not await self.up(self.instances):
+            raise RuntimeError(f"the services do not become ready; their logs are in {self.folder}")
+
+    async def up(self, instances: Iterable[Instance], seconds: float = UP_SECONDS) -> bool:
+        """Wait until these instances answer and are ready; whether they are."""
+        try:
+            async with asyncio.timeout(seconds):
+                for one in instances:
+                    while not ((state := await self.door.ready(one.url)) and not state["reasons"]):
+                        await asyncio.sleep(0.05)
+        except TimeoutError:
+            return False
+        return True
+
+    async def operate(self, service: str, method: str, path: str, **more: Any) -> Answer:
+        """A request of the operator, who is network_admin and ops."""
+        return await self.door.insist(service, method, path, headers=self.operator, **more)
+
+    async def now(self, service: str) -> datetime:
+        """What time it is in a service's network."""
+        return datetime.fromisoformat((await self.operate(service, "GET", "/v1/clock")).json["now"])
+
+    async def move_clocks(self, by: timedelta) -> None:
+        """Move every service's clock forward, to the same time; a try whose answer was lost is looked after."""
+        target = max([await self.now(service) for service in self.services]) + by
+        for service in self.services:
+            while await self.now(service) < target:
+                await self.operate(service, "POST", "/v1/clock/move", json={"now": target.isoformat()})
+        self.ledger.acknowledged += 1
+
+    async def settled(self, seconds: float) -> tuple[float, list[str]]:
+        """Wait until nothing is on its way any more; the seconds it took, and what was left when they ran out."""
+        return await settle(self.stage, self.services, seconds, self.unsettled)
+
+    async def stop(self) -> None:
+        """End every process of this run, and close what it opened."""
+        await asyncio.gather(*(one.stop() for one in self.instances))
+        await self.door.close()
+        self.ledger.close()
+
+    async def _died(self, one: Instance, by_itself: bool) -> None:
+        if by_itself:
+            for sentence in await look_at_the_dead(self.stage, one.service, self.recently_forgotten, self.planted_ids):
+                self.violated(Promise.CRASHED, sentence)
+
+    @property
+    def recently_forgotten(self) -> bool:
+        """Whether the bus lost something so recently that the relays may not have filled it again."""
+        return asyncio.get_running_loop().time() < self.bus_forgot_at + 15
+
+    @property
+    def planted_ids(self) -> set[UUID]:
+        """The ids of all poison."""
+        return {one.fact_id for one in self.planted}

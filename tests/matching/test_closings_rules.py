@@ -1,0 +1,116 @@
+"""A learning names nobody: what its check finds, and what leaves only after an approval."""
+
+from datetime import UTC, date, datetime
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.common.refusals import Refused
+from services.matching.closings.model import Closing, LearningKind, LearningState
+from services.matching.closings.rules import Found, found_in
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NAMES = ["Samira Al-Khatib", "Mira von der Höhe", "فاطمة الزهراء", "Оксана Шевченко", "Jürgen Weiß"]
+HARMLESS = (
+    "Feste Treffen am selben Wochentag haben geholfen.", "Vom 12.03.2026 bis zum 30.6.26 fanden 24 Treffen statt.",
+    "Die Rosa-Luxemburg-Straße ist weit weg.", "2024-2025 kostete es 1 200 Euro.",
+    "Von der Stadt kam nichts, und das half.",
+    "Im Jahr 2026-03-01 bis 2026-12-31.", "Ein Drittel (3 von 10) sagte: gut!", "الاجتماعات المنتظمة ساعدت كثيرا",
+)
+
+
+def a_closing() -> Closing:
+    """A closing without a learning."""
+    return Closing(tandem_id=uuid4(), region="15087", person_ref=uuid4(), held_on=date(2026, 3, 2))
+
+
+@pytest.mark.parametrize("text", [
+    "Samira hat geholfen.", "SAMIRA!", "Die Idee kam von Khatib.", "Samiras Idee", "Frau Höhe", "frau hohe",
+    "Herr Weiss", "Juergen nicht, aber Jürgen", "نصيحة فاطمة", "وفاطمة ساعدت", "Допомогла Оксані", "Шевченком",
+    "S\u0061mir\u0061\u0301", "„Mira“",
+])
+def test_a_name_of_the_tandem_is_found(text: str) -> None:
+    """In other case, with other accents, with the ending or prefix that its language puts to it."""
+    assert found_in(text, NAMES) == [Found.NAME]
+
+
+@pytest.mark.parametrize("text", ["mira@example.org", "schreiben Sie an a@b", "info (at) example.org", "x [at] y"])
+def test_a_mail_address_is_found(text: str) -> None:
+    """Also one that is written out."""
+    assert found_in(text, []) == [Found.MAIL_ADDRESS]
+
+
+@pytest.mark.parametrize("text", [
+    "03475 123456", "+49 (0)3475/12 34-56", "0176.1234567", "Tel. 0 1 7 6 1 2 3 4 5", "٠١٧٦١٢٣٤٥٦٧",
+    "\uff10\uff11\uff17\uff16 1234567",
+])
+def test_what_looks_like_a_telephone_number_is_found(text: str) -> None:
+    """With blanks, slashes, dots and brackets, and in other digits."""
+    assert found_in(text, []) == [Found.PHONE_NUMBER]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_days_amounts_and_small_words_are_not(text: str) -> None:
+    """A check that refuses every text would be switched off."""
+    assert found_in(text, NAMES) == []
+
+
+def test_everything_that_is_found_is_said() -> None:
+    """So that it can be corrected at once."""
+    assert found_in("Samira, 03475 123456, s@example.org", NAMES) == [
+        Found.NAME, Found.MAIL_ADDRESS, Found.PHONE_NUMBER]
+
+
+@given(st.text(max_size=60), st.sampled_from(["Samira", "Khatib", "Jürgen"]), st.text(max_size=60))
+def test_a_name_is_found_wherever_it_stands_alone(before: str, name: str, after: str) -> None:
+    """Whatever stands around it."""
+    assert Found.NAME in found_in(f"{before} {name} {after}", NAMES)
+
+
+@given(st.text(max_size=400), st.lists(st.text(max_size=30), max_size=4))
+def test_no_text_breaks_the_check(text: str, names: list[str]) -> None:
+    """Any text, and any name."""
+    assert set(found_in(text, names)) <= set(Found)
+
+
+def test_a_learning_is_readable_only_once_approved() -> None:
+    """Before it is sealed, and can be written anew; afterwards it stands."""
+    closing = a_closing()
+    with pytest.raises(Refused, match="waits for approval"):
+        closing.approve("text", "coordinator", NOW)
+    closing.write(b"sealed", LearningKind.LESSON, None, "de")
+    closing.write(b"sealed again", LearningKind.BARRIER, "language", "de")
+    assert (closing.learning, closing.learning_state) == (None, LearningState.DRAFT)
+    closing.approve("text", "coordinator", NOW)
+
+    assert (closing.learning, closing.draft, closing.approved_at) == ("text", None, NOW)
+    with pytest.raises(Refused, match="approved already"):
+        closing.write(b"", LearningKind.NEED, None, "de")
+    with pytest.raises(Refused, match="waits for approval"):
+        closing.discard()
+
+
+def test_what_is_discarded_is_gone() -> None:
+    """Another learning may be written in its place."""
+    closing = a_closing()
+    closing.write(b"sealed", LearningKind.LESSON, None, "de")
+    closing.discard()
+    assert (closing.draft, closing.learning_state) == (None, LearningState.DISCARDED)
+    closing.write(b"other", LearningKind.LESSON, None, "de")
+
+    assert closing.learning_state is LearningState.DRAFT
+
+
+def test_an_erasure_takes_ratings_and_drafts_but_not_what_names_nobody() -> None:
+    """An approved learning is about nobody, and stays."""
+    closing = a_closing()
+    closing.mentors_rating, closing.goals_reached = 5, ["school"]
+    closing.write(b"sealed", LearningKind.LESSON, None, "de")
+    closing.approve("text", "coordinator", NOW)
+    closing.forget()
+
+    assert closing.mentors_rating is None
+    assert not closing.goals_reached
+    assert closing.learning == "text"

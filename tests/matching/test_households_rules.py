@@ -1,0 +1,106 @@
+"""What a household may do in which state; nobody waits without consent."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from libs.common.refusals import Refused
+from services.matching.households.model import Household, HouseholdState, shape_of
+
+NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
+S = HouseholdState
+
+
+def a_household(state: HouseholdState = S.REGISTERED, **given: Any) -> Household:
+    """A household that has consented, in this state."""
+    usual: dict[str, Any] = {
+        "region": "15087", "programme_id": uuid4(), "person_ref": uuid4(), "registered_by": "counsellor",
+        "state": state, "consented_on": DAY, "members": [{"age_band": "27-44", "gender": "f"}]}
+    return Household(**usual | given)
+
+
+STEPS: list[tuple[Callable[[Household], Any], dict[HouseholdState, HouseholdState]]] = [
+    (Household.interview, {S.REGISTERED: S.INTERVIEWED}),
+    (lambda one: one.wait(NOW), {S.INTERVIEWED: S.WAITING}),
+    (Household.accompany, {S.PROPOSED: S.IN_TANDEM}),
+    (Household.wait_again, {S.IN_TANDEM: S.WAITING}),
+    (lambda one: one.close("moved", NOW, busy=False), {state: S.CLOSED for state in S if state is not S.CLOSED}),
+]
+
+
+@pytest.mark.parametrize("state", HouseholdState)
+@pytest.mark.parametrize(("take", "leads"), STEPS)
+def test_each_step_leads_from_its_states_only(
+    take: Callable[[Household], Any], leads: dict[HouseholdState, HouseholdState], state: HouseholdState,
+) -> None:
+    """Registered, interviewed, waiting, proposed, in tandem, closed; anything else is refused and changes nothing."""
+    household = a_household(state)
+    if state in leads:
+        take(household)
+    else:
+        with pytest.raises(Refused, match="does not lead"):
+            take(household)
+
+    assert household.state is leads.get(state, state)
+
+
+def test_nobody_waits_without_consent() -> None:
+    """Whatever else is true."""
+    with pytest.raises(Refused, match="Consent"):
+        a_household(S.INTERVIEWED, consented_on=None).wait(NOW)
+
+
+def test_waiting_counts_from_the_first_time_on() -> None:
+    """A proposal that came to nothing, and a tandem that ended early, do not put anybody at the end again."""
+    household = a_household(S.INTERVIEWED)
+    household.wait(NOW)
+    household.state = S.PROPOSED
+    household.release()
+    assert household.state is S.WAITING
+    household.state = S.IN_TANDEM
+    household.wait_again()
+
+    assert household.waiting_since == NOW
+
+
+def test_a_household_that_is_asked_or_accompanied_is_not_closed() -> None:
+    """First the invitation or the tandem ends."""
+    with pytest.raises(Refused, match="end it first"):
+        a_household(S.PROPOSED).close("moved", NOW, busy=True)
+
+
+def test_who_takes_the_consent_back_is_closed_and_without_it() -> None:
+    """From every state, also a second time."""
+    for state in S:
+        household = a_household(state)
+        household.withdraw_consent(NOW)
+        assert (household.state, household.consented_on) == (S.CLOSED, None)
+
+
+def test_a_closed_household_is_not_changed_any_more() -> None:
+    """Not even its consent."""
+    with pytest.raises(Refused, match="closed"):
+        a_household(S.CLOSED).consent(DAY, 1)
+
+
+def test_an_erased_household_tells_nothing() -> None:
+    """Every readable code is what it is for somebody who said nothing, and the note is gone."""
+    household = a_household(S.WAITING, languages={"ckb": "C2"}, slots=5, postcode="06526", lat=51.4, lon=11.2,
+                            radius_km=5, must_haves=["step_free"], wishes=["school"], contact_genders=["f"], urgency=3,
+                            least_level="B1", interpreter=True, kinds=["group"], arrived_on=DAY, note=b"sealed",
+                            vetoed_units=[uuid4()], vetoed_persons=[uuid4()], vetoed_partners=[uuid4()])
+    household.erase(NOW + timedelta(days=1))
+    blank = a_household(S.CLOSED, members=[], consented_on=None)
+
+    same = set(Household.model_fields) - {"id", "programme_id", "person_ref", "closed_at", "closed_reason"}
+    assert {name: getattr(household, name) for name in same} == {name: getattr(blank, name) for name in same}
+
+
+def test_the_other_side_learns_the_number_of_persons_and_children() -> None:
+    """And nothing more before both have accepted."""
+    members = [{"age_band": band, "gender": "f"} for band in ("27-44", "14-17", "0-5", "65+")]
+
+    assert shape_of(members) == {"persons": 4, "children": 2}

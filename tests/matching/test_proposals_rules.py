@@ -1,0 +1,125 @@
+"""A proposal's states: each verb leads from its states only, and an answer counts once."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from libs.common.facts.matching import Side
+from libs.common.refusals import Invalid, Refused
+from services.matching.proposals.model import (
+    FIRM,
+    OPEN,
+    DeclineReason,
+    DismissReason,
+    Proposal,
+    ProposalState,
+    refuse_full,
+)
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+S = ProposalState
+WEEK = timedelta(days=7)
+
+
+def a_proposal(state: ProposalState = S.PROPOSED, **given: Any) -> Proposal:
+    """A proposal in this state; invited ones for a week."""
+    usual: dict[str, Any] = {"run_id": uuid4(), "region": "15087", "programme_id": uuid4(), "household_id": uuid4(),
+                             "mentor_id": uuid4(), "score": 700, "state": state, "expires_at": NOW + WEEK}
+    return Proposal(**usual | given)
+
+
+def approve(proposal: Proposal, **given: Any) -> None:
+    """Approve it, without an authority's decision unless one is given."""
+    usual: dict[str, Any] = {"authority_chooses": False, "decided_on": None, "reference": None}
+    proposal.approve("coordinator", NOW, **usual | given)
+
+
+STEPS: list[tuple[Callable[[Proposal], Any], dict[ProposalState, ProposalState]]] = [
+    (approve, {S.PROPOSED: S.APPROVED}),
+    (lambda one: one.dismiss(DismissReason.CONFLICT, NOW), {S.PROPOSED: S.DISMISSED, S.APPROVED: S.DISMISSED}),
+    (lambda one: one.invite(NOW), {S.APPROVED: S.INVITED}),
+    (lambda one: one.accept(Side.MENTORS, NOW), {S.INVITED: S.ACCEPTED_ONE, S.ACCEPTED_ONE: S.ACCEPTED_BOTH}),
+    (lambda one: one.decline(Side.HOUSEHOLD, DeclineReason.DISTANCE, NOW), dict.fromkeys(OPEN, S.DECLINED)),
+    (lambda one: one.meet(NOW.date()), {S.ACCEPTED_BOTH: S.FIRST_MEETING}),
+    (lambda one: one.become_tandem(NOW), {S.FIRST_MEETING: S.TANDEM}),
+]
+
+
+@pytest.mark.parametrize("state", ProposalState)
+@pytest.mark.parametrize(("take", "leads"), STEPS)
+def test_each_verb_leads_from_its_states_only(
+    take: Callable[[Proposal], Any], leads: dict[ProposalState, ProposalState], state: ProposalState,
+) -> None:
+    """Everything else is refused and changes nothing."""
+    proposal = a_proposal(state)
+    if state in leads:
+        take(proposal)
+    else:
+        with pytest.raises(Refused):
+            take(proposal)
+
+    assert proposal.state is leads.get(state, state)
+
+
+@pytest.mark.parametrize("state", ProposalState)
+def test_only_what_waits_for_an_answer_expires(state: ProposalState) -> None:
+    """Late due work finds an answered invitation as it is."""
+    proposal = a_proposal(state)
+    waits = state in {S.INVITED, S.ACCEPTED_ONE}
+
+    assert proposal.expire(NOW) is waits
+    assert proposal.state is (S.EXPIRED if waits else state)
+
+
+def test_an_invitation_holds_for_seven_days() -> None:
+    """To the second; then it cannot be accepted, even before due work has ended it."""
+    proposal = a_proposal(S.APPROVED)
+    assert proposal.invite(NOW) == NOW + WEEK
+
+    with pytest.raises(Refused, match="over"):
+        proposal.accept(Side.MENTORS, NOW + WEEK)
+    assert proposal.accept(Side.MENTORS, NOW + WEEK - timedelta(seconds=1)) is False
+
+
+def test_each_side_accepts_once() -> None:
+    """The second acceptance of a side is refused; that of the other side completes it."""
+    proposal = a_proposal(S.INVITED)
+    assert proposal.accept(Side.HOUSEHOLD, NOW) is False
+    with pytest.raises(Refused, match="already"):
+        proposal.accept(Side.HOUSEHOLD, NOW)
+    assert proposal.accept(Side.MENTORS, NOW) is True
+    for side in Side:
+        with pytest.raises(Refused, match="already"):
+            proposal.accept(side, NOW)
+
+    assert (proposal.mentors_accepted_at, proposal.household_accepted_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("given", [{}, {"decided_on": date(2026, 3, 1)}, {"reference": "Az. 1"}])
+def test_where_an_authority_chooses_its_decision_is_recorded(given: dict[str, Any]) -> None:
+    """Without day and reference nothing is approved."""
+    proposal = a_proposal()
+    with pytest.raises(Invalid, match="decision"):
+        approve(proposal, authority_chooses=True, **given)
+    approve(proposal, authority_chooses=True, decided_on=date(2026, 3, 1), reference="Az. 1")
+
+    assert (proposal.state, proposal.decided_on, proposal.decision_reference) == (
+        S.APPROVED, date(2026, 3, 1), "Az. 1")
+
+
+@pytest.mark.parametrize(("taken", "capacity", "full"), [(0, 1, False), (1, 1, True), (2, 3, False), (5, 3, True)])
+def test_a_place_is_given_while_there_is_one(taken: int, capacity: int, full: bool) -> None:
+    """And not one more."""
+    if full:
+        with pytest.raises(Refused, match=f"All {capacity} places"):
+            refuse_full(taken, capacity)
+    else:
+        refuse_full(taken, capacity)
+
+
+def test_what_is_promised_is_part_of_what_is_open() -> None:
+    """A place that both have said yes to is held like one that is asked for."""
+    assert FIRM < OPEN

@@ -1,0 +1,124 @@
+"""A run survives whatever ends the service or its worker in the middle of it, and its result is taken over once."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from services.matching.runs import reactions
+from services.matching.runs.worker import WORKER
+from tests.harness import Network
+from tests.matching.field import REGION, Field, Json
+
+
+class Held:
+    """A worker that computes as the real one does, once it is let go."""
+
+    def __init__(self) -> None:
+        """Nothing has begun."""
+        self.begun, self.let_go, self.asked = asyncio.Event(), asyncio.Event(), 0
+
+    async def compute(self, pool: Json) -> Json:
+        """Say that it has begun, and wait."""
+        self.asked += 1
+        self.begun.set()
+        await self.let_go.wait()
+        found: Json = await WORKER.compute(pool)
+        return found
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    """Every run stops in the middle until it is let go."""
+    worker = Held()
+    monkeypatch.setattr(reactions, "WORKER", worker)
+    return worker
+
+
+async def started(field: Field) -> Json:
+    """A run over one pair."""
+    await field.ready_mentor()
+    await field.waiting_household()
+    return await field.create("/runs", {"programme_id": str(field.programme), "region": REGION})
+
+
+async def done(field: Field, run: Json, client: Any) -> Json:
+    """The run, when it has come to its end."""
+    async with asyncio.timeout(20):
+        while (found := (await client.get(f"/v1/runs/{run['id']}", headers=field.coordinator)).json())["state"] not in {
+                "done", "failed"}:
+            await asyncio.sleep(0.02)
+    ended: Json = found
+    return ended
+
+
+async def test_a_run_found_running_after_a_restart_is_computed_again(field: Field, held: Held) -> None:
+    """Ended in the middle it stands as running, without any result; the next leader computes it, once."""
+    run = await started(field)
+    await asyncio.wait_for(held.begun.wait(), 10)
+    network: Network = field.network
+    assert (await field.get(f"/runs/{run['id']}"))["state"] == "running"
+    first = network["matching"]
+    network.services.remove(first)
+    await first.stop()
+    assert await field.network.rows("matching", "SELECT 1 FROM proposal") == []
+    held.let_go.set()
+    service = await network.instance("matching")
+    await service.leads()
+    field.client = service.client
+    ended = await done(field, run, service.client)
+
+    assert (ended["state"], ended["proposed"], held.asked) == ("done", 1, 2)
+    assert len(await field.network.rows("matching", "SELECT 1 FROM proposal")) == 1
+    told = await field.network.rows("matching", "SELECT 1 FROM outbox WHERE subject = 'matching.proposal.created.v1'")
+    assert len(told) == 1
+    assert await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'") == []
+
+
+async def test_what_changed_meanwhile_is_left_out(field: Field, held: Held, matching: Field) -> None:
+    """A household that closed while the run computed is not proposed; the run says how many pairs it dropped."""
+    field.client = matching.network["matching"].client
+    run = await started(field)
+    await asyncio.wait_for(held.begun.wait(), 10)
+    (household,) = (await field.get(f"/households?programme_id={field.programme}"))["items"]
+    await field.act(f"/households/{household['id']}/close", {"reason": "moved"})
+    held.let_go.set()
+    ended = await done(field, run, field.client)
+
+    assert (ended["state"], ended["proposed"], ended["dropped"]) == ("done", 0, 1)
+
+
+async def test_a_killed_worker_is_replaced(field: Field, matching: Field) -> None:
+    """kill -9 of the process that computes: the run is computed in a new one."""
+    field.client = matching.network["matching"].client
+    await field.run()
+    workers = {one.pid for one in multiprocessing.active_children()}
+    for pid in workers:
+        os.kill(pid or 0, signal.SIGKILL)
+    await field.ready_mentor()
+    await field.waiting_household()
+
+    assert (await field.run())["proposed"] == 1
+    assert {one.pid for one in multiprocessing.active_children()}.isdisjoint(workers)
+
+
+async def test_what_cannot_be_computed_fails_and_says_so(
+    field: Field, matching: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run ends as failed, nothing is proposed, and another can be started."""
+    field.client = matching.network["matching"].client
+
+    class Broken:
+        async def compute(self, _pool: Json) -> Json:
+            raise ValueError("radius_km: -1 is below 0")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reactions, "WORKER", Broken())
+        run = await started(field)
+        failed = await done(field, run, field.client)
+    assert (failed["state"], failed["failed_with"], failed["proposed"]) == ("failed", "not_computable", 0)
+
+    assert (await field.run())["proposed"] == 1

@@ -1,0 +1,152 @@
+"""A tandem's states, its check-ins and its meetings, without anything around them."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from libs.common.codes.lists import TandemKind
+from libs.common.facts.matching import Side
+from libs.common.refusals import Refused
+from services.matching.checkins.model import Checkin, CheckinState
+from services.matching.concerns.model import Concern, ConcernState
+from services.matching.meetings.model import refuse_meeting
+from services.matching.projects.model import KnownProject
+from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
+from services.matching.tandems.rules import planned_end, talk_days
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+S, C = TandemState, CheckinState
+
+
+def a_tandem(state: TandemState = S.TRIAL) -> Tandem:
+    """A tandem in this state, whose trial has just ended."""
+    return Tandem(proposal_id=uuid4(), region="15087", programme_id=uuid4(), household_id=uuid4(), mentor_id=uuid4(),
+                  kind=TandemKind.EVERYDAY, state=state, started_at=NOW - timedelta(days=28), trial_until=NOW,
+                  planned_until=date(2027, 3, 2))
+
+
+def a_checkin(state: CheckinState = C.PLANNED) -> Checkin:
+    """A check-in in this state."""
+    return Checkin(tandem_id=uuid4(), region="15087", side=Side.HOUSEHOLD, day=28, due_at=NOW, state=state)
+
+
+STEPS: list[tuple[Callable[[Tandem], Any], dict[TandemState, TandemState]]] = [
+    (Tandem.pause, {S.ACTIVE: S.PAUSED}),
+    (Tandem.resume, {S.PAUSED: S.ACTIVE}),
+    (lambda one: one.complete(EndReason.GOAL_REACHED, NOW), {S.ACTIVE: S.COMPLETED, S.PAUSED: S.COMPLETED}),
+    (lambda one: one.end_early(EndReason.MOVED, NOW), dict.fromkeys(RUNNING, S.ENDED_EARLY)),
+    (lambda one: one.sign(NOW.date()), {state: state for state in RUNNING}),
+    (Tandem.refuse_unless_trial, {S.TRIAL: S.TRIAL}),
+]
+
+
+@pytest.mark.parametrize("state", TandemState)
+@pytest.mark.parametrize(("take", "leads"), STEPS)
+def test_each_verb_leads_from_its_states_only(
+    take: Callable[[Tandem], Any], leads: dict[TandemState, TandemState], state: TandemState,
+) -> None:
+    """Everything else is refused and changes nothing."""
+    tandem = a_tandem(state)
+    if state in leads:
+        take(tandem)
+    else:
+        with pytest.raises(Refused, match="tandem is"):
+            take(tandem)
+
+    assert tandem.state is leads.get(state, state)
+
+
+@pytest.mark.parametrize("first", Side)
+def test_a_trial_ends_only_with_both_consents(first: Side) -> None:
+    """One is not enough, and the same one twice is refused."""
+    tandem, other = a_tandem(), next(side for side in Side if side is not first)
+    assert tandem.consent(first, NOW) is False
+    with pytest.raises(Refused, match="already"):
+        tandem.consent(first, NOW)
+    assert tandem.state is S.TRIAL
+    assert tandem.consent(other, NOW) is True
+
+    assert (tandem.state, tandem.confirmed_at) == (S.ACTIVE, NOW)
+
+
+def test_nobody_consents_before_the_trial_is_over() -> None:
+    """Not a second before."""
+    with pytest.raises(Refused, match="not over"):
+        a_tandem().consent(Side.MENTORS, NOW - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(("given", "trial_days", "days"), [
+    ([28, 182, 364], 28, [28, 182, 364]), ([90, 180, 270], 28, [28, 90, 180, 270]), ([], 28, [28, 182, 364]),
+    ([30], 28, [30]), ([182], 0, [1, 182]), ([0, -5, 28], 28, [28])])
+def test_both_sides_are_asked_on_the_programmes_days(given: list[int], trial_days: int, days: list[int]) -> None:
+    """And always when the trial is over, so that they can say whether to go on."""
+    assert talk_days(given, trial_days) == days
+
+
+def test_a_tandem_is_planned_for_as_long_as_the_programme_asks() -> None:
+    """In months; a year where nothing is said."""
+    assert planned_end(NOW, 6) == date(2026, 9, 2)
+    assert planned_end(NOW, 0) == date(2027, 3, 2)
+
+
+@pytest.mark.parametrize("state", CheckinState)
+def test_a_checkin_falls_due_is_missed_answered_and_looked_after_in_order(state: CheckinState) -> None:
+    """Late due work finds an answered one as it is; a missed one can still be answered, or is looked after."""
+    due, missed, dropped = a_checkin(state), a_checkin(state), a_checkin(state)
+    assert due.fall_due() is (state is C.PLANNED)
+    assert missed.miss(NOW) is (state is C.DUE)
+    steps: list[tuple[Callable[[Checkin], None], set[CheckinState]]] = [
+        (lambda one: one.answer(mood=4, meetings_since=2, now=NOW), {C.DUE, C.ESCALATED}),
+        (lambda one: one.handle("coordinator"), {C.ESCALATED})]
+    for take, allowed in steps:
+        if state in allowed:
+            take(a_checkin(state))
+        else:
+            with pytest.raises(Refused):
+                take(a_checkin(state))
+    dropped.drop()
+
+    assert dropped.state is (C.DROPPED if state in {C.PLANNED, C.DUE, C.ESCALATED} else state)
+    assert (missed.escalated_at == NOW) is (state is C.DUE)
+
+
+def test_a_concern_is_taken_up_and_then_resolved() -> None:
+    """In this order, each once."""
+    concern = Concern(tandem_id=uuid4(), region="15087", person_ref=uuid4(), side=Side.MENTORS, raised_at=NOW)
+    with pytest.raises(Refused, match="taken_up"):
+        concern.resolve(NOW)
+    concern.take_up("neutral")
+    with pytest.raises(Refused, match="raised"):
+        concern.take_up("another")
+    concern.resolve(NOW)
+
+    assert (concern.state, concern.taken_up_by, concern.resolved_at) == (ConcernState.RESOLVED, "neutral", NOW)
+
+
+@pytest.mark.parametrize(("met_on", "fine"), [
+    (date(2026, 3, 1), False), (date(2026, 3, 2), True), (date(2026, 3, 9), True), (date(2026, 3, 10), False)])
+def test_a_meeting_lies_between_the_beginning_and_today(met_on: date, fine: bool) -> None:
+    """Both days included."""
+    if fine:
+        refuse_meeting(met_on, started_on=date(2026, 3, 2), day=date(2026, 3, 9))
+    else:
+        with pytest.raises(Refused, match="between"):
+            refuse_meeting(met_on, started_on=date(2026, 3, 2), day=date(2026, 3, 9))
+
+
+@pytest.mark.parametrize(("region", "day", "regions", "is_open"), [
+    ("15087", date(2026, 3, 1), ["15087"], True), ("15087370", date(2026, 12, 31), ["15"], True),
+    ("15087", date(2026, 5, 1), [], True), ("15084", date(2026, 5, 1), ["15087"], False),
+    ("15087", date(2026, 2, 28), ["15087"], False), ("15087", date(2027, 1, 1), ["15087"], False)])
+def test_a_project_is_open_in_its_term_and_regions(
+    region: str, day: date, regions: list[str], is_open: bool,
+) -> None:
+    """Without regions everywhere; closed nowhere."""
+    known = KnownProject(starts=date(2026, 3, 1), ends=date(2026, 12, 31), regions=regions)
+    assert known.is_open(region, day) is is_open
+    known.closed = True
+
+    assert known.is_open(region, day) is False
