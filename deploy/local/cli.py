@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.local import ports
+from deploy.local import operating_cli, ports
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.servers import start_servers
@@ -51,6 +51,7 @@ NetworkName = Annotated[
 def main() -> None:
     """Run the command; ends with one of the exit codes that --help lists."""
     reason = None
+    operating_cli.add_to(app)
     try:
         app()
     except* CannotGoOn as stopped:

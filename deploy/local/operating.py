@@ -155,7 +155,7 @@ async def _stored(jetstream: Any, service: str, progress: Progress) -> dict[int,
     except nats.js.errors.NotFoundError as missing:
         raise CannotGoOn(f"There is no stream {service}.", "`lotse provision` makes it.", Exit.FAILED) from missing
     found: dict[int, str] = {}
-    for sequence in range(state.first_seq, state.last_seq + 1):
+    for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
         try:
             headers = (await jetstream.get_msg(service, sequence)).headers or {}
         except nats.js.errors.NotFoundError:

@@ -17,7 +17,7 @@ from libs.common.refusals import NotAuthenticated, Unavailable
 from libs.common.settings import CommonSettings
 
 log = structlog.get_logger()
-ALGORITHMS = ["ES256", "RS256", "EdDSA"]
+ALGORITHMS = ["ES256", "RS256", "EdDSA", "Ed25519"]  # the last two are one, before and since RFC 9864
 LEEWAY_SECONDS = 30
 FRESH_SECONDS = 300.0
 USABLE_SECONDS = 3600.0

@@ -117,17 +117,17 @@ async def test_unknown_addresses_and_methods_are_problems_too(stage: Service) ->
     assert "ODD" not in metrics
 
 
-@pytest.mark.parametrize("path", ["/v1/things", "/v1/nothing", "/v1/things/bug", "/health/live", "/metrics"])
-async def test_every_answer_carries_the_security_headers(stage: Service, path: str) -> None:
+async def test_every_answer_carries_the_security_headers(stage: Service) -> None:
     """Whatever its status."""
-    headers = (await stage.client.get(path)).headers
+    for path in ("/v1/things", "/v1/nothing", "/v1/things/bug", "/health/live", "/metrics"):
+        headers = (await stage.client.get(path)).headers
 
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert headers["x-frame-options"] == "DENY"
-    assert headers["cache-control"] == "no-store"
-    assert "default-src 'none'" in headers["content-security-policy"]
-    assert headers["x-correlation-id"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-correlation-id"]
 
 
 async def test_422_names_the_place_and_never_what_was_sent(network: Network, stage: Service) -> None:
@@ -151,25 +151,24 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("body", NASTY)
-async def test_bad_input_is_refused_and_changes_nothing(network: Network, stage: Service, body: bytes) -> None:
+async def test_bad_input_is_refused_and_changes_nothing(network: Network, stage: Service) -> None:
     """NUL, lone surrogates, wrong types, other encodings, endless numbers and nesting: 4xx, never 5xx."""
-    answer = await stage.client.post("/v1/things", content=body, headers={"Content-Type": "application/json"})
+    for body in NASTY:
+        answer = await stage.client.post("/v1/things", content=body, headers={"Content-Type": "application/json"})
 
-    assert answer.status_code in {400, 422}, answer.text
-    is_problem(answer, answer.status_code, answer.json()["slug"])
+        assert answer.status_code in {400, 422}, (body[:60], answer.text)
+        is_problem(answer, answer.status_code, answer.json()["slug"])
     assert await things(network) == 0
 
 
-@pytest.mark.parametrize("path", [
-    "/v1/things/%00", "/v1/things/no-id", "/v1/things/%ff", "/v1/things?limit=0", "/v1/things?limit=101", "/v1/things?limit=x",
-    "/v1/things?cursor=%00", "/v1/things?cursor=" + "a" * 2001, "/v1/things?limit=" + "9" * 400])
-async def test_bad_addresses_are_refused(stage: Service, path: str) -> None:
+async def test_bad_addresses_are_refused(stage: Service) -> None:
     """Paths and queries of every wrong kind."""
-    answer = await stage.client.get(path)
+    for path in ("/%00", "/no-id", "/%ff", "?limit=0", "?limit=101", "?limit=x", "?cursor=%00", "?cursor=" + "a" * 2001,
+                 "?limit=" + "9" * 400):
+        answer = await stage.client.get(f"/v1/things{path}")
 
-    assert answer.status_code in {404, 422}, answer.text
-    assert answer.headers["content-type"] == PROBLEM
+        assert answer.status_code in {404, 422}, (path, answer.text)
+        assert answer.headers["content-type"] == PROBLEM
 
 
 async def test_what_takes_too_long_is_undone(network: Network) -> None:

@@ -79,13 +79,11 @@ async def test_a_refused_request_uses_up_no_key(network: Network, stage: Service
     assert await made(network) == (1, 1)
 
 
-@pytest.mark.parametrize("key", ["", "x" * 129, "with blank", "tab\t", "ä"])
-async def test_a_key_that_is_none_is_refused(stage: Service, key: str) -> None:
+async def test_a_key_that_is_none_is_refused(stage: Service) -> None:
     """1 to 128 printable signs without blanks."""
-    answer = await stage.client.post(
-        "/v1/things", json={"name": "a"}, headers={"Idempotency-Key": key.encode("latin-1")})  # type: ignore[dict-item]
-
-    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+    for key in (b"", b"x" * 129, b"with blank", b"a\tb", b"\xe4"):
+        answer = await stage.client.post("/v1/things", json={"name": "a"}, headers=[(b"Idempotency-Key", key)])
+        assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request"), key
 
 
 async def test_what_is_kept_of_a_request_is_not_its_body(network: Network, stage: Service) -> None:

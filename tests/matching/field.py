@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from sqlalchemy import insert, text, update
+from uuid_utils.compat import uuid7
 
 from libs.common.facts.events import AttendanceRecorded
 from libs.common.facts.registry import ProgrammeRulesChanged, RequiredTraining
@@ -186,7 +187,7 @@ class Field:
 
     async def proposed(self, household: Json, *, mentor: Json | None = None, group: Json | None = None) -> Json:
         """A proposal of these two, as a run writes it, without computing anything."""
-        run_id, proposal_id = uuid4(), uuid4()
+        run_id, proposal_id = uuid7(), uuid7()
         async with self.network["matching"].running.database.transaction() as transaction:
             await transaction.execute(insert(Run).values(
                 id=run_id, version=1, region=REGION, programme_id=UUID(household["programme_id"]), state="done",

@@ -4,6 +4,8 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from services.matching.runs import reactions
 from services.matching.runs.worker import WORKER
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Held:
@@ -122,3 +126,32 @@ async def test_what_cannot_be_computed_fails_and_says_so(
     assert (failed["state"], failed["failed_with"], failed["proposed"]) == ("failed", "not_computable", 0)
 
     assert (await field.run())["proposed"] == 1
+
+
+PARENT = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from services.matching.runs.worker import end_with_parent
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=end_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+async def test_the_worker_ends_with_the_service_that_was_killed(tmp_path: Path) -> None:
+    """kill -9 of the service leaves no process behind that waits for ever for a pool to solve."""
+    script = tmp_path / "service.py"
+    script.write_text(PARENT, encoding="utf-8")
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert parent.stdout is not None
+    worker = int(await asyncio.wait_for(parent.stdout.readline(), 20))
+    os.kill(worker, 0)
+    parent.kill()
+    await parent.wait()
+
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{worker}/status").exists() and "zombie" not in Path(f"/proc/{worker}/status").read_text():
+            await asyncio.sleep(0.05)

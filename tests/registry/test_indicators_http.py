@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
+from sqlalchemy import text
 
 from libs.common.callers import Role
 from libs.common.codes.lists import EventKind
+from services.registry.indicators.reactions import look_what_is_at_risk, look_what_is_reached
 from tests.harness import Network, new_idempotency_key
 from tests.registry.happened import a_tandem, an_event, as_heard, attended, corrected, tallied
 from tests.registry.steps import a_project, an_indicator, id_of, matching, ok, refusal, step, told
@@ -135,21 +136,24 @@ async def test_what_is_behind_at_half_time_is_told_at_risk_once(network: Network
     assert len(await told(network, "registry.indicator.at_risk.v1")) == 2
 
 
-@pytest.mark.parametrize(("fields", "expected"), [
+CANNOT_COUNT: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"metric": "records"}, (422, "metric-facts")), ({"filter": {"facts": []}}, (422, "invalid-request")),
     ({"filter": {"facts": ["attendance"], "regions": ["99999"]}}, (422, "unknown-region")),
     ({"deadline": "2028-01-01"}, (422, "deadline-outside")), ({"target": 0}, (422, "invalid-request")),
     ({"project_id": str(uuid4())}, (404, "not-found")), ({"label": {}}, (422, "invalid-request")),
-])
-async def test_an_indicator_that_cannot_be_counted_is_refused(
-    network: Network, registry: Any, fields: dict[str, Any], expected: tuple[int, str],
-) -> None:
+]
+
+
+async def test_an_indicator_that_cannot_be_counted_is_refused(network: Network, registry: Any) -> None:
     """Nothing is added."""
     project, coordinator, _ = await a_project(network)
     body = {"project_id": str(id_of(project)), "label": {"de": "x"}, "metric": "attendances", "target": 5,
-            "filter": {"facts": ["attendance"]}} | fields
+            "filter": {"facts": ["attendance"]}}
 
-    assert refusal(await registry.post("/v1/indicators", json=body, headers=coordinator)) == expected
+    for fields, expected in CANNOT_COUNT:
+        answer = await registry.post("/v1/indicators", json=body | fields, headers=coordinator)
+        assert refusal(answer) == expected, fields
+
     assert await network.rows("registry", "SELECT id FROM indicator") == []
 
 
@@ -179,3 +183,16 @@ async def test_an_indicator_is_changed_until_the_project_is_closed(network: Netw
     assert now.json()["actual"] == 1
     late = await registry.put(address, json=plain, headers=coordinator | matching(now))
     assert refusal(late) == (409, "project-state")
+
+
+async def test_due_work_does_not_wait_for_who_changes_an_indicator(network: Network, registry: Any) -> None:
+    """Whoever changes it waits for the due work in turn: two that wait for each other would both be undone."""
+    project, coordinator, starts = await this_year(network)
+    address = await an_indicator(network, project, coordinator, target=1)
+    await network.tell("registry", attended(an_event(id_of(project), on=starts), "anna"))
+    database = network["registry"].running.database
+    async with asyncio.timeout(5), database.transaction() as changing:
+        await changing.execute(text("SELECT id FROM indicator FOR UPDATE"))
+        for work, about in ((look_what_is_reached, project), (look_what_is_at_risk, address)):
+            async with database.transaction() as transaction:
+                await work(transaction, id_of(about))

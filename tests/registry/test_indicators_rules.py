@@ -254,7 +254,7 @@ INDICATORS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories(), st.randoms(use_true_random=False), st.none() | st.integers(0, 14))
 def test_order_and_repetition_change_no_figure(facts: list[CountedFact], chance: Any, closed: int | None) -> None:
     """Heard late, twice, or all anew in another order: the same figures, of the same facts in the same order."""
@@ -265,7 +265,7 @@ def test_order_and_repetition_change_no_figure(facts: list[CountedFact], chance:
     assert figures(INDICATORS, project, again) == figures(INDICATORS, project, facts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_figures_are_what_a_list_kept_by_hand_says(facts: list[CountedFact]) -> None:
     """Against a plain reckoning: told in order, the last word on each attendance and each tally."""
@@ -287,7 +287,7 @@ def test_figures_are_what_a_list_kept_by_hand_says(facts: list[CountedFact]) -> 
     assert actual(INDICATORS[1], facts) == len({fact.subject_key for fact in inside if fact.subject_key})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories())
 def test_a_figure_is_the_sum_of_its_facts(facts: list[CountedFact]) -> None:
     """Drilling down never shows more or less than what was counted, and no fact twice."""

@@ -231,5 +231,5 @@ class OfferLife(RuleBasedStateMachine):
         assert self.offer.translations["de"]["title"] == self.title
 
 
-OfferLife.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+OfferLife.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestOfferLife = OfferLife.TestCase

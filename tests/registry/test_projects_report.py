@@ -5,15 +5,15 @@ import io
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from libs.common.codes.lists import EventKind
 from libs.common.facts.events import AttendanceRecorded, EventHeld
 from libs.common.facts.fact import Fact
 from tests.harness import Network
-from tests.registry.happened import an_event, attended, tallied
-from tests.registry.steps import a_project, an_indicator, id_of, ok, step
+from tests.registry.happened import an_event, as_heard, attended, tallied
+from tests.registry.steps import a_project, an_indicator, id_of, matching, ok
 
 TRAINING, MEETING = ["training"], ["best_practice_meeting"]
 PROMISED: list[dict[str, Any]] = [
@@ -63,7 +63,8 @@ async def advise(network: Network, project: str, headers: dict[str, str], who: s
         "project_id": str(id_of(project)), "region": "15087", "planned_for": today,
         "subject": {"kind": kind, "email": f"{who}@example.org"}})
     held = {"held_on": today, "minutes": 45, "topics": ["founding_a_group"]}
-    ok(await step(network, f"/v1/consultations/{ok(planned)['id']}/hold", headers, held))
+    ok(await network["registry"].client.post(
+        f"/v1/consultations/{ok(planned)['id']}/hold", json=held, headers=headers | matching(planned)))
 
 
 async def reported(network: Network) -> tuple[str, dict[str, str], dict[str, str]]:
@@ -81,7 +82,8 @@ async def test_the_rural_project_reaches_what_it_promised(network: Network, regi
     What happened in a city, before the term, or with too few people does not count.
     """
     project, _, funder = await reported(network)
-    await network.tell("registry", *ten_months(id_of(project)))
+    heard = [as_heard(fact, number, uuid4()) for number, fact in enumerate(ten_months(id_of(project)), 1)]
+    await network["registry"].running.inbox.take("events", heard)
 
     report = ok(await registry.get(f"{project}/report", headers=funder))
 

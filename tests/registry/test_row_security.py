@@ -64,7 +64,8 @@ async def test_every_table_stands_behind_it(network: Network, registry: Any) -> 
         " EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid) AS policed FROM pg_class"
         " WHERE relname = ANY($1::text[])", list(Table.metadata.tables))
 
-    assert {row["relname"]: (row["forced"], row["policed"]) for row in rows} == dict.fromkeys(Table.metadata.tables, (True, True))
+    walls = {row["relname"]: (row["forced"], row["policed"]) for row in rows}
+    assert walls == dict.fromkeys(Table.metadata.tables, (True, True))
     assert {*CLOSED, *OPEN} == {*Table.metadata.tables}
 
 
