@@ -12,6 +12,10 @@ check:
 test *arguments:
     ./lotse test {{ arguments }}
 
+# Kill, cut and poison a network at work, then look whether every promise was kept: just chaos --seconds 60 --seed 1
+chaos *arguments: _environment
+    {{ python }} -m tests.chaos {{ arguments }}
+
 # Style and traps.
 lint: _environment
     {{ python }} -m ruff check

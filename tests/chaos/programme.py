@@ -126,6 +126,8 @@ async def _quiet(world: World, plan: Plan, workloads: Sequence[Workload], verdic
     for workload in workloads:
         say("looking back at the commands", world)
         await workload.look_back()
+    # What was read of people has been noted in the audit, and is to be linked.
+    await world.settled(plan.settle_seconds)
     for invariant in INVARIANTS:
         say(invariant.__name__.replace("_", " "), world)
         await invariant(world)

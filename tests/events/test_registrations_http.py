@@ -210,10 +210,13 @@ async def test_the_same_post_twice_registers_one_party(stage: Stage) -> None:
     first, second = [await stage.client.post(f"{address}/registrations", json=body, headers=headers) for _ in range(2)]
     changed = await stage.client.post(f"{address}/registrations", json=a_party(), headers=headers)
     elsewhere = await stage.client.post(f"{other}/registrations", json=body, headers=headers)
+    inside = [await stage.client.post(f"{place}/registrations", json=body, headers=headers | stage.editor)
+              for place in (address, other)]
 
     assert first.json()["id"] == second.json()["id"]
     assert [changed.json()["slug"], elsewhere.json()["slug"]] == ["idempotency-key-reused"] * 2
-    assert await stage.states(address) == ["confirmed"]
+    assert [answer.json().get("slug") for answer in inside] == [None, "idempotency-key-reused"]
+    assert await stage.states(address) == ["confirmed"] * 2
 
 
 BAD_BODIES: list[Any] = [

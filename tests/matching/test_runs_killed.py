@@ -145,7 +145,7 @@ async def test_the_worker_ends_with_the_service_that_was_killed(tmp_path: Path) 
     script = tmp_path / "service.py"
     script.write_text(PARENT, encoding="utf-8")
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        sys.executable, str(script), stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert parent.stdout is not None
     worker = int(await asyncio.wait_for(parent.stdout.readline(), 20))
     os.kill(worker, 0)

@@ -5,8 +5,9 @@ import base64
 from typing import Any
 from uuid import UUID, uuid4
 
-from libs.common.callers import Role
+from libs.common.callers import Caller, Role, Scope
 from libs.common.facts.registry import CountSecretAsked
+from services.registry.projects.queries import seen_by
 from services.registry.projects.reactions import say_secret
 from tests.harness import Network, new_idempotency_key
 from tests.registry.steps import PROJECT, a_project, a_verified_partner, id_of, matching, ok, refusal, step, told
@@ -138,3 +139,14 @@ async def test_each_sees_what_is_theirs(network: Network, registry: Any) -> None
     }
     assert (await registry.get(mine)).status_code == 401
 
+
+async def test_a_projects_scope_stands_without_row_security(network: Network, registry: Any) -> None:
+    """The query by itself shows a funder's reader the own project only: two walls, each whole."""
+    mine, _, _ = await a_project(network)
+    await a_project(network)
+    funder = Caller("someone", Role.FUNDER_READER, Scope(projects=frozenset({id_of(mine)})))
+
+    async with network["registry"].running.database.transaction() as transaction:
+        found = (await transaction.scalars(seen_by(funder))).all()
+
+    assert [project.id for project in found] == [id_of(mine)]

@@ -30,6 +30,7 @@ HOUSEHOLD = (*DESCRIBED, "members", "least_level", "interpreter", "kinds", "cont
 WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
            "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
 Row = dict[str, Any]
+ROWS_AT_ONCE = 500
 
 
 async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
@@ -58,7 +59,12 @@ def _in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
 
 
 async def _rows(transaction: OpenTransaction, query: Select[Any]) -> list[Row]:
-    return [dict(row) for row in (await transaction.execute(query)).mappings()]
+    """All rows, fetched a part at a time: others have their turn in between, however large the pool is."""
+    rows: list[Row] = []
+    found = await transaction.stream(query, execution_options={"yield_per": ROWS_AT_ONCE})
+    async for part in found.mappings().partitions(ROWS_AT_ONCE):
+        rows += [dict(row) for row in part]
+    return rows
 
 
 def _columns(kind: Any, names: Sequence[str]) -> list[Any]:

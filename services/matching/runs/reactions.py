@@ -21,7 +21,7 @@ from services.matching.mentors.model import AVAILABLE, Mentor
 from services.matching.profiles.queries import among, locked
 from services.matching.proposals.model import Proposal, ProposalState
 from services.matching.runs.model import Run, RunState, Unserved
-from services.matching.runs.queries import load_pool
+from services.matching.runs.queries import ROWS_AT_ONCE, load_pool
 from services.matching.runs.worker import WORKER, PlainOutcome
 
 log = structlog.get_logger()
@@ -74,8 +74,12 @@ async def take_over(transaction: OpenTransaction, run: Run, found: PlainOutcome)
 
 
 async def _keep(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
+    """A part at a time: others have their turn in between, however many there are."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        await _keep_some(transaction, rows[start : start + ROWS_AT_ONCE])
+
+
+async def _keep_some(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
     await transaction.execute(insert(Proposal), rows)
     await transaction.execute(
         update(Household).where(among(Household.id, [row["household_id"] for row in rows]))
@@ -92,8 +96,8 @@ async def _keep_unserved(transaction: OpenTransaction, run: Run, unserved: list[
         among(Household.id, [one["household_id"] for one in unserved])))).all())
     rows = [one | {"id": uuid7(), "version": 1, "run_id": run.id, "region": regions[one["household_id"]]}
             for one in unserved if one["household_id"] in regions]
-    if rows:
-        await transaction.execute(insert(Unserved), rows)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        await transaction.execute(insert(Unserved), rows[start : start + ROWS_AT_ONCE])
 
 
 async def _still_waiting(transaction: OpenTransaction, ids: list[UUID]) -> dict[UUID, str]:

@@ -96,15 +96,16 @@ def _run(outcome: Outcome, free: dict[UUID, int]) -> dict[str, Any]:
 
 
 def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
-    texts = {language: {one.criterion: one for one in why(proposal, weights, language)} for language in LANGUAGES}
-    order = [one.criterion for one in why(proposal, weights, LANGUAGES[0])]
+    said = {language: why(proposal, weights, language) for language in LANGUAGES}
+    texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
     next_best = proposal.next_best
     return {
         "household_id": proposal.household, "unit_id": proposal.unit, "score": proposal.score,
         "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
         "points": asdict(proposal.points),
-        "reasons": [{"criterion": name, "points": texts["de"][name].points, "most": texts["de"][name].most,
-                     **{language: texts[language][name].text for language in LANGUAGES}} for name in order],
+        "reasons": [{"criterion": one.criterion, "points": one.points, "most": one.most,
+                     **{language: texts[language][one.criterion] for language in LANGUAGES}}
+                    for one in said[LANGUAGES[0]]],
         "besides": {language: list(besides(proposal, language)) for language in LANGUAGES},
         "shared": {"languages": dict(proposal.languages), "interpreter": proposal.interpreter,
                    "metres": proposal.metres, "slots": proposal.slots.bit_count(),

@@ -179,17 +179,16 @@ async def _check(transaction: OpenTransaction, body: ConsultationIn) -> None:
 
 
 async def _key(transaction: OpenTransaction, found: Consultation) -> tuple[str, bool]:
-    """The key by which the project counts them; without project, address or person a drawn one."""
-    key = None
-    if found.project_id and found.person_ref:
-        project = await countable_project(transaction, found.project_id)
-        sealed = secret_of(transaction, project)
-        known = await details_of(transaction, [found.person_ref], about=f"consultation/{found.id}")
-        details = known.get(found.person_ref)
-        key, drawn = count_key(base64.b64encode(sealed).decode() if sealed else None,
-                               email=details.email if details else None, phone=details.phone if details else None)
-        return key or secrets.token_urlsafe(16), drawn or key is None
-    return secrets.token_urlsafe(16), True
+    """The key by which the project counts them, and whether it is drawn: without project, person or address."""
+    secret = None
+    if found.project_id:
+        secret = secret_of(transaction, await countable_project(transaction, found.project_id))
+    refs = [found.person_ref] if found.person_ref else []
+    known = await details_of(transaction, refs, about=f"consultation/{found.id}")
+    details = next(iter(known.values()), PersonDetails(name=""))
+    key, drawn = count_key(base64.b64encode(secret).decode() if secret else None,
+                           email=details.email, phone=details.phone)
+    return key or secrets.token_urlsafe(16), drawn or key is None
 
 
 def _out(found: Consultation) -> ConsultationOut:

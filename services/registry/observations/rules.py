@@ -7,7 +7,7 @@ import phonenumbers
 
 from libs.common.refusals import Invalid
 
-MAIL = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\W\d_]{2,}")
+MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]{1,255}\.[^\W\d_]{2,}")
 NAME = r"[A-ZÄÖÜÀ-ÖØ-ÞА-ЯЁЄІЇҐ][\w'-]+"
 # After these a name follows, in German and English, Ukrainian and Arabic; Arabic has no capitals.
 INTRODUCED = re.compile(

@@ -33,6 +33,7 @@ from services.registry.offers.reactions import assure, forget_times, keep_times,
 from services.registry.partners.queries import acting_partner
 
 router = APIRouter(prefix="/offers", tags=["offers"])
+LATEST = date(2999, 12, 31)
 
 
 class TextIn(Body):
@@ -62,7 +63,7 @@ class OfferFields(Body):
     schedule: Line | None = Field(None, description="RFC 5545 RRULE.", examples=["FREQ=WEEKLY;BYDAY=TU"])
     postcode: Postcode | None = None
     funding_note: Line | None = None
-    valid_until: date | None = None
+    valid_until: date | None = Field(None, le=LATEST)
 
     @model_validator(mode="after")
     def _ages_in_order(self) -> "OfferFields":
