@@ -6,7 +6,6 @@ from typing import Self
 
 import pytest
 
-
 # nats-py leaves the socket of a connection that was refused or fell silent to the garbage collector.
 LEFT_TO_THE_COLLECTOR = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -7,6 +7,9 @@ from libs.common.callers import Role
 ADMIN, COORDINATOR, EDITOR, FUNDER = Role.NETWORK_ADMIN, Role.COORDINATOR, Role.PARTNER_EDITOR, Role.FUNDER_READER
 EVERYONE = frozenset(Role) - {Role.LINK, Role.SYSTEM}
 GIVING = frozenset({ADMIN, COORDINATOR})
+# Everyone else applies and submits as the public does.
+APPLYING = frozenset({Role.PUBLIC, COORDINATOR})
+SUBMITTING = frozenset({Role.PUBLIC, EDITOR})
 OF_PARTNER = frozenset({EDITOR, COORDINATOR})
 REVIEWING = frozenset({COORDINATOR})
 OF_PROJECT = GIVING | {EDITOR}
@@ -17,7 +20,7 @@ BY_LINK = frozenset({Role.LINK})
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "issue_access_key": GIVING, "list_access_keys": GIVING, "revoke_access_key": GIVING,
     "give_grant": GIVING, "list_grants": GIVING, "withdraw_grant": GIVING,
-    "apply_partner": EVERYONE, "list_partners": EVERYONE, "read_partner": EVERYONE,
+    "apply_partner": APPLYING, "list_partners": EVERYONE, "read_partner": EVERYONE,
     "list_contacts": OF_PARTNER, "add_contact": OF_PARTNER,
     "verify_partner": REVIEWING, "suspend_partner": REVIEWING, "leave_network": OF_PARTNER,
     "draft_offer": OF_PARTNER, "change_offer": OF_PARTNER, "submit_offer": OF_PARTNER,
@@ -34,7 +37,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "list_consultations": OF_PARTNER, "read_consultation": OF_PARTNER,
     "enter_body": GIVING, "change_body": GIVING, "list_bodies": EVERYONE, "read_body": EVERYONE,
     "read_body_contact": REVIEWING,
-    "submit_observation": EVERYONE, "list_observations": OF_PROJECT, "read_observation": OF_PROJECT,
+    "submit_observation": SUBMITTING, "list_observations": OF_PROJECT, "read_observation": OF_PROJECT,
     "take_up_observation": REVIEWING, "forward_observation": REVIEWING, "keep_back_observation": REVIEWING,
     "answer_observation": REVIEWING, "close_observation": REVIEWING,
     "list_learnings": GIVING, "read_learning": GIVING, "observe_learning": REVIEWING,

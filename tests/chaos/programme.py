@@ -22,7 +22,7 @@ from tests.chaos.workloads.registry import RegistryWorkload
 from tests.chaos.world import World
 
 # The registry's comes first: the others' commands need its coordinator and partners.
-WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, EventsWorkload, NotifyWorkload)
+WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, NotifyWorkload, EventsWorkload)
 # Seconds between two faults, and between two commands of one caller.
 PAUSES, THINKING = (0.05, 0.6), (0.0, 0.1)
 LAST_SECONDS = 25.0

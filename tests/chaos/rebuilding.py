@@ -39,12 +39,14 @@ async def _copies(world: World, service: str, tables: tuple[str, ...]) -> dict[s
     found = {}
     for table in tables:
         rows = await world.stage.rows(service, COPIES.get(table) or f'SELECT * FROM "{table}"')
-        found[table] = sorted(str(_compared(dict(row))) for row in rows)
+        found[table] = sorted(str(_compared(table, dict(row))) for row in rows)
     return found
 
 
-def _compared(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: str(value) for name, value in row.items() if name not in NOT_COMPARED}
+def _compared(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    # A copy that names its original beside its own id got that id when it was heard.
+    own = {"id"} if f"{table.removeprefix('known_')}_id" in row else set()
+    return {name: str(value) for name, value in row.items() if name not in NOT_COMPARED | own}
 
 
 def _forget(tables: tuple[str, ...], world: World) -> str:

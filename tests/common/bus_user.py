@@ -1,7 +1,7 @@
 """A user of the bus as a test is one: connects as a service, the provisioner or ops, and looks into streams."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import nats
 from nats.aio.client import Client
@@ -19,15 +19,18 @@ async def ignore(_raised: Exception) -> None:
 async def connected(cluster: Cluster, user: str) -> AsyncIterator[Client]:
     """A connection of this user (`registry` … `notify`, `provisioner`, `ops`)."""
     client = await nats.connect(
-        cluster.nats_url, user=cluster.nats_user(user), password=cluster.nats_password(user), allow_reconnect=False,
-        inbox_prefix=f"_INBOX_{user}".encode(), error_cb=ignore)
+        cluster.nats_url,
+        user=cluster.nats_user(user),
+        password=cluster.nats_password(user),
+        allow_reconnect=False,
+        inbox_prefix=f"_INBOX_{user}".encode(),
+        error_cb=ignore,
+    )
     try:
         yield client
     finally:
-        try:
+        with suppress(Error):
             await client.close()
-        except Error:
-            pass
 
 
 async def stream_info(cluster: Cluster, stream: str) -> StreamInfo:

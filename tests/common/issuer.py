@@ -9,10 +9,10 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 ISSUER, AUDIENCE = "https://issuer.example.org", "lotsennetz"
-Key = RSAKey | ECKey | OKPKey
+Key = OctKey | RSAKey | ECKey | OKPKey
 
 
 def encoded(part: object) -> str:
@@ -64,7 +64,9 @@ class Issuer:
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "amina@example.org", "exp": now + 60, "iat": now} | changed
         return {name: value for name, value in claims.items() if value is not None}
 
-    def token(self, *, key: Key | None = None, alg: str = "RS256", header: dict[str, Any] | None = None, **changed: Any) -> str:
+    def token(
+        self, *, key: Key | None = None, alg: str = "RS256", header: dict[str, Any] | None = None, **changed: Any
+    ) -> str:
         """A signed token."""
         key = key or self.rsa
         head = {"alg": alg, "kid": key.kid} | (header or {})
@@ -73,5 +75,6 @@ class Issuer:
     def signed(self, payload: bytes, header: dict[str, Any] | None = None) -> str:
         """Any payload, rightly signed."""
         content = f"{encoded({'alg': 'RS256', 'kid': 'rsa'} | (header or {}))}.{encoded(payload)}"
+        assert self.rsa.private_key
         signature = self.rsa.private_key.sign(content.encode(), PKCS1v15(), SHA256())
         return f"{content}.{encoded(signature)}"

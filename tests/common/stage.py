@@ -66,8 +66,13 @@ async def note_effect(transaction: OpenTransaction, fact: ThingMoved) -> None:
     assert transaction.hearing
     await transaction.execute(
         text("INSERT INTO scratch.effect (thing, step, fact_id, number) VALUES (:thing, :step, :fact_id, :number)"),
-        {"thing": fact.thing_id, "step": fact.step, "fact_id": transaction.hearing.fact_id,
-         "number": transaction.hearing.number})
+        {
+            "thing": fact.thing_id,
+            "step": fact.step,
+            "fact_id": transaction.hearing.fact_id,
+            "number": transaction.hearing.number,
+        },
+    )
 
 
 def together(*functions: Any) -> list[ModuleType]:
@@ -76,14 +81,23 @@ def together(*functions: Any) -> list[ModuleType]:
 
 
 def an_app(
-    network: Network, name: str, *reactions: Any, router: APIRouter | None = None,
-    permissions: Mapping[str, frozenset[Role]] | None = None, **settings: Any,
+    network: Network,
+    name: str,
+    *reactions: Any,
+    router: APIRouter | None = None,
+    permissions: Mapping[str, frozenset[Role]] | None = None,
+    **settings: Any,
 ) -> FastAPI:
     """A service of the spine alone, with these reactions and routes."""
     return build(
-        name, service_settings(network.cluster, name, database=network.databases[name], **settings),
-        routers=[router or APIRouter()], reactions=together(*reactions), permissions=permissions or {},
-        title="Test", description="Test.")
+        name,
+        service_settings(network.cluster, name, database=network.databases[name], **settings),
+        routers=[router or APIRouter()],
+        reactions=together(*reactions),
+        permissions=permissions or {},
+        title="Test",
+        description="Test.",
+    )
 
 
 async def on_stage(network: Network, name: str, *reactions: Any, **options: Any) -> Service:
@@ -120,22 +134,44 @@ async def tell_moves(service: Service, thing: UUID, steps: Sequence[int]) -> Non
 def a_database(network: Network, name: str) -> Database:
     """A service's database without the service."""
     database = Database(
-        network.cluster.database_url(name, network.databases[name]), network_slug="test", pool=5,
-        vault=Vault(bytes(32), bytes(range(32))))
+        network.cluster.database_url(name, network.databases[name]),
+        network_slug="test",
+        pool=5,
+        vault=Vault(bytes(32), bytes(range(32))),
+    )
     database.bus = cast("Any", None)
     database.links = cast("Any", None)
     return database
 
 
 def heard(
-    number: int, thing: UUID, step: int = 0, *, body: bytes | None = None, subject: str = ThingMoved.subject,
+    number: int,
+    thing: UUID,
+    step: int = 0,
+    *,
+    body: bytes | None = None,
+    subject: str = ThingMoved.subject,
 ) -> Heard:
     """A fact as it comes over the bus."""
     fact, fact_id = ThingMoved(thing_id=thing, step=step), uuid4()
-    headers = envelope_headers(network="test", subject=subject, fact_id=fact_id, about=fact.about(), at=real_now(),
-                               correlation=uuid4().hex, actor_role="system") | {"ce-sequence": str(number)}
-    return Heard(subject.split(".", 1)[0], number, fact_id, subject, fact.about(), headers,
-                 fact.model_dump_json().encode() if body is None else body)
+    headers = envelope_headers(
+        network="test",
+        subject=subject,
+        fact_id=fact_id,
+        about=fact.about(),
+        at=real_now(),
+        correlation=uuid4().hex,
+        actor_role="system",
+    ) | {"ce-sequence": str(number)}
+    return Heard(
+        subject.split(".", 1)[0],
+        number,
+        fact_id,
+        subject,
+        fact.about(),
+        headers,
+        fact.model_dump_json().encode() if body is None else body,
+    )
 
 
 class Speaker:

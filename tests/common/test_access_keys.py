@@ -43,10 +43,14 @@ async def admin(network: Network) -> dict[str, str]:
 async def issue(registry: httpx.AsyncClient, headers: dict[str, str], **body: Any) -> httpx.Response:
     """Ask for an access key."""
     expires = (real_now() + timedelta(days=30)).isoformat()
-    return await registry.post("/v1/access_keys", json={"label": "A system", "expires": expires} | body, headers=headers)
+    return await registry.post(
+        "/v1/access_keys", json={"label": "A system", "expires": expires} | body, headers=headers
+    )
 
 
-async def give(registry: httpx.AsyncClient, headers: dict[str, str], principal: str, role: str, **scope: Any) -> httpx.Response:
+async def give(
+    registry: httpx.AsyncClient, headers: dict[str, str], principal: str, role: str, **scope: Any
+) -> httpx.Response:
     """Ask for a grant."""
     return await registry.post("/v1/grants", json={"principal": principal, "role": role} | scope, headers=headers)
 
@@ -69,7 +73,9 @@ async def within_seconds(ask: Callable[[], Any], holds: Callable[[httpx.Response
 
 
 async def test_a_key_and_its_grants_live_and_die_everywhere(
-    registry: httpx.AsyncClient, elsewhere: Service, admin: dict[str, str],
+    registry: httpx.AsyncClient,
+    elsewhere: Service,
+    admin: dict[str, str],
 ) -> None:
     """Issued, granted, the grant withdrawn, the key revoked: each is so in another service within five seconds."""
     issued = (await issue(registry, admin)).json()
@@ -112,7 +118,9 @@ async def test_two_keys_are_alive_for_a_change_and_no_third(registry: httpx.Asyn
 
 
 async def test_a_key_is_shown_once_and_only_its_hash_is_kept(
-    network: Network, registry: httpx.AsyncClient, admin: dict[str, str],
+    network: Network,
+    registry: httpx.AsyncClient,
+    admin: dict[str, str],
 ) -> None:
     """Not in a repeated answer, not in the list, not in the database, not on the bus."""
     headers = admin | new_idempotency_key()
@@ -125,7 +133,9 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(
     assert (again["id"], again["key"]) == (issued["id"], None)
     assert secret not in (await registry.get("/v1/access_keys", headers=admin)).text
     assert len(secret) == 64
-    kept = await network.rows("registry", "SELECT hash FROM access_key UNION SELECT hash FROM known_key WHERE key_id = $1", UUID(issued["id"]))
+    kept = await network.rows(
+        "registry", "SELECT hash FROM access_key UNION SELECT hash FROM known_key WHERE key_id = $1", UUID(issued["id"])
+    )
     assert [row["hash"] for row in kept] == [key_hash(issued["key"])]
     for row in await network.rows("registry", "SELECT body, headers::text AS headers FROM outbox"):
         assert secret not in row["body"] + row["headers"]
@@ -134,7 +144,9 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(
 
 
 async def test_a_key_holds_for_its_time_by_the_real_clock(
-    network: Network, registry: httpx.AsyncClient, admin: dict[str, str],
+    network: Network,
+    registry: httpx.AsyncClient,
+    admin: dict[str, str],
 ) -> None:
     """Not for ever and not for no time; a demonstration's moved clock ends none."""
     for days in (-1, 0, 402, 40_000):
@@ -147,8 +159,9 @@ async def test_a_key_holds_for_its_time_by_the_real_clock(
     await network.move(timedelta(days=300))
 
     assert (await registry.get("/v1/grants", headers=bearer(lasting["key"]))).status_code == 403
-    await within_seconds(lambda: registry.get("/v1/grants", headers=bearer(issued["key"])),
-                         lambda answer: answer.status_code == 401)
+    await within_seconds(
+        lambda: registry.get("/v1/grants", headers=bearer(issued["key"])), lambda answer: answer.status_code == 401
+    )
 
 
 async def test_keys_that_are_none_are_401(registry: httpx.AsyncClient, admin: dict[str, str]) -> None:
@@ -158,11 +171,30 @@ async def test_keys_that_are_none_are_401(registry: httpx.AsyncClient, admin: di
     _, key_id, secret = good.split("_")
     hashed = key_hash(good)
     forged = [
-        "net_", "net__", "net_a_b", "net_a_b_c", f"net_{key_id}", f"net_{key_id}_", f"net_{key_id}_{secret[:-1]}",
-        f"net_{key_id}_{secret}0", f"net_{key_id}_{'0' * 64}", f"net_{key_id}_{other.rsplit('_', 1)[1]}",
-        f"net_{uuid4().hex}_{secret}", good.upper(), good.replace("net_", "NET_"), good[::-1], f"{good}_", f" {good}x",
-        f"net_{key_id}_{hashed}", hashed, f"net_%00_{secret}", f"net_{key_id}_{secret[:-1]}\xe4", "net_' OR 1=1 --_x",
-        f"{good},{good}", f"{good} {good}", "net_" + "a" * 50_000 + "_b",
+        "net_",
+        "net__",
+        "net_a_b",
+        "net_a_b_c",
+        f"net_{key_id}",
+        f"net_{key_id}_",
+        f"net_{key_id}_{secret[:-1]}",
+        f"net_{key_id}_{secret}0",
+        f"net_{key_id}_{'0' * 64}",
+        f"net_{key_id}_{other.rsplit('_', 1)[1]}",
+        f"net_{uuid4().hex}_{secret}",
+        good.upper(),
+        good.replace("net_", "NET_"),
+        good[::-1],
+        f"{good}_",
+        f" {good}x",
+        f"net_{key_id}_{hashed}",
+        hashed,
+        f"net_%00_{secret}",
+        f"net_{key_id}_{secret[:-1]}\xe4",
+        "net_' OR 1=1 --_x",
+        f"{good},{good}",
+        f"{good} {good}",
+        "net_" + "a" * 50_000 + "_b",
     ]
 
     assert len(forged) >= 20
@@ -175,14 +207,19 @@ async def test_keys_that_are_none_are_401(registry: httpx.AsyncClient, admin: di
 async def a_partner(network: Network, region: str) -> str:
     """A partner in a region; its id."""
     rows = await network.rows(
-        "registry", "INSERT INTO partner (id, version, name, sort_key, kind, state, region, languages, fields_of_action,"
-                    " listed_only, new_to_field) VALUES (gen_random_uuid(), 1, 'A', 'a', 'union', 'verified', $1, '{}', '{}',"
-                    " false, false) RETURNING id", region)
+        "registry",
+        "INSERT INTO partner (id, version, name, sort_key, kind, state, region, languages, fields_of_action,"
+        " listed_only, new_to_field) VALUES (gen_random_uuid(), 1, 'A', 'a', 'union', 'verified', $1, '{}', '{}',"
+        " false, false) RETURNING id",
+        region,
+    )
     return str(rows[0]["id"])
 
 
 async def test_a_coordinator_gives_what_is_inside_the_own_region(
-    network: Network, registry: httpx.AsyncClient, admin: dict[str, str],
+    network: Network,
+    registry: httpx.AsyncClient,
+    admin: dict[str, str],
 ) -> None:
     """Keys in the region, two roles for its partners; nothing beyond, and no way around it."""
     coordinator = await network.key(Role.COORDINATOR, region="15087")
@@ -198,10 +235,20 @@ async def test_a_coordinator_gives_what_is_inside_the_own_region(
     principal = issued["principal"]
     assert (await give(registry, coordinator, principal, "partner_editor", partner_id=own)).status_code == 201
     assert (await give(registry, coordinator, principal, "counsellor", partner_id=own)).status_code == 201
-    assert (await give(registry, coordinator, principal, "partner_editor", partner_id=foreign)).status_code in {403, 404}
-    for role, scope in (("network_admin", {}), ("ops", {}), ("auditor", {}), ("coordinator", {"region": "15087"}),
-                        ("neutral_contact", {"region": "15087"})):
-        assert await slug_of(await give(registry, coordinator, principal, role, **scope)) == (403, "grant-not-yours"), role
+    assert (await give(registry, coordinator, principal, "partner_editor", partner_id=foreign)).status_code in {
+        403,
+        404,
+    }
+    for role, scope in (
+        ("network_admin", {}),
+        ("ops", {}),
+        ("auditor", {}),
+        ("coordinator", {"region": "15087"}),
+        ("neutral_contact", {"region": "15087"}),
+    ):
+        assert await slug_of(await give(registry, coordinator, principal, role, **scope)) == (403, "grant-not-yours"), (
+            role
+        )
     assert (await give(registry, coordinator, principal, "system")).status_code == 422
 
     # A key for somebody who may more would let the coordinator be that somebody.
@@ -212,15 +259,26 @@ async def test_a_coordinator_gives_what_is_inside_the_own_region(
     assert (await registry.post(f"/v1/access_keys/{mighty['id']}/revoke", headers=coordinator)).status_code == 404
 
 
-async def test_each_role_has_its_own_kind_of_scope(network: Network, registry: httpx.AsyncClient, admin: dict[str, str]) -> None:
+async def test_each_role_has_its_own_kind_of_scope(
+    network: Network, registry: httpx.AsyncClient, admin: dict[str, str]
+) -> None:
     """A coordinator without a region would be one of everywhere."""
     partner, principal = await a_partner(network, "15087"), str(uuid4())
     wrong: list[tuple[str, dict[str, Any]]] = [
-        ("coordinator", {}), ("coordinator", {"partner_id": partner}), ("partner_editor", {}),
-        ("partner_editor", {"region": "15087"}), ("partner_editor", {"region": "15087", "partner_id": partner}),
-        ("ops", {"region": "15087"}), ("network_admin", {"partner_id": partner}), ("funder_reader", {}),
-        ("public", {}), ("link", {}), ("system", {}), ("coordinator", {"region": "x"}),
-        ("no_role", {})]
+        ("coordinator", {}),
+        ("coordinator", {"partner_id": partner}),
+        ("partner_editor", {}),
+        ("partner_editor", {"region": "15087"}),
+        ("partner_editor", {"region": "15087", "partner_id": partner}),
+        ("ops", {"region": "15087"}),
+        ("network_admin", {"partner_id": partner}),
+        ("funder_reader", {}),
+        ("public", {}),
+        ("link", {}),
+        ("system", {}),
+        ("coordinator", {"region": "x"}),
+        ("no_role", {}),
+    ]
 
     for role, scope in wrong:
         answer = await give(registry, admin, principal, role, **scope)
@@ -235,5 +293,7 @@ async def test_a_role_without_a_fitting_grant_is_refused(network: Network, elsew
         assert (answer.status_code, answer.json()["slug"]) == (403, "not-allowed")
     assert (await elsewhere.client.post("/v1/things/coordinate")).status_code == 401
     assert await network.rows("notify", "SELECT 1 FROM scratch.thing") == []
-    allowed = await elsewhere.client.post("/v1/things/coordinate", headers=await network.key(Role.COORDINATOR, region="15087"))
+    allowed = await elsewhere.client.post(
+        "/v1/things/coordinate", headers=await network.key(Role.COORDINATOR, region="15087")
+    )
     assert allowed.status_code == 204

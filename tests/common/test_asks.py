@@ -63,7 +63,9 @@ async def both(network: Network) -> tuple[Service, Service]:
     return await on_stage(network, "registry", _answers), await on_stage(network, "notify")
 
 
-async def test_the_owner_answers_in_the_correlation_of_who_asked(network: Network, both: tuple[Service, Service]) -> None:
+async def test_the_owner_answers_in_the_correlation_of_who_asked(
+    network: Network, both: tuple[Service, Service]
+) -> None:
     """The answer comes, the audit says in which request, and neither stream nor outbox has seen a byte of it."""
     _, asking = both
     token = correlation.set("0b5e55ed")
@@ -73,16 +75,22 @@ async def test_the_owner_answers_in_the_correlation_of_who_asked(network: Networ
         correlation.reset(token)
 
     assert answer == Words(name=MARKER)
-    assert [row["correlation"] for row in await network.rows("registry", "SELECT correlation FROM audit")] == ["0b5e55ed"]
+    assert [row["correlation"] for row in await network.rows("registry", "SELECT correlation FROM audit")] == [
+        "0b5e55ed"
+    ]
     assert await network.rows("registry", "SELECT 1 FROM outbox") == []
     for stream in ("registry", "notify"):
         assert await in_stream(network.cluster, stream) == []
 
 
-@pytest.mark.parametrize(("how", "slug"), [
-    ("unknown", "thing-unknown"), ("bug", "could-not-answer"), ("broken", "could-not-answer")])
+@pytest.mark.parametrize(
+    ("how", "slug"), [("unknown", "thing-unknown"), ("bug", "could-not-answer"), ("broken", "could-not-answer")]
+)
 async def test_what_the_owner_refuses_is_said(
-    network: Network, both: tuple[Service, Service], how: str, slug: str,
+    network: Network,
+    both: tuple[Service, Service],
+    how: str,
+    slug: str,
 ) -> None:
     """By its slug; a bug by nothing but that; and nothing of it was written."""
     with pytest.raises(Refused) as refused:
@@ -115,6 +123,7 @@ async def test_an_owner_that_hangs_is_not_waited_for(network: Network, monkeypat
     asking = await on_stage(network, "notify")
 
     async with connected(network.cluster, "registry") as client:
+
         async def silent(_message: Any) -> None:
             return
 
@@ -168,6 +177,7 @@ async def test_a_service_tells_nobody_elses_facts(network: Network) -> None:
     forged = heard(1, uuid4(), 1)
     page = {"facts": [{"headers": dict(forged.headers), "body": forged.body.decode()}], "last": 1}
     async with connected(network.cluster, "events") as client:
+
         async def lie(message: Any) -> None:
             await client.publish(message.reply, json.dumps(page).encode())
 
@@ -182,13 +192,16 @@ async def test_a_service_tells_nobody_elses_facts(network: Network) -> None:
     assert await effects(network, "notify") == []
 
 
-async def test_a_service_may_not_ask_what_is_not_its_own_to_ask(network: Network, both: tuple[Service, Service]) -> None:
+async def test_a_service_may_not_ask_what_is_not_its_own_to_ask(
+    network: Network, both: tuple[Service, Service]
+) -> None:
     """The bus refuses it, whatever the question's text says."""
     other = await on_stage(network, "events")
 
     with pytest.raises(NoBus):
         await other.running.bus.request(
-            WordsAsked.subject, WordsAsked(about=uuid4()).model_dump_json().encode(), seconds=0.4, headers={})
+            WordsAsked.subject, WordsAsked(about=uuid4()).model_dump_json().encode(), seconds=0.4, headers={}
+        )
 
     assert await network.rows("registry", "SELECT 1 FROM audit") == []
     assert (await stream_info(network.cluster, "registry")).state.messages == 0

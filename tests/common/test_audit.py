@@ -48,6 +48,14 @@ async def tamper(network: Network, change: str) -> None:
         await connection.close()
 
 
+WITH_ITS_LINK = """
+WITH gone AS (DELETE FROM audit WHERE about = 'thing/5' RETURNING id)
+DELETE FROM audit_link WHERE audit_id IN (SELECT id FROM gone)
+"""
+SWAPPED = """
+WITH swapped AS (SELECT a.id, b.about FROM audit a, audit b WHERE a.about = 'thing/5' AND b.about = 'thing/6')
+UPDATE audit SET about = swapped.about FROM swapped WHERE audit.id = swapped.id
+"""
 FORGED = "INSERT INTO audit (id, at, principal, role, action, about, correlation) OVERRIDING SYSTEM VALUE"
 
 
@@ -63,22 +71,25 @@ async def test_a_changed_entry_is_found(network: Network, database: Database, co
     assert "has been changed" in wrong[0]
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ("UPDATE audit SET person_ref = gen_random_uuid() WHERE about = 'thing/5'", "changed"),
-    ("UPDATE audit SET person_ref = NULL WHERE about = 'thing/5'", "changed"),
-    ("UPDATE audit SET at = at + interval '1 millisecond' WHERE about = 'thing/5'", "changed"),
-    ("DELETE FROM audit WHERE about = 'thing/5'", "removed"),
-    ("DELETE FROM audit_link WHERE position = 6", "missing"),
-    ("DELETE FROM audit_link WHERE position = 1", "missing"),
-    ("WITH gone AS (DELETE FROM audit WHERE about = 'thing/5' RETURNING id)"
-     " DELETE FROM audit_link WHERE audit_id IN (SELECT id FROM gone)", "missing"),
-    ("UPDATE audit_link SET mac = set_byte(mac, 0, get_byte(mac, 0) # 1) WHERE position = 6", "changed"),
-    ("UPDATE audit_link SET position = position + 100 WHERE position = 12", "missing"),
-    ("UPDATE audit_link SET audit_id = -audit_id WHERE position = 6", "removed"),
-    ("WITH swapped AS (SELECT a.id, b.about FROM audit a, audit b WHERE a.about = 'thing/5' AND b.about = 'thing/6')"
-     " UPDATE audit SET about = swapped.about FROM swapped WHERE audit.id = swapped.id", "changed"),
-])
-async def test_what_was_done_to_the_chain_is_found(network: Network, database: Database, change: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE audit SET person_ref = gen_random_uuid() WHERE about = 'thing/5'", "changed"),
+        ("UPDATE audit SET person_ref = NULL WHERE about = 'thing/5'", "changed"),
+        ("UPDATE audit SET at = at + interval '1 millisecond' WHERE about = 'thing/5'", "changed"),
+        ("DELETE FROM audit WHERE about = 'thing/5'", "removed"),
+        ("DELETE FROM audit_link WHERE position = 6", "missing"),
+        ("DELETE FROM audit_link WHERE position = 1", "missing"),
+        (WITH_ITS_LINK, "missing"),
+        ("UPDATE audit_link SET mac = set_byte(mac, 0, get_byte(mac, 0) # 1) WHERE position = 6", "changed"),
+        ("UPDATE audit_link SET position = position + 100 WHERE position = 12", "missing"),
+        ("UPDATE audit_link SET audit_id = -audit_id WHERE position = 6", "removed"),
+        (SWAPPED, "changed"),
+    ],
+)
+async def test_what_was_done_to_the_chain_is_found(
+    network: Network, database: Database, change: str, said: str
+) -> None:
     """Changed, removed, with its link or without, swapped."""
     chain = await chained(database)
 
@@ -90,13 +101,17 @@ async def test_what_was_done_to_the_chain_is_found(network: Network, database: D
 async def test_an_entry_that_was_put_in_later_is_found(network: Network, database: Database) -> None:
     """It says that it is old: where it stands in the chain tells; or it was put where nothing is linked any more."""
     chain = await chained(database)
-    await tamper(network, f"{FORGED} SELECT max(id) + 1, now() - interval '3 days', 'x', 'x', 'x', 'forged', '' FROM audit")
+    await tamper(
+        network, f"{FORGED} SELECT max(id) + 1, now() - interval '3 days', 'x', 'x', 'x', 'forged', '' FROM audit"
+    )
     await chain.step()
     assert any("added later" in one for one in await chain.verify())
 
 
 async def test_an_entry_put_where_nothing_is_linked_is_found(
-    network: Network, database: Database, monkeypatch: pytest.MonkeyPatch,
+    network: Network,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Far behind the newest: the leader passes over it, the check does not."""
     monkeypatch.setattr(audit, "LATE_ROWS", 5)
@@ -140,15 +155,20 @@ async def test_two_leaders_make_one_chain(database: Database) -> None:
 @pytest.mark.parametrize("table", ["audit", "audit_link"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {}"])
 async def test_neither_the_service_nor_its_owner_can_change_an_entry(
-    network: Network, database: Database, table: str, change: str,
+    network: Network,
+    database: Database,
+    table: str,
+    change: str,
 ) -> None:
     """The service has no right to, and a trigger refuses the owner of the tables too."""
     await chained(database, 2)
     column = "correlation = ''" if table == "audit" else "mac = ''"
     statement = change.format(table, column)
     name = network.databases["matching"]
-    for url, refusal in ((network.cluster.database_url("matching", name), asyncpg.InsufficientPrivilegeError),
-                         (network.cluster.owner_database_url("matching", name), asyncpg.RaiseError)):
+    for url, refusal in (
+        (network.cluster.database_url("matching", name), asyncpg.InsufficientPrivilegeError),
+        (network.cluster.owner_database_url("matching", name), asyncpg.RaiseError),
+    ):
         connection = await asyncpg.connect(url)
         try:
             with pytest.raises(refusal):

@@ -93,7 +93,9 @@ async def test_a_cut_connection_is_taken_up_again(network: Network, proxy: Proxy
 
 
 async def test_without_a_bus_a_service_starts_says_so_and_recovers(
-    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch,
+    network: Network,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It takes requests meanwhile; what it announced is told once the bus is there."""
     monkeypatch.setattr(service, "RETRY_BUS_SECONDS", 0.2)
@@ -133,7 +135,7 @@ async def test_a_bus_that_refuses_the_user_is_said(network: Network, monkeypatch
 async def test_a_connection_closed_for_good_ends_the_process(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frozen it would help nobody; a restart by the supervisor does. Stopping is no such end."""
     ended: list[int] = []
-    monkeypatch.setattr(bus.os, "_exit", ended.append)
+    monkeypatch.setattr("libs.common.bus.os._exit", ended.append)
     one = await on_stage(network, "registry")
 
     await one.running.bus.client.close()
@@ -190,7 +192,8 @@ async def test_where_no_stream_is_nothing_counts_as_stored(network: Network, mon
 
 
 async def test_a_late_acknowledgement_does_not_count_for_a_later_batch(
-    network: Network, monkeypatch: pytest.MonkeyPatch,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was not acknowledged in time is published again; the answer to the first try is no answer to the second."""
     one = await on_stage(network, "registry")

@@ -30,8 +30,12 @@ def metadata_of(service: str) -> MetaData:
 
 def unclassified(tables: Iterable[Table]) -> list[str]:
     """Columns that do not say how private they are."""
-    return [f"{table.name}.{column.name}" for table in tables for column in table.columns
-            if column.info.get("privacy") not in CLASSES]
+    return [
+        f"{table.name}.{column.name}"
+        for table in tables
+        for column in table.columns
+        if column.info.get("privacy") not in CLASSES
+    ]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -43,8 +47,13 @@ def test_every_column_is_classified(service: str) -> None:
 def test_an_unclassified_column_is_found() -> None:
     """Without a class, or with one that is none."""
     planted = MetaData()
-    Table("planted", planted, Column("name", Text), Column("note", Text, info={"privacy": "some"}),
-          Column("code", Text, info={"privacy": "none"}))
+    Table(
+        "planted",
+        planted,
+        Column("name", Text),
+        Column("note", Text, info={"privacy": "some"}),
+        Column("code", Text, info={"privacy": "none"}),
+    )
 
     assert unclassified(planted.sorted_tables) == ["planted.name", "planted.note"]
 
@@ -57,10 +66,15 @@ def _other_type(*told: Any) -> bool | None:
 
 def differences(connection: Connection, *wanted: MetaData) -> list[Any]:
     """What a new migration would have to do."""
-    context = MigrationContext.configure(connection, opts={
-        "compare_type": _other_type, "compare_server_default": False,
-        "include_name": lambda name, kind, _parents: kind != "table" or name != "alembic_version"})
-    return list(compare_metadata(context, list(wanted)))
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_type": _other_type,
+            "compare_server_default": False,
+            "include_name": lambda name, kind, _parents: kind != "table" or name != "alembic_version",
+        },
+    )
+    return list(compare_metadata(context, list(wanted)))  # type: ignore[arg-type] # it takes several
 
 
 async def compared(network: Network, service: str, *wanted: MetaData) -> list[Any]:

@@ -46,8 +46,10 @@ async def _echoes(transaction: OpenTransaction, fact: ThingEchoed) -> None:
 async def start(network: Network, proxy: Proxy) -> tuple[Service, Service]:
     """A speaker and a listener that answers by a fact of its own, which the speaker hears."""
     url = f"nats://127.0.0.1:{proxy.port}"
-    return (await on_stage(network, "registry", _echoes, nats_url=url),
-            await on_stage(network, "notify", _notes, _notes_too, nats_url=url))
+    return (
+        await on_stage(network, "registry", _echoes, nats_url=url),
+        await on_stage(network, "notify", _notes, _notes_too, nats_url=url),
+    )
 
 
 async def wipe(network: Network) -> None:

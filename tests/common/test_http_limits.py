@@ -76,7 +76,10 @@ async def test_a_body_up_to_the_limit_is_taken(port: int, sent: str) -> None:
     body = b'{"name": "a"' + b" " * (BODY_BYTES - 13) + b"}"
     head, chunks = (f"{HEAD}Content-Length: {len(body)}\r\n", [body])
     if sent == "chunks":
-        head, chunks = f"{HEAD}Transfer-Encoding: chunked\r\n", [f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"]
+        head, chunks = (
+            f"{HEAD}Transfer-Encoding: chunked\r\n",
+            [f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"],
+        )
 
     answer, _ = await exchange(port, head, chunks)
 

@@ -31,18 +31,23 @@ async def admin(network: Network) -> dict[str, str]:
 
 async def made(network: Network) -> tuple[int, int]:
     """How many things there are, and how many were told of."""
-    return (len(await network.rows("registry", "SELECT 1 FROM scratch.thing")),
-            len(await network.rows("registry", "SELECT 1 FROM outbox")))
+    return (
+        len(await network.rows("registry", "SELECT 1 FROM scratch.thing")),
+        len(await network.rows("registry", "SELECT 1 FROM outbox")),
+    )
 
 
 async def test_twenty_posts_at_once_with_one_key_make_one_thing(
-    network: Network, stage: Service, admin: dict[str, str],
+    network: Network,
+    stage: Service,
+    admin: dict[str, str],
 ) -> None:
     """All get the same answer, whoever was first."""
     headers = admin | new_idempotency_key()
 
-    answers = await asyncio.gather(*(
-        stage.client.post("/v1/things", json={"name": "a"}, headers=headers) for _ in range(20)))
+    answers = await asyncio.gather(
+        *(stage.client.post("/v1/things", json={"name": "a"}, headers=headers) for _ in range(20))
+    )
 
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -98,8 +103,12 @@ async def test_what_is_kept_of_a_request_is_not_its_body(network: Network, stage
 
 async def _fill(network: Network, count: int) -> None:
     await network.rows(
-        "registry", "INSERT INTO scratch.thing SELECT gen_random_uuid(), 1, $1 || (n % 7), NULL, NULL,"
-                    " date '2026-01-01' + (n % 3) FROM generate_series(1, $2) n RETURNING 1", UKRAINIAN, count)
+        "registry",
+        "INSERT INTO scratch.thing SELECT gen_random_uuid(), 1, $1 || (n % 7), NULL, NULL,"
+        " date '2026-01-01' + (n % 3) FROM generate_series(1, $2) n RETURNING 1",
+        UKRAINIAN,
+        count,
+    )
 
 
 async def _walk(stage: Service, path: str) -> list[dict[str, Any]]:
@@ -131,10 +140,22 @@ async def test_a_cursor_that_is_not_ours_is_refused(network: Network, stage: Ser
     await _fill(network, 35)
     ours = (await stage.client.get("/v1/things?limit=1")).json()["next"]
     raw = base64.urlsafe_b64decode(ours)
-    changed = [base64.urlsafe_b64encode(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1:]).decode()
-               for place in range(0, len(raw), 9)]
-    made_up = [base64.urlsafe_b64encode(json.dumps(parts).encode()).decode() for parts in (
-        [["v", "a"], ["u", "no id"]], [["v", "a\0"], ["v", 1]], [["t", "2026"]], [], 1, [["v", {}], ["v", []]], [["x", "y"]])]
+    changed = [
+        base64.urlsafe_b64encode(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]).decode()
+        for place in range(0, len(raw), 9)
+    ]
+    made_up = [
+        base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+        for parts in (
+            [["v", "a"], ["u", "no id"]],
+            [["v", "a\0"], ["v", 1]],
+            [["t", "2026"]],
+            [],
+            1,
+            [["v", {}], ["v", []]],
+            [["x", "y"]],
+        )
+    ]
     of_another = (await stage.client.get("/v1/things/by_day?limit=1")).json()["next"]
 
     for cursor in [*changed, *made_up, of_another, "AAAA", "=", "-_-_", ours[:-4], ours + "AAAA"]:

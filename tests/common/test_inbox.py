@@ -57,8 +57,10 @@ async def test_a_batch_is_one_transaction(network: Network, database: Database) 
 
     assert await effects(network, "notify") == [(thing, 1), (thing, 2), (thing, 3)]
     rows = await network.rows(
-        "notify", "SELECT xmin::text, 'o' FROM outbox UNION SELECT xmin::text, 'i' FROM inbox UNION"
-                  " SELECT xmin::text, 'h' FROM heard WHERE number = 3 UNION SELECT xmin::text, 'e' FROM scratch.effect")
+        "notify",
+        "SELECT xmin::text, 'o' FROM outbox UNION SELECT xmin::text, 'i' FROM inbox UNION"
+        " SELECT xmin::text, 'h' FROM heard WHERE number = 3 UNION SELECT xmin::text, 'e' FROM scratch.effect",
+    )
     assert len({row["xmin"] for row in rows}) == 1
     assert len(rows) == 4
 
@@ -75,7 +77,9 @@ async def test_what_is_told_again_has_no_second_effect(network: Network, databas
     assert await effects(network, "notify") == [(thing, 1), (thing, 2), (thing, 3)]
 
 
-async def test_a_hole_is_filled_from_the_speakers_outbox_before_what_follows(network: Network, database: Database) -> None:
+async def test_a_hole_is_filled_from_the_speakers_outbox_before_what_follows(
+    network: Network, database: Database
+) -> None:
     """However many pages lie in it, the order stays that of the numbers."""
     thing = uuid4()
     facts = [heard(number, thing, number) for number in range(1, 12)]
@@ -129,7 +133,7 @@ async def test_a_restored_listener_hears_again_what_it_lost(network: Network, da
 
 
 async def test_a_restored_speaker_loses_nothing_new(network: Network, database: Database) -> None:
-    """It gives the numbers 3 and 4 a second time: the listener hears the new facts that carry them, in the batch or later."""
+    """It gives the numbers 3 and 4 a second time: the listener hears the new facts that carry them, now or later."""
     thing, new = uuid4(), uuid4()
     before = [heard(number, thing, number) for number in (1, 2, 3, 4)]
     told_anew = [heard(number, new, number) for number in (3, 4)]
@@ -231,6 +235,7 @@ async def test_a_batch_that_cannot_be_committed_is_heard_later(network: Network,
 
 async def test_a_reaction_reads_what_the_one_before_it_wrote(database: Database, network: Network) -> None:
     """Two facts of one batch about the same thing: the second finds the first one's row."""
+    from libs.common.codes.lists import PartnerKind
     from services.registry.partners.model import Partner
 
     registry = a_database(network, "registry")
@@ -241,7 +246,7 @@ async def test_a_reaction_reads_what_the_one_before_it_wrote(database: Database,
         known = await transaction.get(Partner, fact.thing_id)
         found.append(known is not None)
         if known is None:
-            transaction.add(Partner(id=fact.thing_id, name="A", sort_key="a", kind="union", region="15087"))
+            transaction.add(Partner(id=fact.thing_id, name="A", sort_key="a", kind=PartnerKind.UNION, region="15087"))
 
     thing: UUID = uuid4()
     try:

@@ -1,4 +1,4 @@
-"""The leader: one instance works, its works are restarted, and the lead passes on when its database connection breaks."""
+"""The leader: one instance works, its works are restarted, and the lead passes on when its connection breaks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,10 @@ from libs.common import leader
 from libs.common.leader import Leader, LockConnection, Work, end_all
 from tests.harness import Network
 
-LEADS = ("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database ="
-         " (SELECT oid FROM pg_database WHERE datname = current_database())")
+LEADS = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -21,14 +21,18 @@ Invited = Annotated[Holding, by_link("answer-invitation")]
 TABLE = {"open_answer": frozenset({Role.LINK}), "give_answer": frozenset({Role.LINK})}
 
 
-@router.get("/{token}")
+@router.get("/{token}")  # noqa: FAST003 - by_link takes it
 async def open_answer(holding: Invited) -> dict[str, str]:
     """Look at an invitation."""
-    return {"about": str(holding.link.about), "person": str(holding.link.person_ref),
-            "caller": holding.transaction.caller.principal, "role": holding.transaction.caller.role.value}
+    return {
+        "about": str(holding.link.about),
+        "person": str(holding.link.person_ref),
+        "caller": holding.transaction.caller.principal,
+        "role": holding.transaction.caller.role.value,
+    }
 
 
-@router.post("/{token}")
+@router.post("/{token}")  # noqa: FAST003 - by_link takes it
 async def give_answer(holding: Invited) -> UUID:
     """Answer it."""
     return holding.link.about
@@ -78,9 +82,20 @@ def test_a_link_that_was_changed_anywhere_is_refused(links: Links, link: Link) -
 
     for place in range(len(token)):
         for other in {signs[(signs.index(token[place]) + step) % 64] for step in (1, 2, 16, 32)}:
-            assert refused(links, link.purpose, token[:place] + other + token[place + 1:]) == "link-not-valid"
-    for wrong in ("", "A", token[:-1], token + "A", token[:40] + "!" + token[40:], f" {token}", f"{token}=", "ä" * 75, "A" * 75,
-                  token[:40] + "\n" + token[40:], base64.b64encode(bytes(56)).decode()):
+            assert refused(links, link.purpose, token[:place] + other + token[place + 1 :]) == "link-not-valid"
+    for wrong in (
+        "",
+        "A",
+        token[:-1],
+        token + "A",
+        token[:40] + "!" + token[40:],
+        f" {token}",
+        f"{token}=",
+        "ä" * 75,
+        "A" * 75,
+        token[:40] + "\n" + token[40:],
+        base64.b64encode(bytes(56)).decode(),
+    ):
         assert refused(links, link.purpose, wrong) == "link-not-valid"
 
 
@@ -92,7 +107,7 @@ def test_a_link_of_another_service_is_refused(links: Links, link: Link) -> None:
 def test_an_expired_link_says_so(links: Links, link: Link) -> None:
     """Only if it was one of ours: a changed expiry is a changed link."""
     assert refused(links, link.purpose, links.token(link, valid=timedelta(seconds=-1))) == "link-expired"
-    assert links.read(link.purpose, links.token(link, valid=timedelta(seconds=30)))
+    assert links.read(link.purpose, links.token(link, valid=timedelta(seconds=30))) == link
 
 
 @pytest.fixture
@@ -107,12 +122,21 @@ async def test_the_door_takes_the_right_link_only(network: Network, stage: Servi
     token = links.token(link, valid=DAY)
 
     opened = await stage.client.get(f"/v1/answers/{token}")
-    assert opened.json() == {"about": str(link.about), "person": str(link.person_ref), "caller": f"link/{link.person_ref}",
-                             "role": "link"}
+    assert opened.json() == {
+        "about": str(link.about),
+        "person": str(link.person_ref),
+        "caller": f"link/{link.person_ref}",
+        "role": "link",
+    }
     assert (await stage.client.post(f"/v1/answers/{token}")).json() == str(link.about)
     other = links.token(Link("cancel-registration", link.about, link.person_ref), valid=DAY)
-    for wrong, status in ((other, 404), (links.token(link, valid=-DAY), 404), ("A" * 75, 404), ("short", 422),
-                          ("%00" * 75, 422)):
+    for wrong, status in (
+        (other, 404),
+        (links.token(link, valid=-DAY), 404),
+        ("A" * 75, 404),
+        ("short", 422),
+        ("%00" * 75, 422),
+    ):
         answer = await stage.client.get(f"/v1/answers/{wrong}")
         assert (answer.status_code, token in answer.text) == (status, False), wrong
 

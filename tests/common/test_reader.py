@@ -1,4 +1,4 @@
-"""Readers: facts come over the stream within milliseconds, in batches, to one instance, and what is none is passed over."""
+"""Readers: facts come over the stream within milliseconds, in batches, to one instance; what is none is passed over."""
 
 import asyncio
 import json
@@ -148,16 +148,21 @@ async def _condition(service: Service) -> tuple[int, list[str]]:
     return answer.status_code, answer.json()["reasons"]
 
 
+async def until_ready(service: Service, *, ready: bool = True) -> None:
+    """Return once the service says that it is ready, or that it is not."""
+    async with asyncio.timeout(READY_SECONDS):
+        while ((await _condition(service))[0] == 200) is not ready:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_missing_durable_is_said_and_healed(network: Network) -> None:
     """Readiness names it, nothing burns the processor, facts are asked for meanwhile; provisioned again it is used."""
     speaker = await on_stage(network, "registry")
     listener = await on_stage(network, "notify", _notes)
-    assert await _condition(listener) == (200, [])
+    await until_ready(listener)
     await delete_durable(network)
     try:
-        async with asyncio.timeout(READY_SECONDS):
-            while (await _condition(listener))[0] == 200:
-                await asyncio.sleep(0.05)
+        await until_ready(listener, ready=False)
         assert await _condition(listener) == (503, ["durable notify on registry missing"])
         await tell_moves(speaker, uuid4(), [1])
         await until_effects(network, 1)
@@ -167,9 +172,7 @@ async def test_a_missing_durable_is_said_and_healed(network: Network) -> None:
     finally:
         assert await provisioned(network) == ["durable notify on registry made"]
 
-    async with asyncio.timeout(READY_SECONDS):
-        while (await _condition(listener))[0] != 200:
-            await asyncio.sleep(0.05)
+    await until_ready(listener)
     await tell_moves(speaker, uuid4(), [1])
     await until_effects(network, 2)
     async with asyncio.timeout(5):
@@ -178,9 +181,19 @@ async def test_a_missing_durable_is_said_and_healed(network: Network) -> None:
 
 
 def _junk(number: str = "1", **headers: str) -> dict[str, str]:
-    return envelope_headers(
-        network="test", subject=ThingMoved.subject, fact_id=uuid4(), about=f"thing/{uuid4()}", at=_now(),
-        correlation="c", actor_role="system") | {"ce-sequence": number} | headers
+    return (
+        envelope_headers(
+            network="test",
+            subject=ThingMoved.subject,
+            fact_id=uuid4(),
+            about=f"thing/{uuid4()}",
+            at=_now(),
+            correlation="c",
+            actor_role="system",
+        )
+        | {"ce-sequence": number}
+        | headers
+    )
 
 
 def _now() -> Any:
@@ -208,7 +221,9 @@ async def test_what_is_no_fact_is_passed_over_and_counted(network: Network) -> N
     speaker = await on_stage(network, "registry")
     async with connected(network.cluster, "registry") as client:
         for subject, headers in JUNK:
-            await client.jetstream().publish(subject, b'{"thing_id": "' + str(uuid4()).encode() + b'"}', headers=headers)
+            await client.jetstream().publish(
+                subject, b'{"thing_id": "' + str(uuid4()).encode() + b'"}', headers=headers
+            )
     listener = await on_stage(network, "notify", _notes)
     thing = uuid4()
 
@@ -225,7 +240,9 @@ async def test_what_is_no_fact_is_passed_over_and_counted(network: Network) -> N
 
 
 @pytest.mark.usefixtures("_stream_only")
-async def test_nothing_is_acknowledged_before_it_is_committed(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_acknowledged_before_it_is_committed(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The database cannot take it: the fact stays pending on the bus; once it can, it is heard and acknowledged."""
     speaker = await on_stage(network, "registry")
     take, away = Inbox.take, True
@@ -254,7 +271,7 @@ async def test_nothing_is_acknowledged_before_it_is_committed(network: Network, 
 
 
 async def test_changed_settings_of_a_durable_are_brought_back(network: Network) -> None:
-    """The server keeps what was made first and says nothing: provisioning compares, and a second run changes nothing."""
+    """The server keeps what was made first and says nothing: provisioning compares; a second run changes nothing."""
     async with connected(network.cluster, "provisioner") as client:
         jetstream = client.jetstream()
         wanted = (await jetstream.consumer_info("registry", "notify")).config
@@ -270,8 +287,11 @@ async def test_changed_settings_of_a_durable_are_brought_back(network: Network) 
         changes = await provisioned(network)
 
         assert sorted(changes) == [
-            "durable events on registry changed", "durable matching on notify made anew",
-            "durable notify on registry changed", "stream events changed"]
+            "durable events on registry changed",
+            "durable matching on notify made anew",
+            "durable notify on registry changed",
+            "stream events changed",
+        ]
         assert await provisioned(network) == []
         back = (await jetstream.consumer_info("registry", "notify")).config
         assert (back.ack_wait, back.max_ack_pending) == (15, 4096)

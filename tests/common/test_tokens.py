@@ -37,8 +37,15 @@ async def issuer(keys: Issuer) -> AsyncIterator[Issuer]:
 @pytest.fixture
 async def stage(network: Network, issuer: Issuer) -> Service:
     """A service that trusts it."""
-    return await on_stage(network, "registry", router=router, permissions=PERMISSIONS, oidc_issuer=ISSUER,
-                          oidc_audience=AUDIENCE, oidc_jwks_url=issuer.url)
+    return await on_stage(
+        network,
+        "registry",
+        router=router,
+        permissions=PERMISSIONS,
+        oidc_issuer=ISSUER,
+        oidc_audience=AUDIENCE,
+        oidc_jwks_url=issuer.url,
+    )
 
 
 async def asked_with(stage: Service, token: str) -> httpx.Response:
@@ -49,17 +56,25 @@ async def asked_with(stage: Service, token: str) -> httpx.Response:
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # RFC 9864 calls it Ed25519; issuers still say EdDSA
 async def test_a_token_that_holds_leads_to_its_principal(network: Network, stage: Service, issuer: Issuer) -> None:
     """By each pinned algorithm; the principal is opaque, and grants decide what it may."""
-    good = [issuer.token(), issuer.token(key=issuer.ec, alg="ES256"), issuer.token(key=issuer.okp, alg="EdDSA"),
-            issuer.token(key=issuer.okp, alg="Ed25519"),
-            issuer.token(aud=["another", AUDIENCE]), issuer.token(exp=int(time.time()) - 10), issuer.token(nbf=int(time.time()) + 10)]
+    good = [
+        issuer.token(),
+        issuer.token(key=issuer.ec, alg="ES256"),
+        issuer.token(key=issuer.okp, alg="EdDSA"),
+        issuer.token(key=issuer.okp, alg="Ed25519"),
+        issuer.token(aud=["another", AUDIENCE]),
+        issuer.token(exp=int(time.time()) - 10),
+        issuer.token(nbf=int(time.time()) + 10),
+    ]
     for token in good:
         assert (await asked_with(stage, token)).status_code == 200
 
     secret = stage.app.state.auth._tokens._secret
     principal = principal_of(secret, ISSUER, "amina@example.org")
     await network.rows(
-        "registry", "INSERT INTO known_grant (grant_id, principal, role) VALUES (gen_random_uuid(), $1, 'auditor') RETURNING 1",
-        principal)
+        "registry",
+        "INSERT INTO known_grant (grant_id, principal, role) VALUES (gen_random_uuid(), $1, 'auditor') RETURNING 1",
+        principal,
+    )
     stage.app.state.auth._known.clear()
     told = await stage.client.get("/v1/things/me", headers={"Authorization": f"Bearer {issuer.token()}"})
     assert told.json() == {"principal": str(principal), "role": "auditor"}
@@ -83,7 +98,8 @@ def _with(token: str, place: int, part: str) -> str:
 def _foreign(issuer: Issuer, **header: object) -> str:
     other = RSAKey.generate_key(2048, {"kid": "rsa"})
     head = {"alg": "RS256", "kid": "rsa"} | {
-        name: other.as_dict(private=False) if value == "own" else value for name, value in header.items()}
+        name: other.as_dict(private=False) if value == "own" else value for name, value in header.items()
+    }
     return jwt.encode(head, issuer.claims(), other, algorithms=["RS256"])
 
 
@@ -91,7 +107,7 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
     "no algorithm": lambda i: f"{encoded({'alg': 'none'})}.{encoded(i.claims())}.",
     "no algorithm, in capitals": lambda i: f"{encoded({'alg': 'NONE', 'kid': 'rsa'})}.{encoded(i.claims())}.",
     "no algorithm, with a signature": lambda i: _with(i.token(), 0, encoded({"alg": "none", "kid": "rsa"})),
-    "HS256 with the public key": lambda i: _hs(i),
+    "HS256 with the public key": _hs,
     "HS256 with an empty key id": lambda i: _hs(i, kid=""),
     "an algorithm that is not pinned": lambda i: i.token(alg="RS512"),
     "PS256, not pinned either": lambda i: i.token(alg="PS256"),
@@ -136,7 +152,9 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
 }
 
 
-async def test_what_was_forged_or_does_not_hold_is_401(stage: Service, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_forged_or_does_not_hold_is_401(
+    stage: Service, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each kind with the same answer, from which nothing is learned; the right one between them still holds."""
     monkeypatch.setattr(tokens, "REFETCH_SECONDS", 0.0)
     assert len(FORGED) >= 40
@@ -155,11 +173,15 @@ async def test_credentials_of_another_scheme_are_401(stage: Service, issuer: Iss
     for header in ("Basic YTpi", "Bearer", "Bearer ", issuer.token(), "bearer", "Negotiate x"):
         answer = await stage.client.get("/v1/things", headers={"Authorization": header})
         assert answer.status_code == 401, header
-    assert (await stage.client.get("/v1/things", headers={"Authorization": f"bEARER {issuer.token()}"})).status_code == 200
+    assert (
+        await stage.client.get("/v1/things", headers={"Authorization": f"bEARER {issuer.token()}"})
+    ).status_code == 200
 
 
 async def test_known_keys_outlive_the_issuers_outage(
-    stage: Service, issuer: Issuer, monkeypatch: pytest.MonkeyPatch,
+    stage: Service,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Up to an hour; after that nobody can say whether they hold, which is no 401."""
     monkeypatch.setattr(tokens, "FRESH_SECONDS", 0.0)
@@ -187,7 +209,9 @@ async def test_whoever_comes_while_the_keys_are_fetched_waits_for_them(stage: Se
 
 
 async def test_changed_keys_are_fetched_and_the_issuer_is_not_flooded(
-    stage: Service, issuer: Issuer, monkeypatch: pytest.MonkeyPatch,
+    stage: Service,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A key id that is unknown leads to one question, not to one for each forged token."""
     assert (await asked_with(stage, issuer.token())).status_code == 200
@@ -213,6 +237,7 @@ async def test_without_an_issuer_no_token_holds(network: Network, issuer: Issuer
 @pytest.mark.parametrize("answer", [b"[]", b"{}", b'{"keys": 7}', b'{"keys": [{"kty": "RSA"}]}', b"<html>", b"\xff"])
 async def test_keys_that_cannot_be_read_are_503(network: Network, answer: bytes, keys: Issuer) -> None:
     """The issuer answers nonsense: nobody can say whether the token holds; no bug."""
+
     async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
@@ -221,7 +246,9 @@ async def test_keys_that_cannot_be_read_are_503(network: Network, answer: bytes,
     server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        one = await on_stage(network, "registry", router=router, permissions=PERMISSIONS, oidc_issuer=ISSUER, oidc_jwks_url=url)
+        one = await on_stage(
+            network, "registry", router=router, permissions=PERMISSIONS, oidc_issuer=ISSUER, oidc_jwks_url=url
+        )
         refused = await asked_with(one, keys.token())
 
     assert (refused.status_code, refused.json()["slug"]) == (503, "issuer-away")

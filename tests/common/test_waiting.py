@@ -30,6 +30,11 @@ class Breakable:
         self.raises: Callable[[], Exception] = lambda: Bug("Amina Beispiel, born 1990")
         self.tries: list[tuple[UUID, int]] = []
 
+    def mended(self) -> Exception:
+        """What is raised once, and not again."""
+        self.broken = set()
+        return Bug()
+
     def reaction(self) -> Any:
         """The reaction itself."""
 
@@ -83,12 +88,14 @@ async def until_effects(network: Network, count: int) -> list[tuple[UUID, int]]:
 
 
 async def test_one_raise_loses_nothing_and_does_not_spin(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """The fact is tried again and has its effect once; the others of its batch had theirs at once."""
     bad, good = uuid4(), uuid4()
     breakable.broken = {bad}
-    breakable.raises = lambda: breakable.broken.clear() or Bug()  # type: ignore[func-returns-value]
+    breakable.raises = breakable.mended
 
     await notify.running.inbox.take(SPEAKER, [heard(1, good, 1), heard(2, bad, 2), heard(3, good, 3)])
 
@@ -99,7 +106,9 @@ async def test_one_raise_loses_nothing_and_does_not_spin(
 
 
 async def test_poison_is_parked_after_five_tries_and_the_others_go_on(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """Later facts of its aggregate wait behind it; those of others had their effects meanwhile."""
     bad, good = uuid4(), uuid4()
@@ -120,7 +129,9 @@ async def test_poison_is_parked_after_five_tries_and_the_others_go_on(
 
 
 async def test_a_replayed_fact_and_those_behind_it_have_their_effects_in_order(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """What operations does once the bug is mended; a second time there is nothing to replay."""
     bad = uuid4()
@@ -139,7 +150,9 @@ async def test_a_replayed_fact_and_those_behind_it_have_their_effects_in_order(
 
 
 async def test_a_discarded_fact_lets_those_behind_it_go_on(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """It is given up without an effect, nothing else is."""
     bad = uuid4()
@@ -156,7 +169,9 @@ async def test_a_discarded_fact_lets_those_behind_it_go_on(
 
 
 async def test_facts_that_wait_let_new_ones_of_their_aggregate_wait_too(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """Also when they come in a later batch."""
     bad, good = uuid4(), uuid4()
@@ -170,16 +185,21 @@ async def test_facts_that_wait_let_new_ones_of_their_aggregate_wait_too(
     assert (await parked(network, notify, 1))[0]["behind"] == 1
 
 
-@pytest.mark.parametrize("body", [
-    b'{"thing_id": "%s", "colour": "violet"}', b'{"thing_id": "no id"}', b"{", b"\xff\xfe", b"", b"null"])
+@pytest.mark.parametrize(
+    "body", [b'{"thing_id": "%s", "colour": "violet"}', b'{"thing_id": "no id"}', b"{", b"\xff\xfe", b"", b"null"]
+)
 async def test_what_cannot_be_read_is_parked_at_once(
-    network: Network, notify: Service, breakable: Breakable, body: bytes,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
+    body: bytes,
 ) -> None:
     """An unknown value of a code list, a broken body: trying again cannot help; nothing crashes."""
     bad, good = uuid4(), uuid4()
 
     await notify.running.inbox.take(
-        SPEAKER, [heard(1, bad, body=body.replace(b"%s", str(bad).encode())), heard(2, good, 2)])
+        SPEAKER, [heard(1, bad, body=body.replace(b"%s", str(bad).encode())), heard(2, good, 2)]
+    )
 
     assert (await parked(network, notify, 1))[0]["about"] == f"thing/{bad}"
     assert await until_effects(network, 1) == [(good, 2)]
@@ -190,15 +210,21 @@ async def test_a_fact_with_fields_of_a_later_version_is_heard(network: Network, 
     """What is unknown in it is ignored; what an older version did not have yet has its default."""
     newer, older = uuid4(), uuid4()
 
-    await notify.running.inbox.take(SPEAKER, [
-        heard(1, newer, body=b'{"thing_id": "%s", "step": 1, "added": {"later": true}}' % str(newer).encode()),
-        heard(2, older, body=b'{"thing_id": "%s"}' % str(older).encode())])
+    await notify.running.inbox.take(
+        SPEAKER,
+        [
+            heard(1, newer, body=b'{"thing_id": "%s", "step": 1, "added": {"later": true}}' % str(newer).encode()),
+            heard(2, older, body=b'{"thing_id": "%s"}' % str(older).encode()),
+        ],
+    )
 
     assert await effects(network, "notify") == [(newer, 1), (older, 0)]
 
 
 async def test_an_owner_that_is_away_parks_nothing(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """A reaction asks another service, which does not answer: it is tried until it does, however long."""
     asking = uuid4()
@@ -216,7 +242,9 @@ async def test_an_owner_that_is_away_parks_nothing(
 
 
 async def test_a_reaction_that_raises_like_a_lost_connection_is_parked_too(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """While the database answers, an OSError is the reaction's own: it must not hold up all others for ever."""
     bad, good = uuid4(), uuid4()
@@ -230,7 +258,9 @@ async def test_a_reaction_that_raises_like_a_lost_connection_is_parked_too(
 
 
 async def test_two_workers_try_a_waiting_fact_once_at_a_time(
-    network: Network, notify: Service, breakable: Breakable,
+    network: Network,
+    notify: Service,
+    breakable: Breakable,
 ) -> None:
     """A second leader by mistake: the row is locked by the one that tries it, and the effect is there once."""
     bad = uuid4()

@@ -25,9 +25,18 @@ router = APIRouter(prefix="/things", tags=["things"])
 EVERYONE = frozenset(Role) - {Role.LINK, Role.SYSTEM}
 KNOWN = EVERYONE - {Role.PUBLIC}
 PERMISSIONS = {
-    "make_thing": EVERYONE, "make_part": EVERYONE, "list_things": EVERYONE, "list_by_day": EVERYONE, "read_thing": EVERYONE,
-    "rename_thing": EVERYONE, "rename_slowly": EVERYONE, "break_commit": EVERYONE, "take_long": EVERYONE,
-    "raise_bug": EVERYONE, "who_calls": KNOWN, "coordinate": frozenset({Role.COORDINATOR}),
+    "make_thing": EVERYONE,
+    "make_part": EVERYONE,
+    "list_things": EVERYONE,
+    "list_by_day": EVERYONE,
+    "read_thing": EVERYONE,
+    "rename_thing": EVERYONE,
+    "rename_slowly": EVERYONE,
+    "break_commit": EVERYONE,
+    "take_long": EVERYONE,
+    "raise_bug": EVERYONE,
+    "who_calls": KNOWN,
+    "coordinate": frozenset({Role.COORDINATOR}),
 }
 
 
@@ -104,7 +113,11 @@ async def list_by_day(transaction: Transaction, paging: PageOf) -> Page[ThingOut
 
 @router.put("/{thing_id}")
 async def rename_thing(
-    thing_id: UUID, body: ThingIn, transaction: Transaction, expected: Expected, response: Response,
+    thing_id: UUID,
+    body: ThingIn,
+    transaction: Transaction,
+    expected: Expected,
+    response: Response,
 ) -> ThingOut:
     """Rename a thing."""
     thing = await get_or_refuse(transaction, Thing, thing_id, version=expected, lock=True)

@@ -1,5 +1,6 @@
 """Mails as bytes: headers that nothing can break, parts that every mail program reads, files whole or not at all."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -22,6 +23,9 @@ NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
 def a_notification(key: str = "offer_new", language: str = "ar") -> Notification:
     """A notification with the example's words."""
     return render(catalogue(), key, catalogue().example(key).words, [language], FOOTER)
+
+
+A_NOTIFICATION = a_notification()
 
 
 def a_letter(*, name: str = "Fatima", email: str = "fatima@example.org", footer: Footer = FOOTER) -> Letter:
@@ -59,6 +63,35 @@ def test_the_link_to_unsubscribe_is_read_by_mail_programs() -> None:
 
     assert f"List-Unsubscribe: <{UNSUBSCRIBE}>" in headers
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in headers
+
+
+WORDS = [
+    "مرافقة", "إلى", "مركز", "العمل", "جديد", "في", "منطقتكم:", "قائمة", "الانتظار", "مقهى", "اللغة", "يوم", "الثلاثاء",
+    "Супровід", "до", "центру", "зайнятості", "Begleitung", "zum", "Jobcenter", "für", "Mütter", "am", "Markt",
+]
+
+
+def test_no_space_is_lost_in_long_headers() -> None:
+    """Subjects and names of any length and script come out as they went in, on lines that mail servers take."""
+    for length in range(1, 9):
+        for start in range(len(WORDS) - length):
+            text = " ".join(WORDS[start : start + length])
+            made = letter(replace(A_NOTIFICATION, subject=text), delivery_id=ID, name=text, email="a@example.org",
+                          sender=SENDER, now=NOW, footer=FOOTER)
+            mail, head = Mail.of(made.content), made.content.split(b"\r\n\r\n", 1)[0]
+
+            assert mail["Subject"] == text
+            assert mail.message["To"].addresses[0].display_name == text
+            assert all(len(line) <= 78 + len(" <a@example.org>") for line in head.split(b"\r\n") if b"=?" in line)
+
+
+def test_a_title_that_looks_encoded_stays_what_it_is() -> None:
+    """Nobody can put something else into a subject by writing it as an encoded word."""
+    made = letter(replace(a_notification(), subject="=?utf-8?q?evil?="), delivery_id=ID, name="=?utf-8?q?evil?=",
+                  email="a@example.org", sender=SENDER, now=NOW, footer=FOOTER)
+
+    assert Mail.of(made.content)["Subject"] == "=?utf-8?q?evil?="
+    assert Mail.of(made.content).message["To"].addresses[0].display_name == "=?utf-8?q?evil?="
 
 
 def test_only_a_subscription_can_be_unsubscribed_from() -> None:

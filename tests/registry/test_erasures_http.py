@@ -63,8 +63,9 @@ def part(service: str, erasure: str) -> Any:
 
 
 async def test_a_person_is_asked_for_and_erased_everywhere(network: Network, registry: Any) -> None:
-    """Whoever holds the address is found in all four services; here the key is destroyed and the contact gone."""
-    partner, editor, coordinator = await a_verified_partner(network)
+    """Whoever holds the address is found, in all four services and all regions; the key is destroyed here."""
+    partner, editor, _ = await a_verified_partner(network, region="15088")
+    coordinator = await network.key(Role.COORDINATOR, region="15087")
     (own,) = await network.rows("registry", "SELECT person_ref FROM person")
     foreign = uuid4()
     body = {"address": f" {MIRA.upper()} ", "region": "15087"}

@@ -106,6 +106,17 @@ async def test_whoever_confirms_that_nobody_is_named_is_believed(network: Networ
     assert (first.status_code, refusal(again)) == (201, (409, "observation-received"))
 
 
+async def test_everyone_submits_and_may_leave_an_address(network: Network, registry: Any) -> None:
+    """A partner's editor for the partner; everyone else as the public does, also about another region."""
+    _, editor, _ = await a_verified_partner(network)
+    callers = [editor, await network.key(Role.COORDINATOR, region="05"), await network.key(Role.AUDITOR), None]
+    for caller in callers:
+        await submitted(network, caller, submitter={"email": "mira@example.org"})
+
+    rows = await network.rows("registry", "SELECT partner_id FROM observation ORDER BY id")
+    assert [row["partner_id"] is not None for row in rows] == [True, False, False, False]
+
+
 async def test_a_partner_sees_its_own_and_a_coordinator_the_regions(network: Network, registry: Any) -> None:
     """Nobody else's, neither in lists nor one by one; an editor's repeated request is answered."""
     _, editor, coordinator = await a_verified_partner(network)

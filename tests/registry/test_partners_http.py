@@ -54,6 +54,17 @@ async def test_an_unreadable_application_changes_nothing(network: Network, regis
     assert await network.rows("registry", "SELECT person_ref FROM person") == []
 
 
+async def test_everyone_applies_and_a_coordinator_in_the_own_region(network: Network, registry: Any) -> None:
+    """Whatever else someone may do here, they apply as the public does."""
+    callers = [await network.key(Role.FUNDER_READER, project_id=uuid4()), await network.key(Role.OPS),
+               await network.key(Role.PARTNER_EDITOR, partner_id=uuid4()),
+               await network.key(Role.COORDINATOR, region="15087"), await network.key(Role.COORDINATOR, region="05")]
+
+    answers = [await registry.post("/v1/partners", json=PARTNER, headers=caller) for caller in callers]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 201, 403]
+
+
 async def test_suspended_verified_again_and_gone(network: Network, registry: Any) -> None:
     """Each step is told; who has left does not come back."""
     partner, editor, coordinator = await a_verified_partner(network)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
@@ -19,8 +20,12 @@ class BadAddress(Exception):
     """What stands for a mail address is none."""
 
 
-class _Unfolded(BaseHeader):
-    """A header on one line: folded, the standard library would turn a long link into an encoded word (RFC 2047)."""
+class _Given(BaseHeader):
+    """A header that is sent as it was given, broken between encoded words only.
+
+    The standard library folds badly what we need: a long link becomes an encoded word (RFC 2047), which is no link any
+    more, and between two encoded words it loses a space (github.com/python/cpython/issues/92081).
+    """
 
     max_count = 1  # the library reads it from the class
 
@@ -28,15 +33,19 @@ class _Unfolded(BaseHeader):
     def parse(value: str, kwds: dict[str, Any]) -> None:
         """Read the value as any header without a structure."""
         UnstructuredHeader.parse(value, kwds)
+        kwds["decoded"] = value
 
     def fold(self, *, policy: "Policy[Any]") -> str:
         """The header as it is sent."""
-        return f"{self.name}: {self}{policy.linesep}"
+        lines = str(self).replace("?= =?", f"?={policy.linesep} =?")
+        return f"{self.name}: {lines}{policy.linesep}"
 
 
 _HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _Unfolded)
+for _name in ("from", "to", "subject", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _Given)
 POLICY = SMTP.clone(header_factory=_HEADERS)
+LINE_SIGNS = 75
 
 
 @dataclass(frozen=True)
@@ -69,9 +78,9 @@ def letter(
     """The mail of a notification; BadAddress when it has nobody to go to."""
     to = _address(name, email)
     message = EmailMessage(policy=POLICY)
-    message["From"] = Address(sender.name, addr_spec=sender.email)
-    message["To"] = to
-    message["Subject"] = notification.subject
+    message["From"] = _shown("From", Address(sender.name, addr_spec=sender.email))
+    message["To"] = _shown("To", to)
+    message["Subject"] = _encoded("Subject", notification.subject)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{delivery_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -84,6 +93,19 @@ def letter(
     message["Content-Language"] = notification.language
     needs_utf8 = not to.addr_spec.isascii()
     return Letter(delivery_id, to.addr_spec, message.as_bytes(policy=POLICY.clone(utf8=needs_utf8)), needs_utf8)
+
+
+def _shown(header: str, address: Address) -> str:
+    """The address with its name, as it stands in a header."""
+    name = _encoded(header, address.display_name)
+    return str(address) if name == address.display_name else f"{name} <{address.addr_spec}>"
+
+
+def _encoded(header: str, text: str) -> str:
+    """The text in encoded words, unless it is plain ASCII that nobody takes for one."""
+    if text.isascii() and "=?" not in text:
+        return text
+    return Header(text, "utf-8", header_name=header, maxlinelen=LINE_SIGNS).encode(linesep="")
 
 
 def _address(name: str, email: str) -> Address:

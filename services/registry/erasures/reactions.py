@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.common.asks import ask
-from libs.common.db import OpenTransaction
+from libs.common.db import Database, OpenTransaction
 from libs.common.due import schedule
 from libs.common.facts.events import EventsPersonErased, EventsPersonsByAddress
 from libs.common.facts.matching import MatchingPersonErased, MatchingPersonsByAddress
@@ -32,12 +32,16 @@ REMINDED_AFTER = timedelta(hours=1)
 PersonErased = EventsPersonErased | MatchingPersonErased | NotifyPersonErased
 
 
-async def persons_behind(transaction: OpenTransaction, address: str) -> set[UUID]:
-    """Whom the four services hold under a mail address or telephone number; Unavailable while one of them is away."""
+async def persons_behind(database: Database, address: str) -> set[UUID]:
+    """Whom the four services hold under a mail address or telephone number; Unavailable while one of them is away.
+
+    Looked for everywhere, as the others do: a person wants to be forgotten in the whole network.
+    """
     asked = (EventsPersonsByAddress(address=address), MatchingPersonsByAddress(address=address),
              NotifyPersonsByAddress(address=address))
-    answered = await asyncio.gather(*(ask(transaction.bus, question) for question in asked))
-    found = set(await persons_at(transaction, address))
+    answered = await asyncio.gather(*(ask(database.bus, question) for question in asked))
+    async with database.transaction() as transaction:
+        found = set(await persons_at(transaction, address))
     return found.union(*(answer.person_refs for answer in answered))
 
 

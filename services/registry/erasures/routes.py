@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 from sqlmodel import col, or_, select
 
@@ -68,7 +68,7 @@ class ErasureOut(BaseModel):
 
 @router.post("", status_code=202, responses={202: {"description": "Accepted; `Location` says where it goes on."}})
 async def request_erasure(
-    body: ErasureIn, transaction: Transaction, once: Creation, response: Response,
+    body: ErasureIn, transaction: Transaction, once: Creation, request: Request, response: Response,
 ) -> ErasureOut:
     """Erase a person in all four services. 503 while a service is away that might hold the address: send it again."""
     response.headers["Location"] = f"/v1/erasures/{once.id}"
@@ -78,7 +78,7 @@ async def request_erasure(
     refs = set(body.person_refs)
     if body.address:
         _refuse_unreadable(body.address)
-        refs |= await persons_behind(transaction, body.address)
+        refs |= await persons_behind(request.app.state.database, body.address)
     erasure = Erasure(id=once.id, region=body.region, person_refs=sorted(refs),
                       requested_by=transaction.caller.principal, requested_at=transaction.clock.now())
     transaction.add(erasure)

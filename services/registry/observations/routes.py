@@ -106,7 +106,7 @@ async def submit_observation(
     if body.submitter:
         details = PersonDetails(name=body.submitter.name or "", email=body.submitter.email)
         observation.submitter_ref = await meet(
-            transaction, details, languages=body.submitter.languages, region=body.region)
+            transaction, details, languages=body.submitter.languages, region=body.region, partner_id=partner_id)
     return await enter(transaction, observation, response)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, EmailStr, Field
 from sqlmodel import col, or_, select
 
 from libs.common.bodies import Body, Line, Paragraph
+from libs.common.callers import Role
 from libs.common.codes.lists import FieldOfAction, PartnerKind
 from libs.common.codes.regions import region as region_of
 from libs.common.codes.sorting import sort_key
@@ -19,6 +20,7 @@ from libs.common.facts.registry import PartnerFact, PartnerLeft, PartnerSuspende
 from libs.common.outbox import announce
 from libs.common.persons import PersonDetails, details_of, languages_of, meet
 from libs.common.refusals import Refused
+from services.registry.grants.model import refuse_outside
 from services.registry.partners.model import Contact, Partner, PartnerState
 from services.registry.partners.queries import contact_refs, contacts_of, known_partner
 
@@ -90,6 +92,8 @@ async def apply_partner(body: PartnerIn, transaction: Transaction, once: Creatio
     if once.repeated:
         raise Refused("application-received", "This application has arrived already.")
     region_of(body.region)
+    if transaction.caller.role is not Role.PUBLIC:
+        refuse_outside(transaction.caller.scope, body.region)
     fields = body.model_dump(exclude={"contacts"}, mode="json") | {"first_contact_on": body.first_contact_on}
     partner = Partner(id=once.id, sort_key=sort_key(body.name), **fields)
     transaction.add(partner)
