@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from deploy.local.cluster import Cluster
 from deploy.local.databases import copy_database
@@ -16,6 +17,9 @@ from libs.common.provision import provision
 from tests.harness import Network, service_settings
 
 MOST_WORKERS = 8
+# The suite shares two cores with two servers: how long drawing an example takes says nothing about the code.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 def _worker() -> int:

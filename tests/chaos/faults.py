@@ -83,6 +83,12 @@ async def crash_anywhere(world: World) -> str:
     return await crash_at(world, service, f"{point}:{world.chance.choice((1, 0.5))}")
 
 
+async def let_work(_world: World, seconds: str) -> str:
+    """No fault at all for so many seconds: some bugs need nothing but work."""
+    await asyncio.sleep(float(seconds))
+    return f"{seconds} s"
+
+
 async def kill_nats(world: World) -> str:
     """F3: kill -9 the bus."""
     world.stage.kill_nats()

@@ -115,43 +115,54 @@ async def _call(world: World, call: Caller) -> None:
 
 async def _quiet(world: World, plan: Plan, workloads: Sequence[Workload], verdict: Verdict, say: Say) -> None:
     say("waiting until all is quiet", world)
+    if world.violations:
+        return
     if not await world.up(world.instances):
         world.violated(Promise.SETTLED, "a service does not become ready any more")
         return
-    verdict.settled_after, left = await world.settled(plan.settle_seconds)
+    verdict.settled_after = await _settled(world, plan)
     await _last_acts(world, plan, workloads)
-    left = left or (await world.settled(plan.settle_seconds))[1]
+    await _look_back(world, plan, workloads, say)
+    for last in (_discard, _rebuild) if plan.thorough else (_discard,):
+        if not world.violations:
+            say(last.__name__.strip("_"), world)
+            await last(world, plan)
+
+
+async def _settled(world: World, plan: Plan) -> float:
+    """Wait until nothing is on its way; what can be seen best right now is looked at, since later acts may mend it."""
+    seconds, left = await world.settled(plan.settle_seconds)
     if left:
         world.violated(Promise.SETTLED, f"after {plan.settle_seconds:.0f} s: {'; '.join(left)}")
-    for workload in workloads:
-        say("looking back at the commands", world)
-        await workload.look_back()
-    # What was read of people has been noted in the audit, and is to be linked.
-    await world.settled(plan.settle_seconds)
-    for invariant in INVARIANTS:
-        say(invariant.__name__.replace("_", " "), world)
+    for invariant in AT_EVERY_QUIET:
         await invariant(world)
-    if not world.violations:
-        await _discard(world, plan)
-        for invariant in AFTER_DISCARDING:
-            await invariant(world)
-    if plan.thorough and not world.violations:
-        say("rebuilding a service's copies", world)
-        await rebuilt_equals_heard(world)
+    return seconds
 
 
 async def _last_acts(world: World, plan: Plan, workloads: Sequence[Workload]) -> None:
     """What shows best when nothing else happens; each must have settled before the next begins."""
     registry = next(one for one in workloads if isinstance(one, RegistryWorkload))
     for act in (_poison_an_aggregate, _lose_the_end, _lose_the_stream):
-        _, left = await world.settled(plan.settle_seconds)
-        # Now, since the next act may mend what an earlier fault has broken: a stream that is filled again tells all.
-        for invariant in AT_EVERY_QUIET:
-            await invariant(world)
-        if left or world.violations:
-            return
-        await act(world, registry)
-        await world.up(world.instances)
+        if not world.violations:
+            await act(world, registry)
+            await world.up(world.instances)
+            await _settled(world, plan)
+
+
+async def _look_back(world: World, plan: Plan, workloads: Sequence[Workload], say: Say) -> None:
+    for workload in workloads:
+        say("looking back at the commands", world)
+        await workload.look_back()
+    if not world.violations:
+        # What was read of people has been noted in the audit, and is to be linked.
+        await world.settled(plan.settle_seconds)
+    for invariant in INVARIANTS:
+        say(invariant.__name__.replace("_", " "), world)
+        await invariant(world)
+
+
+async def _rebuild(world: World, _plan: Plan) -> None:
+    await rebuilt_equals_heard(world)
 
 
 async def _poison_an_aggregate(world: World, registry: RegistryWorkload) -> None:
@@ -199,6 +210,8 @@ async def _discard(world: World, plan: Plan) -> None:
     _, left = await world.settled(plan.settle_seconds)
     if left:
         world.violated(Promise.SETTLED, f"after discarding what was parked: {'; '.join(left)}")
+    for invariant in AFTER_DISCARDING:
+        await invariant(world)
 
 
 def _count(world: World, verdict: Verdict) -> None:

@@ -14,6 +14,7 @@ from tests.chaos.faults import (
     crash_at,
     directed,
     kill_on_answer,
+    let_work,
     lose_unheard,
     second_instance,
     tell_again,
@@ -31,6 +32,7 @@ Steps = tuple[Step, ...]
 
 NO_KILL: Steps = (("tell again", tell_again, (SPEAKER,)), ("poison", tell_poison, ("unknown code", SPEAKER)),
                   ("tell again", tell_again, (SPEAKER,)))
+WORK: Steps = (("nothing", let_work, ("4",)),)
 ON_ANSWER: Steps = tuple(("kill on answer", kill_on_answer, (SPEAKER,)) for _ in range(4))
 LOSE: Steps = (("lose what is unheard", lose_unheard, (LISTENER, SPEAKER, "no answer")),)
 HEARING: Steps = tuple(("crash at a named point", crash_at, (LISTENER, "inbox-before-commit")) for _ in range(2))
@@ -39,7 +41,7 @@ DUE: Steps = tuple(("crash at a named point", crash_at, (SPEAKER, "due-before-co
 TWO: Steps = (("second instance", second_instance, (SPEAKER,)),)
 # Which faults each bug is looked for with; without a kill where none is needed.
 SOUGHT_BY: dict[str, Steps] = {
-    "ack-before-commit": HEARING, "mark-before-publish": RELAYING, "cursor-on-id": NO_KILL, "second-relay": TWO,
+    "ack-before-commit": HEARING, "mark-before-publish": RELAYING, "cursor-on-id": WORK, "second-relay": TWO,
     "no-dedupe": NO_KILL, "mark-outside": HEARING + LOSE, "note-after-effect": HEARING, "hole-ignored": LOSE,
     "never-asks": NO_KILL, "announce-after-commit": ON_ANSWER, "answer-before-commit": ON_ANSWER,
     "due-work-forgotten": DUE, "due-work-twice": DUE, "same-id-again": NO_KILL, "poison-blocks": NO_KILL,

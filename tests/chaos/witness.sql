@@ -44,11 +44,11 @@ BEGIN
 END $$;
 CREATE TRIGGER chaos_told AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION chaos_note_told();
 
--- A slow disk: one commit in twenty that announces something takes 30 ms longer, so that facts become visible in
--- another order than that of their ids.
+-- A slow disk: one commit in twelve that announces something takes a tenth of a second longer, so that facts become
+-- visible in another order than that of their ids.
 CREATE FUNCTION chaos_commit_late() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF random() < 0.05 THEN PERFORM pg_sleep(0.03); END IF;
+    IF random() < 0.08 THEN PERFORM pg_sleep(0.1); END IF;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER chaos_commit_late AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED

@@ -109,8 +109,7 @@ async def test_a_backlog_is_heard_in_batches_and_in_order(network: Network, monk
 @pytest.mark.usefixtures("_stream_only")
 async def test_only_the_leader_reads_and_the_other_takes_over(network: Network) -> None:
     """A second instance stands by; when the first stops it goes on, and nothing is heard twice."""
-    speaker = await on_stage(network, "registry")
-    heard_by: list[str] = []
+    speaker, heard_by = await on_stage(network, "registry"), list[str]()
 
     def named(name: str) -> Any:
         @reacts_to(ThingMoved)
@@ -125,9 +124,7 @@ async def test_only_the_leader_reads_and_the_other_takes_over(network: Network) 
     thing = uuid4()
     await tell_moves(speaker, thing, range(1, 6))
     await until_effects(network, 5)
-    async with asyncio.timeout(5):
-        while not second.running.bus.connected:
-            await asyncio.sleep(0.01)
+    await _connected(second)
     assert heard_by == ["first"] * 5
     for _ in range(20):  # a second reader would get some of them
         await tell_moves(speaker, uuid4(), [1])
@@ -141,6 +138,12 @@ async def test_only_the_leader_reads_and_the_other_takes_over(network: Network) 
 
     assert heard_by[-1] == "second"
     assert len(await effects(network, "notify")) == 26
+
+
+async def _connected(service: Service) -> None:
+    async with asyncio.timeout(5):
+        while not service.running.bus.connected:
+            await asyncio.sleep(0.01)
 
 
 async def _condition(service: Service) -> tuple[int, list[str]]:

@@ -85,14 +85,21 @@ class User:
 
 @pytest.fixture
 async def users(network: Network) -> AsyncIterator[dict[str, User]]:
-    """All users, connected; afterwards streams and durables are as they were."""
+    """All users, connected, on streams and durables that are new; and so they are left."""
     found = {name: await User(name).connect(network) for name in USERS}
+    await renewed(network, found)
     yield found
+    await renewed(network, found)
     for one in found.values():
         await one.client.close()
-    await provision(
-        network.cluster.nats_url, network.cluster.nats_user(PROVISIONER), network.cluster.nats_password(PROVISIONER)
-    )
+
+
+async def renewed(network: Network, users: dict[str, User]) -> None:
+    """Delete all streams with their durables, and provision them anew."""
+    for stream in SERVICES:
+        await users[PROVISIONER].client.jetstream().delete_stream(stream)
+    cluster = network.cluster
+    await provision(cluster.nats_url, cluster.nats_user(PROVISIONER), cluster.nats_password(PROVISIONER))
 
 
 def questions() -> Iterator[type[Question[Any]]]:

@@ -11,7 +11,7 @@ import httpx
 from libs.common.callers import Role
 from libs.common.facts.registry import ProjectOpened
 from libs.common.persons import count_key
-from tests.events.registry_stub import count_secrets
+from tests.events.registry_answers import count_secrets
 from tests.events.stage import Headers, Stage
 from tests.harness import new_idempotency_key
 

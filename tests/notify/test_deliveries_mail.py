@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from pathlib import Path
 from uuid import UUID
 
@@ -71,6 +73,12 @@ WORDS = [
 ]
 
 
+def as_mail_programs_read(content: bytes, header: str) -> str:
+    """A header by RFC 2047; Python's newer parser puts a space between two encoded words of a name, wrongly."""
+    raw = message_from_bytes(content)[header]
+    return str(make_header(decode_header(raw.replace("\r\n", ""))))
+
+
 def test_no_space_is_lost_in_long_headers() -> None:
     """Subjects and names of any length and script come out as they went in, on lines that mail servers take."""
     for length in range(1, 9):
@@ -81,7 +89,7 @@ def test_no_space_is_lost_in_long_headers() -> None:
             mail, head = Mail.of(made.content), made.content.split(b"\r\n\r\n", 1)[0]
 
             assert mail["Subject"] == text
-            assert mail.message["To"].addresses[0].display_name == text
+            assert as_mail_programs_read(made.content, "To") == f"{text} <a@example.org>"
             assert all(len(line) <= 78 + len(" <a@example.org>") for line in head.split(b"\r\n") if b"=?" in line)
 
 

@@ -12,7 +12,7 @@ from libs.common.facts.registry import OfferPublished
 from libs.common.refusals import Refused
 from services.notify.deliveries.model import TRIES, Delivery, DeliveryState, Outcome, Reason, pause_after
 from services.notify.deliveries.reactions import ADDRESSEES, FACTS, WORDS
-from services.notify.deliveries.rules import TOLD, Who, persons_named
+from services.notify.deliveries.rules import TOLD, Who, cause_of, persons_named
 from services.notify.recipients.model import Recipient
 from services.notify.recipients.rules import BERLIN, quiet_end
 from services.notify.subscriptions.model import Subscription, SubscriptionState
@@ -61,6 +61,15 @@ def test_the_same_fact_reads_differently_by_who_decided() -> None:
     assert templates_of(RegistrationCancelled(**cancelled, by_organiser=True)) == ["event_cancelled"]
     assert templates_of(ProposalAccepted(**accepted, both=False)) == []
     assert templates_of(ProposalAccepted(**accepted, both=True)) == ["proposal_accepted"]
+
+
+def test_the_dates_of_a_series_are_told_once() -> None:
+    """Sixty Tuesdays are one piece of news; an event of its own is told by itself."""
+    event = {"event_id": UUID(int=1), "kind": "language_cafe", "region": "15087", "starts": NOW, "ends": NOW}
+    (told,), fact_id, series = TOLD[EventPublished.subject], uuid4(), uuid4()
+
+    assert cause_of(EventPublished(**event), told, fact_id) == fact_id
+    assert cause_of(EventPublished(**event, series_id=series), told, fact_id) == series
 
 
 def test_each_person_is_named_once() -> None:

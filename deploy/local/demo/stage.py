@@ -12,7 +12,7 @@ import httpx
 
 from deploy.local.demo.mailbox import Mailbox
 
-OBSERVE_SECONDS = 15.0
+OBSERVE_SECONDS = 30.0
 POLL_SECONDS = 0.05
 FAR_AHEAD = timedelta(days=360)
 Say = Callable[[str], None]
@@ -120,7 +120,7 @@ class Stage:
         self._say(f"   [green]✓[/] {sentence}")
 
     async def wait_for(self, probe: Callable[[], Awaitable[Any]], sentence: str) -> Any:
-        """Ask until the answer is true, at most 15 s; returns it. StepFailed with the sentence otherwise."""
+        """Ask until the answer is true, at most 30 s; returns it. StepFailed with the sentence otherwise."""
         deadline, found = time.monotonic() + OBSERVE_SECONDS, None
         while time.monotonic() < deadline:
             found = await probe()

@@ -61,9 +61,9 @@ TO_SEND = frozenset({DeliveryState.QUEUED, DeliveryState.FAILED})
 class Delivery(Table, table=True):
     """One notification to one person; unique by cause, person, template and channel, so never sent twice knowingly.
 
-    cause is the id of the fact that it tells of (or of the subscription to confirm), speaker and about whom to ask
-    for the words. not_before goes by the real clock (pauses after a try), delayed_until by the network's (quiet
-    hours). uncertain: it may have been sent before a crash, and was sent again with the same Message-ID.
+    cause is the id of the fact that it tells of (or of the series, or of the subscription to confirm), speaker and
+    about whom to ask for the words. not_before goes by the real clock (pauses after a try), delayed_until by the
+    network's (quiet hours). uncertain: it may have been sent before a crash, and is sent again with one Message-ID.
     """
 
     __table_args__ = (

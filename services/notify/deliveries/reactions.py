@@ -13,7 +13,7 @@ from libs.common.facts.question import Addressee, AddresseeAsked, Words, WordsAs
 from libs.common.reactions import reacts_to
 from services.notify.deliveries.model import Delivery
 from services.notify.deliveries.queries import Addressed, queue
-from services.notify.deliveries.rules import TOLD, Told, Who, persons_named
+from services.notify.deliveries.rules import TOLD, Told, Who, cause_of, persons_named
 from services.notify.registrations.queries import registered_for
 from services.notify.subscriptions.queries import subscribers
 
@@ -46,8 +46,9 @@ async def tell(transaction: OpenTransaction, fact: Fact) -> None:
     assert heard is not None  # noqa: S101 - a reaction always hears something
     for told in TOLD[fact.subject]:
         if told.when(fact):
-            await queue(transaction, await _addressed(transaction, fact, told, heard.time), cause=heard.fact_id,
-                        speaker=heard.speaker, about=heard.about, template=told.template, region=heard.region)
+            await queue(transaction, await _addressed(transaction, fact, told, heard.time), speaker=heard.speaker,
+                        cause=cause_of(fact, told, heard.fact_id), about=heard.about, template=told.template,
+                        region=heard.region)
 
 
 async def _addressed(transaction: OpenTransaction, fact: Any, told: Told, at: datetime) -> list[Addressed]:

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
 
 class DeliveryOut(BaseModel):
-    """One notification on its way; cause is the id of the fact that it tells of. Nobody is named."""
+    """One notification on its way; cause is the id of the fact that it tells of, or of a series. Nobody is named."""
 
     id: UUID
     version: int

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 
 class Who(StrEnum):
@@ -18,11 +19,15 @@ class Who(StrEnum):
 
 @dataclass(frozen=True)
 class Told:
-    """One notification that a fact brings about, if the condition holds for it."""
+    """One notification that a fact brings about, if the condition holds for it.
+
+    once_per: the field of a thing that many facts are about, and that each person is told of once.
+    """
 
     template: str
     who: Who
     when: Callable[[Any], bool] = lambda _fact: True
+    once_per: str = ""
 
 
 CONTACTS, PERSONS, PERSON, SUBSCRIBERS, REGISTERED = Who
@@ -42,7 +47,8 @@ TOLD: Mapping[str, tuple[Told, ...]] = {
     "registry.offer.assurance_due.v1": (Told("offer_assurance_due", CONTACTS),),
     "registry.offer.staled.v1": (Told("offer_staled", CONTACTS),),
     "registry.observation.answered.v1": (Told("observation_answered", CONTACTS),),
-    "events.event.published.v1": (Told("event_new", SUBSCRIBERS, lambda fact: fact.open_to_all),),
+    "events.event.published.v1": (
+        Told("event_new", SUBSCRIBERS, lambda fact: fact.open_to_all, once_per="series_id"),),
     "events.event.rescheduled.v1": (Told("event_rescheduled", REGISTERED),),
     "events.registration.received.v1": (Told("registration_received", PERSON),),
     "events.registration.confirmed.v1": (Told("registration_confirmed", PERSON),),
@@ -69,6 +75,12 @@ TOLD: Mapping[str, tuple[Told, ...]] = {
     "matching.checkin.due.v1": (Told("checkin_due", PERSONS),),
     "matching.checkin.missed.v1": (Told("checkin_missed", PERSONS),),
 }
+
+
+def cause_of(fact: Any, told: Told, fact_id: UUID) -> UUID:
+    """What the notification is sent because of: the fact, or the series of which it is one of many."""
+    series: UUID | None = getattr(fact, told.once_per) if told.once_per else None
+    return series or fact_id
 
 
 def persons_named(fact: Any, who: Who) -> tuple[Any, ...]:
