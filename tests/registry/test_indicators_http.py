@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from libs.common.callers import Role
 from libs.common.codes.lists import EventKind
-from services.registry.indicators.reactions import look_what_is_at_risk, look_what_is_reached
+from services.registry.indicators.reactions import counted, keep, look_what_is_at_risk, look_what_is_reached
 from tests.harness import Network, new_idempotency_key
 from tests.registry.happened import a_tandem, an_event, as_heard, attended, corrected, tallied
 from tests.registry.steps import a_project, an_indicator, id_of, matching, ok, refusal, step, told
@@ -91,6 +91,19 @@ async def test_a_fact_heard_twice_counts_once(network: Network, registry: Any) -
     heard = [as_heard(fact, 1, UUID(int=9)) for _ in range(2)]
 
     await asyncio.gather(*(inbox.take("events", [one]) for one in heard))
+
+    assert (await figure(registry, address, coordinator))[0] == 1
+
+
+async def test_a_fact_that_is_remembered_already_changes_nothing(network: Network, registry: Any) -> None:
+    """Also when it comes by another way than the inbox, as in a rebuild."""
+    project, coordinator, _ = await a_project(network)
+    address = await an_indicator(network, project, coordinator)
+    fact = counted(attended(an_event(id_of(project)), "anna"), fact_id=uuid4(), told_at=datetime.now(UTC))
+    assert fact is not None
+    for _ in range(2):
+        async with network["registry"].running.database.transaction() as transaction:
+            await keep(transaction, [fact, fact])
 
     assert (await figure(registry, address, coordinator))[0] == 1
 
