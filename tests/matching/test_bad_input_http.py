@@ -5,15 +5,18 @@ import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
+from sqlmodel import select
 
 from libs.common.callers import Caller, Role, Scope
+from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
 from services.matching.permissions import PERMISSIONS
+from services.matching.profiles.queries import inside
 from services.matching.tables import Table
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
@@ -145,3 +148,16 @@ async def test_behind_the_doors_each_table_shows_its_own_region_only(matching: F
         with pytest.raises(ProgrammingError, match="row-level security"):
             async with network["matching"].running.database.transaction(Caller("p", Role.COORDINATOR, own)) as changing:
                 await changing.execute(text(f'UPDATE "{name}" SET version = version'))
+
+
+async def test_before_the_second_wall_the_doors_ask_for_their_own_only(field: Field) -> None:
+    """The lists' own condition shows no more than the scope, even where row-level security would show everything."""
+    partner = uuid4()
+    household = await field.create("/households", field.household_body(partner_id=str(partner)))
+    scopes = ((Scope(everything=True), True), (Scope(regions=("15087",)), True), (Scope(regions=("15",)), True),
+              (Scope(regions=("15084",)), False), (Scope(partners=frozenset({partner})), True),
+              (Scope(partners=frozenset({uuid4()})), False), (Scope(), False))
+    async with field.network["matching"].running.database.transaction() as transaction:
+        for scope, is_seen in scopes:
+            seen = set(await transaction.scalars(select(Household.id).where(inside(Household, scope))))
+            assert (UUID(household["id"]) in seen) is is_seen, scope

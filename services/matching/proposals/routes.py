@@ -147,8 +147,11 @@ async def list_proposals(
 
 @router.get("/{proposal_id}")
 async def read_proposal(proposal_id: UUID, transaction: Transaction, response: Response) -> ProposalOut:
-    """One proposal with its reasons."""
-    return _shown(await get_or_refuse(transaction, Proposal, proposal_id), response)
+    """One proposal with its reasons. Reading it is noted in the audit."""
+    proposal = await get_or_refuse(transaction, Proposal, proposal_id)
+    household = await get_or_refuse(transaction, Household, proposal.household_id)
+    await audited(transaction, "read", f"proposal/{proposal.id}", household.person_ref)
+    return _shown(proposal, response)
 
 
 @router.post("/{proposal_id}/approve")
