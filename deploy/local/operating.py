@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import nats
@@ -18,6 +19,7 @@ from deploy.local.service_settings import provision_bus, settings_for
 from libs.common import waiting
 from libs.common.audit import AuditChain
 from libs.common.db import Database
+from libs.common.due import schedule
 from libs.common.facts import SERVICES
 from libs.common.privacy import Vault
 from libs.common.refusals import Refused
@@ -25,6 +27,8 @@ from libs.common.service import derived_key
 from libs.common.tables import heard, inbox, network, outbox, relay
 from libs.common.tables import waiting as waiting_table
 
+# Due work about the whole network is about nobody.
+NOBODY = UUID(int=0)
 Progress = Callable[[str, int, int], None]
 
 
@@ -126,11 +130,16 @@ async def rebuild_bus(cluster: Cluster, service: str) -> int:
 async def rebuild_service(cluster: Cluster, service: str) -> int:
     """Drop a service's copies and figures and let it hear everything from the first fact on; returns how many.
 
-    What it owns stays. The other services must run, since they are asked.
+    What it owns stays. The other services must run, since they are asked. Where more belongs to it than emptying
+    tables, the service does that itself as due work.
     """
-    copies = getattr(import_module(f"services.{service}.tables"), "COPIES", ())
+    tables = import_module(f"services.{service}.tables")
+    copies, rebuilding = getattr(tables, "COPIES", ()), getattr(tables, "REBUILD", None)
     async with database_of(cluster, service) as database, database.transaction() as transaction:
         marks = (await transaction.execute(select(heard.c.number))).scalars().all()
+        if rebuilding:
+            await schedule(transaction, rebuilding, NOBODY, transaction.clock.now())
+            return sum(marks)
         for table in copies:
             await transaction.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - names of our own tables
         await transaction.execute(delete(inbox))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
@@ -34,7 +35,8 @@ SETTINGS = text(
 class OpenTransaction(AsyncSession):
     """What a route, a reaction or due work does its reading and writing in; nobody else commits it.
 
-    caller says who is behind it, clock what time it is; hearing is the fact that is being reacted to, if any.
+    caller says who is behind it, clock what time it is; hearing is the fact that is being reacted to, if any; doing
+    is the kind of the due work that is being done, and what it is about, due_again when it has set itself anew.
     Facts given to announce() wait in to_announce and are written just before the commit, so that the order of
     their rows is that of the locks their aggregates took.
     """
@@ -42,6 +44,8 @@ class OpenTransaction(AsyncSession):
     caller: Caller
     clock: Clock
     hearing: Heard | None = None
+    doing: tuple[str, UUID] | None = None
+    due_again: datetime | None = None
     network: str = ""
     vault: Vault
     bus: "Bus"

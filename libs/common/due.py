@@ -24,6 +24,13 @@ FIRST_PAUSE = timedelta(seconds=1)
 
 async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
     """Let work of this kind about this thing fall due at the (network's) time; replaces an earlier time."""
+    if transaction.doing == (kind, about):
+        transaction.due_again = due_at
+    else:
+        await _keep(transaction, kind, about, due_at)
+
+
+async def _keep(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
     fresh = {"due_at": due_at, "attempts": 0, "not_before": None, "parked_at": None, "raised": ""}
     query = insert(due).values(kind=kind, about=about, **fresh)
     await transaction.execute(query.on_conflict_do_update(index_elements=["kind", "about"], set_=fresh))
@@ -32,7 +39,14 @@ async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at:
 
 async def cancel(transaction: OpenTransaction, kind: str, about: UUID) -> None:
     """The work has become moot; nothing happens when there was none."""
-    await transaction.execute(delete(due).where(due.c.kind == kind, due.c.about == about))
+    if transaction.doing == (kind, about):
+        transaction.due_again = None
+    else:
+        await transaction.execute(delete(due).where(due.c.kind == kind, due.c.about == about))
+
+
+class Beaten(Exception):
+    """Another has done this work, moved it or made it moot in the meantime; what was done here is undone."""
 
 
 class DueWork:
@@ -70,12 +84,10 @@ class DueWork:
         token = correlation.set("")
         try:
             async with self._database.transaction() as transaction:
-                # Taken and done in one transaction: who finds no row was beaten to it, or it has become moot.
-                mine = delete(due).where(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
-                if (await transaction.execute(mine)).rowcount != 1:  # type: ignore[attr-defined]
-                    return False
-                await self._reactions.to_due[kind](transaction, about)
+                await self._do_in(transaction, kind, about, due_at)
                 failpoint("due-before-commit")
+        except Beaten:
+            return False
         except Exception as raised:
             if is_transient(raised):
                 raise
@@ -84,6 +96,21 @@ class DueWork:
         finally:
             correlation.reset(token)
         return True
+
+    async def _do_in(self, transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
+        # The row goes last: a request that holds the aggregate and moves its due work would otherwise wait for us
+        # while we wait for it. What was done without the row is undone.
+        mine = and_(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
+        if await transaction.scalar(select(due.c.about).where(mine)) is None:
+            raise Beaten
+        transaction.doing = (kind, about)
+        await self._reactions.to_due[kind](transaction, about)
+        await transaction.flush()
+        transaction.doing = None
+        if (await transaction.execute(delete(due).where(mine))).rowcount != 1:  # type: ignore[attr-defined]
+            raise Beaten
+        if transaction.due_again is not None:
+            await _keep(transaction, kind, about, transaction.due_again)
 
     async def _failed(self, kind: str, about: UUID, due_at: datetime, raised: BaseException) -> None:
         log.warning("due work failed; it waits", kind=kind, about=str(about), exc_info=raised)

@@ -207,6 +207,37 @@ async def test_killed_in_the_middle_it_is_done_later_and_once(
     assert len(await effects(network, "registry")) == 1
 
 
+async def test_work_and_who_moves_it_do_not_wait_for_each_other(network: Network) -> None:
+    """A request holds the thing and then moves its due work, which waits for the thing: neither is ended for it."""
+    await make_scratch(network, "registry")
+    database, about, began = a_database(network, "registry"), uuid4(), asyncio.Event()
+    held = text("SELECT 1 FROM scratch.effect WHERE thing = :thing AND step = 0 FOR UPDATE")
+
+    @when_due("ends")
+    async def ends(transaction: OpenTransaction, about: UUID) -> None:
+        began.set()
+        await transaction.execute(held, {"thing": about})
+        await note(transaction, about, 1)
+
+    work = DueWork(database, reactions_of(ends))
+    try:
+        async with database.transaction() as transaction:
+            await note(transaction, about)
+            await schedule(transaction, "ends", about, real_now() + PAST)
+        async with database.transaction() as request:
+            await request.execute(held, {"thing": about})
+            working = asyncio.create_task(work.step())
+            await began.wait()
+            await schedule(request, "ends", about, real_now() + timedelta(days=1))
+        assert await working is False
+    finally:
+        await database.close()
+
+    assert await effects(network, "registry") == [(about, 0)]
+    row = (await network.rows("registry", "SELECT attempts, due_at FROM due"))[0]
+    assert (row["attempts"], row["due_at"] > real_now()) == (0, True)
+
+
 async def test_failing_work_is_parked_and_the_rest_goes_on(network: Network) -> None:
     """Five tries with growing pauses; operations sees it, and setting it anew gives it another chance."""
     tries: list[UUID] = []

@@ -16,6 +16,7 @@ from deploy.local.cluster import Cluster
 from deploy.local.leftovers import both_run, end_leftovers
 from deploy.local.servers import Wanted
 from deploy.local.shared import once, shared_servers, state_for_tests
+from libs.common.facts.registry import RegistryAddresseeAsked
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,11 +129,11 @@ async def test_accounts_of_workers_know_nothing_of_one_another(cluster: Cluster)
         await nats.connect(account.nats_url, user=account.nats_user(user), password=account.nats_password(user))
         for user, account in (("notify", cluster), ("registry", cluster), ("registry", other))
     ]
-    subscriptions = [await each.subscribe("ask.registry.isolation.v1") for each in (own, foreign)]
+    subscriptions = [await each.subscribe(RegistryAddresseeAsked.subject) for each in (own, foreign)]
     for each in (own, foreign, asker):
         await each.flush()
 
-    await asker.publish("ask.registry.isolation.v1", b"heard")
+    await asker.publish(RegistryAddresseeAsked.subject, b"heard")
 
     assert (await subscriptions[0].next_msg(timeout=5)).data == b"heard"
     await foreign.flush()

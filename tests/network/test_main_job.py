@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,15 @@ pytestmark = pytest.mark.timeout(SECONDS + 30)
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """The demonstration, played once on a state of its own."""
-    state = tmp_path_factory.mktemp("main-job")
-    for folder in (state, *list(state.parents)[:2]):
-        folder.chmod(0o755)
-    command = [str(Path(sys.executable).with_name("lotse")), "demo", "--once", "--state", str(state)]
-    run = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False,
-                         timeout=SECONDS)
-    return run, state / "demonstration"
+def played() -> Iterator[tuple[subprocess.CompletedProcess[str], Path]]:
+    """The demonstration, played once on a state of its own, which the servers' user can reach."""
+    with tempfile.TemporaryDirectory(prefix="lotsennetz-main-job-", ignore_cleanup_errors=True) as folder:
+        state = Path(folder)
+        state.chmod(0o755)
+        command = [str(Path(sys.executable).with_name("lotse")), "demo", "--once", "--state", str(state)]
+        run = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False,
+                             timeout=SECONDS)
+        yield run, state / "demonstration"
 
 
 def test_every_step_is_observed_to_hold(played: tuple[subprocess.CompletedProcess[str], Path]) -> None:

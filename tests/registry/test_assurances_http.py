@@ -5,14 +5,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
-
 from libs.common.facts.question import Addressee
 from libs.common.facts.registry import RegistryAddresseeAsked
 from libs.common.links import Link
-from services.registry.assurances.reactions import let_go_stale
 from services.registry.assurances.rules import PURPOSE
-from services.registry.offers.reactions import end_offer
 from services.registry.partners.reactions import reach
 from tests.harness import Network
 from tests.registry.steps import a_published_offer, id_of, ok, refusal, step, told
@@ -112,17 +108,3 @@ async def test_whoever_no_longer_speaks_for_the_partner_confirms_nothing(network
     assert answers == {"stranger": (404, "link-not-valid"), "purpose": (404, "link-not-valid"),
                        "offer": (404, "link-not-valid"), "expired": (404, "link-expired")}
     assert "registry.offer.assured.v1" not in await told(network)
-
-
-async def test_due_work_waits_for_nobody_and_is_not_forgotten(network: Network, registry: Any) -> None:
-    """An offer that someone changes just now goes stale a moment later; the two never wait for each other."""
-    address, _, _ = await a_published_offer(network)
-    offer, database = id_of(address), network["registry"].running.database
-    async with asyncio.timeout(5), database.transaction() as changing:
-        await changing.execute(text("SELECT id FROM offer FOR UPDATE"))
-        for work in (let_go_stale, end_offer):
-            async with database.transaction() as transaction:
-                await work(transaction, offer)
-
-    soon = "SELECT kind FROM due WHERE due_at < now() + interval '9 s'"
-    assert {row["kind"] for row in await network.rows("registry", soon)} == {"offer_assurance", "offer_end"}

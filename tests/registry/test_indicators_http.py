@@ -6,11 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
-
 from libs.common.callers import Role
 from libs.common.codes.lists import EventKind
-from services.registry.indicators.reactions import counted, keep, look_what_is_at_risk, look_what_is_reached
+from services.registry.indicators.reactions import counted, keep
 from tests.harness import Network, new_idempotency_key
 from tests.registry.happened import a_tandem, an_event, as_heard, attended, corrected, tallied
 from tests.registry.steps import a_project, an_indicator, id_of, matching, ok, refusal, step, told
@@ -196,16 +194,3 @@ async def test_an_indicator_is_changed_until_the_project_is_closed(network: Netw
     assert now.json()["actual"] == 1
     late = await registry.put(address, json=plain, headers=coordinator | matching(now))
     assert refusal(late) == (409, "project-state")
-
-
-async def test_due_work_does_not_wait_for_who_changes_an_indicator(network: Network, registry: Any) -> None:
-    """Whoever changes it waits for the due work in turn: two that wait for each other would both be undone."""
-    project, coordinator, starts = await this_year(network)
-    address = await an_indicator(network, project, coordinator, target=1)
-    await network.tell("registry", attended(an_event(id_of(project), on=starts), "anna"))
-    database = network["registry"].running.database
-    async with asyncio.timeout(5), database.transaction() as changing:
-        await changing.execute(text("SELECT id FROM indicator FOR UPDATE"))
-        for work, about in ((look_what_is_reached, project), (look_what_is_at_risk, address)):
-            async with database.transaction() as transaction:
-                await work(transaction, id_of(about))

@@ -6,14 +6,14 @@ from libs.common.db import OpenTransaction
 from libs.common.facts.registry import OfferAssuranceDue, OfferStaled
 from libs.common.reactions import when_due
 from services.registry.offers.model import OUT, Offer
-from services.registry.offers.reactions import take_for_due, tell
+from services.registry.offers.reactions import tell
 
 
 @when_due("offer_assurance")
 async def let_go_stale(transaction: OpenTransaction, offer_id: UUID) -> None:
     """Nobody confirmed the offer in time: it is shown with a warning, and its partner is asked once more."""
-    offer = await take_for_due(transaction, "offer_assurance", offer_id)
-    if offer and offer.go_stale():
+    offer = await transaction.get_one(Offer, offer_id, with_for_update=True)
+    if offer.go_stale():
         await tell(transaction, OfferStaled, offer)
 
 

@@ -20,13 +20,9 @@ async def indicators_of(
 
 
 async def unreached_indicators(transaction: OpenTransaction, project_id: UUID) -> Sequence[Indicator]:
-    """Those that have not been told as reached and that nobody changes just now, locked.
-
-    Whoever changes one holds it and waits for the due work that asks here: waiting in turn would never end. It is
-    looked at again after that change.
-    """
+    """Those that have not been told as reached, locked."""
     query = select(Indicator).where(col(Indicator.project_id) == project_id, col(Indicator.reached_at).is_(None))
-    return (await transaction.scalars(query.order_by(col(Indicator.id)).with_for_update(skip_locked=True))).all()
+    return (await transaction.scalars(query.order_by(col(Indicator.id)).with_for_update())).all()
 
 
 async def figures_of(

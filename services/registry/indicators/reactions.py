@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.asks import ask_for_facts
+from libs.common.bus import Bus, NoBus
 from libs.common.clock import day_of, start_of
 from libs.common.db import OpenTransaction
 from libs.common.due import schedule
@@ -20,11 +21,13 @@ from libs.common.facts.registry import ConsultationRecorded, IndicatorAtRisk, In
 from libs.common.inbox import is_unreadable
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to, when_due
+from libs.common.refusals import Unavailable
 from libs.common.tables import outbox
 from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState
 from services.registry.indicators.queries import figures_of, unreached_indicators
 from services.registry.indicators.rules import PERSON, next_check, state_of
 from services.registry.projects.model import Project, ProjectState
+from services.registry.tables import REBUILD
 
 TANDEM = "tandem"
 
@@ -110,17 +113,30 @@ async def count(transaction: OpenTransaction, fact: Fact) -> None:
 async def rebuild(transaction: OpenTransaction) -> int:
     """Forget every counted fact and count anew from the outboxes of all speakers; returns how many there are now.
 
-    Facts heard meanwhile wait behind it. Unavailable or NoBus, and nothing is changed, when a speaker is away.
+    Facts heard meanwhile wait behind it. Unavailable, and nothing is changed, when a speaker is away.
     """
     await transaction.execute(text("LOCK TABLE counted_fact IN SHARE ROW EXCLUSIVE MODE"))
     await transaction.execute(delete(CountedFact))
     total = await _keep_heard(transaction, await _own_facts(transaction))
     for speaker in sorted({kind.speaker() for kind in COUNTS} - {"registry"}):
         after = 0
-        while page := (await ask_for_facts(transaction.bus, speaker, after)).facts:
+        while page := await _page(transaction.bus, speaker, after):
             total += await _keep_heard(transaction, page)
             after = page[-1].number
     return total
+
+
+@when_due(REBUILD)
+async def count_from_nothing(transaction: OpenTransaction, _network: UUID) -> None:
+    """Operations wants all figures counted again; tried again, however often, while a speaker is away."""
+    await rebuild(transaction)
+
+
+async def _page(bus: Bus, speaker: str, after: int) -> list[Heard]:
+    try:
+        return (await ask_for_facts(bus, speaker, after)).facts
+    except NoBus as away:
+        raise Unavailable("owner-away", "The {owner} service does not answer.", owner=speaker) from away
 
 
 async def _own_facts(transaction: OpenTransaction) -> list[Heard]:
@@ -171,8 +187,7 @@ async def look_what_is_reached(transaction: OpenTransaction, project_id: UUID) -
 @when_due("indicator_check")
 async def look_what_is_at_risk(transaction: OpenTransaction, indicator_id: UUID) -> None:
     """At half of the time and later: an indicator that is behind is told as at risk, once."""
-    # Whoever changes it just now lets it be looked at again (unreached_indicators says why nobody waits).
-    indicator = await transaction.get(Indicator, indicator_id, with_for_update={"skip_locked": True})
+    indicator = await transaction.get(Indicator, indicator_id, with_for_update=True)
     if indicator is None or indicator.reached_at or indicator.at_risk_at:
         return
     project = await transaction.get_one(Project, indicator.project_id)

@@ -1,6 +1,5 @@
 """What follows from what happens to an offer: what is told of it, what falls due, and its end."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from services.registry.offers.model import REMINDER, Offer
 from services.registry.offers.rules import end_of_day, offer_fact
 from services.registry.partners.queries import contact_refs
 
-AGAIN = timedelta(seconds=1)
 DUE = ("offer_assurance", "offer_reminder", "offer_end")
 
 
@@ -47,23 +45,10 @@ async def assure(transaction: OpenTransaction, offer: Offer) -> None:
     await tell(transaction, OfferAssured, offer, due=due)
 
 
-async def take_for_due(transaction: OpenTransaction, kind: str, offer_id: UUID) -> Offer | None:
-    """The offer, locked for due work of this kind; None while someone changes it, and then it is due again at once.
-
-    Whoever holds the offer may be waiting for this very piece of due work: waiting in turn would never end.
-    """
-    offer = await transaction.get(Offer, offer_id, with_for_update={"skip_locked": True})
-    if offer is None:
-        await schedule(transaction, kind, offer_id, transaction.clock.now() + AGAIN)
-    return offer
-
-
 @when_due("offer_end")
 async def end_offer(transaction: OpenTransaction, offer_id: UUID) -> None:
     """The offer's own time is over."""
-    offer = await take_for_due(transaction, "offer_end", offer_id)
-    if offer is None:
-        return
+    offer = await transaction.get_one(Offer, offer_id, with_for_update=True)
     over = offer.valid_until is not None and offer.valid_until < day_of(transaction.clock.now())
     if over and offer.expire():
         await tell(transaction, OfferExpired, offer)
