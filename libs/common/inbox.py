@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.db import Database, OpenTransaction, is_transient
@@ -15,9 +15,14 @@ from libs.common.failpoints import failpoint
 from libs.common.logs import correlation, describe
 from libs.common.reactions import Reactions
 from libs.common.refusals import Unavailable
-from libs.common.tables import heard, inbox, waiting
+from libs.common.tables import heard, waiting
 
 log = structlog.get_logger()
+# One statement of one plan whatever the batch's size: a VALUES list of 500 rows takes the server twice as long.
+NOTE = text(
+    "INSERT INTO inbox (fact_id, speaker, number) SELECT fact_id, :speaker, number"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[])) AS heard (fact_id, number)"
+    " ON CONFLICT DO NOTHING RETURNING fact_id")
 AskForFacts = Callable[[str, int], Awaitable[Told]]
 
 
@@ -155,8 +160,8 @@ class Inbox:
         try:
             for kind, reaction in self.reactions.to_facts.get(fact.subject, ()):
                 await reaction(transaction, kind.model_validate_json(fact.body))
-            # What the next fact of the batch reads must be there.
-            await transaction.flush()
+                # What the next reaction, or the next fact of the batch, reads must be there.
+                await transaction.flush()
         finally:
             transaction.hearing = None
             correlation.reset(token)
@@ -180,9 +185,9 @@ async def _note(transaction: OpenTransaction, facts: Sequence[Heard], mark: int,
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise AnotherReader(facts[0].speaker)
-    rows = [{"fact_id": fact.fact_id, "speaker": fact.speaker, "number": fact.number} for fact in facts]
-    noted = insert(inbox).on_conflict_do_nothing().returning(inbox.c.fact_id)
-    return set(await transaction.scalars(noted, rows))
+    return set(await transaction.scalars(NOTE, {
+        "ids": [fact.fact_id for fact in facts], "numbers": [fact.number for fact in facts],
+        "speaker": facts[0].speaker}))
 
 
 async def _aggregates_waiting(transaction: OpenTransaction, facts: Sequence[Heard]) -> set[str]:
