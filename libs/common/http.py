@@ -63,7 +63,9 @@ class Door:
             took = time.perf_counter() - began
             method = scope["method"] if scope["method"] in METHODS else "other"
             self._metrics.request(method, route, sending.status, took)
-            log.info("request", method=method, route=route, status=sending.status, ms=round(took * 1000, 1))
+            # Asked every few seconds by whoever looks after the service: said only to who wants to know all.
+            say = log.debug if route.startswith("/health/") or route == "/metrics" else log.info
+            say("request", method=method, route=route, status=sending.status, ms=round(took * 1000, 1))
             correlation.reset(token)
 
     async def _pass(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:

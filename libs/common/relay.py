@@ -26,10 +26,11 @@ UPDATE outbox SET number = last.number + numbered.position FROM numbered, last
 WHERE outbox.id = numbered.id AND outbox.number IS NULL
 """
 UNPUBLISHED = """
-SELECT number, fact_id, subject, headers, body FROM outbox
-WHERE number > (SELECT published FROM relay) ORDER BY number LIMIT $1
+SELECT number, fact_id, subject, headers, body, published FROM outbox, relay
+WHERE number > published ORDER BY number LIMIT $1
 """
-MARK = "UPDATE relay SET published = $1"
+# Operations may have stepped back meanwhile, so that all is published again: that is not to be undone.
+MARK = "UPDATE relay SET published = $1 WHERE published = $2"
 GIVEN = "SELECT published, (SELECT coalesce(max(number), 0) FROM outbox) AS numbered FROM relay"
 STEP_BACK = """
 UPDATE relay SET published = target.number, refills = refills + 1 FROM (
@@ -80,7 +81,7 @@ class Relay:
         stored = await self._bus.publish_in_order([self._outgoing(row) for row in rows])
         failpoint("relay-after-publish-before-mark")
         if stored:
-            await self._lock.fetch(MARK, rows[stored - 1]["number"])
+            await self._lock.fetch(MARK, rows[stored - 1]["number"], rows[0]["published"])
         failpoint("relay-after-mark")
         if stored < len(rows):
             log.warning("the stream did not take all facts", stored=stored, of=len(rows))

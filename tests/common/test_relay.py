@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from libs.common import leader, relay
+from libs.common.bus import Outgoing
 from libs.common.db import OpenTransaction
 from libs.common.leader import LockConnection
 from libs.common.outbox import announce
@@ -199,6 +201,30 @@ async def test_killed_between_publish_and_mark_nothing_is_lost_or_done_twice(
 
     assert crashes == []
     assert await effects(network, "notify") == [(thing, 1), (thing, 2), (thing, 3)]
+
+
+async def test_stepped_back_while_it_publishes_it_publishes_all_again(
+    network: Network, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Operations lets all be published again in the middle of a batch: the batch's mark does not undo that."""
+    speaker, batches = await on_stage(network, "registry"), list[list[str]]()
+    await tell_moves(speaker, uuid4(), [1, 2, 3])
+    await _until_told(network)
+    publish = speaker.running.bus.publish_in_order
+
+    async def publishing(outgoing: Sequence[Outgoing]) -> int:
+        stored = await publish(outgoing)
+        batches.append([headers["ce-sequence"] for _, _, headers in outgoing])
+        if len(batches) == 1:
+            await network.rows("registry", "UPDATE relay SET published = 0 RETURNING 1")
+        return stored
+
+    monkeypatch.setattr(speaker.running.bus, "publish_in_order", publishing)
+    await tell_moves(speaker, uuid4(), [1])
+    await _until_told(network)
+    await network.settled()
+
+    assert batches == [["4"], ["1", "2", "3", "4"]]
 
 
 async def test_what_the_stream_lost_is_published_again_with_fresh_ids(network: Network, proxy: Proxy) -> None:
