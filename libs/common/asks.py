@@ -4,6 +4,7 @@ import json
 from typing import Any, TypeVar
 
 import structlog
+from faststream.exceptions import SkipMessage
 from faststream.nats import NatsMessage
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import func, select
@@ -105,8 +106,11 @@ def _answer_for_facts(bus: Bus, database: Database) -> None:
 
 
 async def _bytes(message: NatsMessage) -> bytes:
-    return bytes(message.body)
+    return bytes((await _whole(message)).body)
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:
+    # An answer goes where its asker waits, and never into a stream that only this service may write to.
+    if message.reply_to and not message.reply_to.startswith("_INBOX_"):
+        raise SkipMessage
     return message

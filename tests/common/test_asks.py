@@ -192,6 +192,18 @@ async def test_a_service_tells_nobody_elses_facts(network: Network) -> None:
     assert await effects(network, "notify") == []
 
 
+@pytest.mark.parametrize("subject", [WordsAsked.subject, "ask.registry.facts.v1"])
+async def test_an_answer_goes_to_no_stream(network: Network, both: tuple[Service, Service], subject: str) -> None:
+    """Asked to answer on a subject that only the registry may write to, it does not; others are answered as before."""
+    question = json.dumps({"about": str(uuid4()), "after": 0}).encode()
+    async with connected(network.cluster, "notify") as client:
+        await client.publish(subject, question, reply="registry.thing.moved.v1")
+        await client.flush()
+        assert (await client.request(subject, question, timeout=5)).data
+
+    assert await in_stream(network.cluster, "registry") == []
+
+
 async def test_a_service_may_not_ask_what_is_not_its_own_to_ask(
     network: Network, both: tuple[Service, Service]
 ) -> None:
