@@ -32,7 +32,7 @@ def service_settings(cluster: Cluster, service: str, *, database: str, **more: A
     """The settings of a service on the test servers, as a demonstration network whose clock can be moved."""
     kind = importlib.import_module(f"services.{service}.settings").Settings
     told: dict[str, Any] = {
-        "network": "test", "database_url": cluster.database_url(service, database), "database_pool": 5,
+        "network": "test", "database_url": cluster.database_url(service, database), "database_pool": 10,
         "owner_database_url": cluster.owner_database_url(service, database),
         "nats_url": cluster.nats_url, "nats_user": cluster.nats_user(service),
         "nats_password": cluster.nats_password(service), "nats_monitor_url": cluster.monitoring_url,

@@ -22,14 +22,15 @@ BATCH = 500
 LATE_ROWS = 10_000
 LATE_AT_MOST = timedelta(hours=1)
 HEAD_SECONDS = 3600.0
+ENTER = insert(entries)
 LAST_LINK = select(audit_link).order_by(audit_link.c.position.desc()).limit(1)
 
 
 async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
     """Note in this transaction that its caller did this (`read`, `change`, `erase`, …) with this person's data."""
-    await transaction.execute(insert(entries).values(
-        principal=transaction.caller.principal, role=transaction.caller.role.value, action=action, about=about,
-        person_ref=person_ref, correlation=current_correlation()))
+    await transaction.execute(ENTER, {
+        "principal": transaction.caller.principal, "role": transaction.caller.role.value, "action": action,
+        "about": about, "person_ref": person_ref, "correlation": current_correlation()})
 
 
 class AuditChain:

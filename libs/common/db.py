@@ -68,7 +68,7 @@ def sqlalchemy_url(url: str) -> str:
 class Database:
     """One service's database: its engine, its clock, and what is to be woken when facts have been announced."""
 
-    def __init__(self, url: str, *, network_slug: str, vault: Vault, pool: int = 10) -> None:
+    def __init__(self, url: str, *, network_slug: str, vault: Vault, pool: int = 20) -> None:
         """Make the engine; nothing is connected before connect()."""
         self.url = url
         self.network_slug = network_slug
@@ -80,7 +80,7 @@ class Database:
         self.announced = asyncio.Event()
         self.due_changed = asyncio.Event()
         self.engine: AsyncEngine = create_async_engine(
-            sqlalchemy_url(url), pool_size=pool, max_overflow=pool, pool_timeout=5, pool_recycle=1800,
+            sqlalchemy_url(url), pool_size=pool, max_overflow=0, pool_timeout=5, pool_recycle=1800,
             connect_args={"server_settings": {"statement_timeout": "10000", "jit": "off"}, "timeout": 5},
         )
 

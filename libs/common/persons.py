@@ -19,6 +19,7 @@ from libs.common.privacy import destroy_key, load_keys, new_person, seal, unseal
 from libs.common.tables import person
 
 SEALED = "person.details"
+KEEP = insert(person)
 
 
 class PersonDetails(BaseModel):
@@ -36,10 +37,10 @@ async def meet(
     """Keep a person whom this service meets first; returns the new person_ref. Region and partner say who sees them."""
     person_ref = await new_person(transaction, uuid7())
     vault = transaction.vault
-    await transaction.execute(insert(person).values(
-        person_ref=person_ref, region=region, partner_id=partner_id, languages=list(languages),
-        details=await seal(transaction, person_ref, SEALED, details),
-        email_index=email_index(vault, details.email), phone_index=phone_index(vault, details.phone)))
+    await transaction.execute(KEEP, {
+        "person_ref": person_ref, "region": region, "partner_id": partner_id, "languages": list(languages),
+        "details": await seal(transaction, person_ref, SEALED, details),
+        "email_index": email_index(vault, details.email), "phone_index": phone_index(vault, details.phone)})
     await audited(transaction, "change", f"person/{person_ref}", person_ref)
     return person_ref
 

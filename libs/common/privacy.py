@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NONCE_BYTES = 12
 KEY_BITS = 256
+KEEP_KEY = insert(person_key)
 Details = TypeVar("Details", bound=BaseModel)
 
 
@@ -59,8 +60,7 @@ class Vault:
 async def new_person(transaction: "OpenTransaction", person_ref: UUID) -> UUID:
     """Make the key of a person whom this service meets first; returns the person_ref."""
     key = AESGCM.generate_key(KEY_BITS)
-    await transaction.execute(insert(person_key).values(
-        person_ref=person_ref, wrapped=transaction.vault.wrap(person_ref, key)))
+    await transaction.execute(KEEP_KEY, {"person_ref": person_ref, "wrapped": transaction.vault.wrap(person_ref, key)})
     transaction.person_keys[person_ref] = key
     return person_ref
 

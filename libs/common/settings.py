@@ -36,7 +36,7 @@ class CommonSettings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     database_url: SecretStr
     owner_database_url: SecretStr | None = None
-    database_pool: int = 10
+    database_pool: int = 20
     nats_url: str = "nats://127.0.0.1:4222"
     nats_user: str = ""
     nats_password: SecretStr = SecretStr("")

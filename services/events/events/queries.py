@@ -1,13 +1,14 @@
 """Reads about events: who sees which, and what a notification says about one."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select
 from sqlmodel import and_, col, or_, select
 
-from libs.common.callers import Caller, Role
+from libs.common.callers import Caller, Role, Scope
 from libs.common.codes.lists import EventKind
 from libs.common.codes.regions import region as region_of
 from libs.common.codes.types import Ags, LanguageTag
@@ -46,21 +47,26 @@ class EventFilter:
         return query.where(col(Event.starts) < self.until) if self.until else query
 
 
-def shown_to(caller: Caller) -> ColumnElement[bool]:
-    """What a caller sees beyond the own scope: published public events, and with any role those for the network."""
-    seen = [Visibility.PUBLIC] if caller.role is Role.PUBLIC else [Visibility.PUBLIC, Visibility.NETWORK]
+def shown_to(role: Role) -> ColumnElement[bool]:
+    """What is seen beyond the own scope: published public events, and with any role those for the network."""
+    seen = [Visibility.PUBLIC] if role is Role.PUBLIC else [Visibility.PUBLIC, Visibility.NETWORK]
     return and_(col(Event.published_at).is_not(None), col(Event.visibility).in_(seen))
 
 
 def seen_by(caller: Caller) -> Select[Any]:
     """What a caller sees: what is shown to it, and everything inside its scope."""
+    return _seen_by(caller.role, caller.scope)
+
+
+@lru_cache(maxsize=256)
+def _seen_by(role: Role, scope: Scope) -> Select[Any]:
+    """Built once for all who see the same."""
     query: Select[Any] = select(Event)
-    scope = caller.scope
     if scope.everything:
         return query
     own = [col(Event.region).startswith(prefix) for prefix in scope.regions]
     return query.where(or_(
-        shown_to(caller), col(Event.partner_id).in_(scope.partners), col(Event.project_id).in_(scope.projects), *own))
+        shown_to(role), col(Event.partner_id).in_(scope.partners), col(Event.project_id).in_(scope.projects), *own))
 
 
 async def seen_event(transaction: OpenTransaction, event_id: UUID) -> Event:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, cast, func, update
+from sqlalchemy import String, Uuid, bindparam, cast, func, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -30,14 +30,21 @@ LATE = timedelta(days=1)
 COUNTED = ("seats_taken", "childcare_taken", "waiting", "arrivals")
 
 
+# Statements of every registration are built once: that costs more than sending them.
+_EVENT_ID = bindparam("event_id", type_=Uuid)
+LOCKED = select(Event).where(
+    col(Event.id) == _EVENT_ID,
+    func.set_config("lotse.event", cast(_EVENT_ID, String), True).is_not(None),  # noqa: FBT003 - SQL
+).with_for_update().execution_options(populate_existing=True)
+AS_ANYONE = select(func.set_config("lotse.scope", Role.PUBLIC.value, True))  # noqa: FBT003 - SQL
+
+
 async def locked_event(transaction: OpenTransaction, event_id: UUID) -> Event:
     """The event as it is now, its list of registrations locked until this transaction ends.
 
     Row-level security opens this one list to the transaction, whoever calls: what a party gets depends on the others.
     """
-    await transaction.execute(select(func.set_config("lotse.event", str(event_id), True)))  # noqa: FBT003 - SQL
-    query = select(Event).where(Event.id == event_id).with_for_update()
-    return (await transaction.scalars(query.execution_options(populate_existing=True))).one()
+    return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
 
 
 def _recount() -> ReturningUpdate[Any]:
@@ -110,7 +117,7 @@ async def is_known_elsewhere(transaction: OpenTransaction, person_ref: UUID) -> 
 async def as_anyone(transaction: OpenTransaction, event: Event) -> None:
     """Outside the own scope a caller registers others as the public does: they may be added, and not be read."""
     if not transaction.caller.scope.covers(event):
-        await transaction.execute(select(func.set_config("lotse.scope", Role.PUBLIC.value, True)))  # noqa: FBT003 - SQL
+        await transaction.execute(AS_ANYONE)
 
 
 async def sealed_note(transaction: OpenTransaction, person_ref: UUID, text: str) -> bytes:
