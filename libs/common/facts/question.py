@@ -42,13 +42,15 @@ class Words(BaseModel):
 class Addressee(Words):
     """Everything that one delivery to one person needs: where to, in which languages, the words, the signed links.
 
-    email is None when the person has none or has been erased; then nothing can be sent.
+    email is None when the person has none or has been erased; then nothing can be sent. keeper names another service
+    to ask about `person/<person_ref>` for name, address and languages, when the answering one does not have them.
     """
 
     name: str = ""
     email: str | None = None
     languages: tuple[LanguageTag, ...] = ()
     links: dict[str, str] = Field(default_factory=dict)
+    keeper: str | None = None
 
 
 class AddresseeAsked(Question[Addressee]):

@@ -37,6 +37,8 @@ from services.events.registrations.queries import (
 from services.events.registrations.rules import Party, fits_at_once, next_in_line
 
 SEAT_OFFER = "seat_offer"
+# Who keeps the names and addresses of those whom a coordinator or counsellor registers as known: mentors, households.
+KEEPER = "matching"
 # What of a person events erases: their sealed details, the codes of their registrations, whose attendance it was.
 STORES = ("person", "registration", "attendance")
 
@@ -155,9 +157,10 @@ async def erase(transaction: OpenTransaction, fact: ErasureRequested) -> None:
 async def reach(transaction: OpenTransaction, question: EventsAddresseeAsked) -> Addressee:
     """How to reach who registered, what to say, and their own links; noted in the audit."""
     words, registration = await words_about(transaction, question.about, question.person_ref)
-    event = await transaction.get_one(Event, registration.event_id)
-    return await addressee(transaction, question.person_ref, words, template=question.template,
-                           links=links_of(transaction, registration, event))
+    links = links_of(transaction, registration, await transaction.get_one(Event, registration.event_id))
+    if registration.known_elsewhere:
+        return Addressee(**words.model_dump(), links=links, keeper=KEEPER)
+    return await addressee(transaction, question.person_ref, words, template=question.template, links=links)
 
 
 @answers(EventsPersonsByAddress)

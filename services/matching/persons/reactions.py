@@ -42,7 +42,12 @@ MATCHING = "matching"
 
 @answers(MatchingAddresseeAsked)
 async def reach(transaction: OpenTransaction, question: MatchingAddresseeAsked) -> Addressee:
-    """How to reach a mentor or household for a notification, what to say, and the links to act by. Audited."""
+    """How to reach a mentor or household for a notification, what to say, and the links to act by. Audited.
+
+    Asked about the person itself, by name and address only: another service has the words.
+    """
+    if question.about == f"person/{question.person_ref}":
+        return await addressee(transaction, question.person_ref, Words(), template=question.template)
     words = await words_about(transaction, question.about)
     names = await names_for(transaction, question.about, question.person_ref)
     words = words.model_copy(update={"values": words.values | names})

@@ -12,7 +12,7 @@ from libs.common.links import Link
 from libs.common.persons import details_of
 from services.notify.deliveries.mail import Letter, Sender, letter
 from services.notify.deliveries.model import TO_SEND, Delivery, Reason
-from services.notify.deliveries.reactions import ask_owner, ask_words
+from services.notify.deliveries.reactions import ask_keeper, ask_owner, ask_words
 from services.notify.recipients.model import Recipient
 from services.notify.recipients.queries import recipient_of
 from services.notify.recipients.rules import quiet_end
@@ -90,7 +90,8 @@ class Composing:
 
     async def _addressee(self, planned: Planned) -> Addressee:
         if planned.own is None:
-            return await ask_owner(self._bus, planned.delivery)
+            found = await ask_owner(self._bus, planned.delivery)
+            return await ask_keeper(self._bus, planned.delivery, found)
         if planned.delivery.template == CONFIRMATION:
             return planned.own
         words = await ask_words(self._bus, planned.delivery)

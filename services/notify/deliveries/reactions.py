@@ -66,6 +66,16 @@ async def ask_owner(bus: Bus, delivery: Delivery) -> Addressee:
     return await ask(bus, kind(person_ref=delivery.person_ref, about=delivery.about, template=delivery.template))
 
 
+async def ask_keeper(bus: Bus, delivery: Delivery, found: Addressee) -> Addressee:
+    """What the owner gave, with the name, address and languages that another service keeps."""
+    keeper = ADDRESSEES.get(found.keeper or "")
+    if keeper is None:
+        return found
+    about = f"person/{delivery.person_ref}"
+    kept = await ask(bus, keeper(person_ref=delivery.person_ref, about=about, template=delivery.template))
+    return found.model_copy(update=kept.model_dump(include={"name", "email", "languages"}))
+
+
 async def ask_words(bus: Bus, delivery: Delivery) -> Words:
     """What the speaker has to say about the thing; Unavailable while it is away."""
     return await ask(bus, WORDS[delivery.speaker](about=delivery.about))
