@@ -205,7 +205,8 @@ def serve(app: FastAPI, settings: CommonSettings) -> None:
     """Run the app until it is told to stop; the exit code is 1 when it could not start."""
     server = uvicorn.Server(uvicorn.Config(
         app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=10, limit_concurrency=2000, h11_max_incomplete_event_size=32_768,
+        forwarded_allow_ips=settings.proxies, timeout_graceful_shutdown=10, limit_concurrency=2000,
+        h11_max_incomplete_event_size=32_768,
     ))
     server.run()
     if not server.started:

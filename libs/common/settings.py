@@ -34,6 +34,7 @@ class CommonSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
+    proxies: str = "127.0.0.1"
     database_url: SecretStr
     owner_database_url: SecretStr | None = None
     database_pool: int = 20

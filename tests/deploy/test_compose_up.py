@@ -116,6 +116,35 @@ def test_restarting_any_container_loses_nothing(first_key: str) -> None:
     assert httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json() == before
 
 
+def test_a_backup_is_taken_back_and_who_was_erased_stays_so(first_key: str, tmp_path: Path) -> None:
+    """The registry as it was an hour ago, while the others went on: offers are there, an erased person is not."""
+    offers = httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json()
+    _script("backup.sh", str(tmp_path))
+    erased = _sql("registry", "UPDATE person_key SET wrapped = NULL, destroyed_at = now() WHERE person_ref ="
+                  " (SELECT person_ref FROM person_key WHERE wrapped IS NOT NULL LIMIT 1) RETURNING person_ref")
+    _sql("registry", "DELETE FROM offer")
+
+    _script("restore.sh", str(tmp_path), "registry")
+
+    _until_ready(PORTS["registry"], 60)
+    assert httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json() == offers
+    assert _sql("registry", f"SELECT count(*) FROM person_key WHERE person_ref = '{erased}' AND wrapped IS NULL") == "1"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "registry.dump", "events.dump", "matching.dump", "notify.dump", "secrets.tar"}
+
+
+def _script(name: str, *arguments: str) -> None:
+    done = subprocess.run([f"deploy/{name}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+                          env=_environment() | {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_PROFILES": "demo"})
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+
+
+def _sql(service: str, statement: str) -> str:
+    """What the statement answers first, as superuser in the service's database."""
+    said = _compose("exec", "-T", "postgres", "psql", "-XqAt", "-U", "postgres", "-d", service, "-c", statement)
+    return (said.stdout.strip().splitlines() or [""])[0]
+
+
 def test_a_second_matching_takes_over_when_the_leader_is_killed(compose: None) -> None:
     """One leads; killed, the other leads within ten seconds, and both had served HTTP."""
     _compose("up", "-d", "--wait", "--no-build", "--scale", "matching=2", "matching")
