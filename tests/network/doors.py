@@ -1,5 +1,7 @@
-"""Every operation of the four services, what it is about in the small world, and a request that a permitted caller gets
-through with: made of the OpenAPI document's own examples, with ids of the world and today's date put in."""
+"""Every operation of the four services, what it is about in the small world, and a request that gets through.
+
+The request is made of the OpenAPI document's own examples, with ids of the world and today's date put in.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +18,8 @@ from tests.network.world import HERE, World
 
 Json = dict[str, Any]
 Table = dict[tuple[str, str], frozenset[Role]]
+# A draft, one that is shown to the network, and one that is shown to all.
+EVENTS = ("event", "network_event", "public_event")
 # What an operation is about; else by the name in its path: `{offer_id}` is the world's offer, shown by its id.
 ABOUT: dict[str, tuple[str, ...]] = {
     "list_access_keys": ("access_key",), "list_grants": ("grant",),
@@ -30,13 +34,13 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_counted_facts": ("counted",), "list_consultations": ("consultation",), "list_bodies": ("body",),
     "read_body_contact": ("body_contact",), "list_observations": ("observation",), "list_learnings": ("learning",),
     "list_erasures": ("erasure",),
-    "list_events": ("event", "network_event", "public_event"), "read_event": ("event", "network_event", "public_event"),
-    "read_calendar": ("network_event", "public_event"), "read_event_calendar": ("event", "network_event", "public_event"),
+    "list_events": EVENTS, "read_event": EVENTS, "read_event_calendar": EVENTS, "read_calendar": EVENTS[1:],
     "open_registration": ("listed_event",), "close_registration": ("listed_event",), "report_event": ("held_event",),
-    "list_series": ("series",), "register_party": ("event", "network_event", "public_event"),
-    "register_known_person": ("event", "network_event", "public_event"), "list_participants": ("listed_event",),
+    "list_series": ("series",), "register_party": EVENTS, "register_known_person": EVENTS,
+    "list_participants": ("listed_event",),
     "record_attendance": ("held_event",), "record_walk_in": ("held_event",), "record_known_walk_in": ("held_event",),
-    "read_certificate": ("certificate",), "list_attendance": ("held_event",), "tally_event": ("tallied_event",), "read_tally": ("tallied_event",),
+    "read_certificate": ("certificate",), "list_attendance": ("held_event",),
+    "tally_event": ("tallied_event",), "read_tally": ("tallied_event",),
     "list_mentors": ("mentor",), "read_mentor_contact": ("mentor_contact",),
     "list_mentor_groups": ("mentor_group",), "list_members": ("members",), "list_prerequisites": ("prerequisites",),
     "list_households": ("household",), "read_household_contact": ("household_contact",), "list_weights": ("weights",),
@@ -68,6 +72,16 @@ IN_PATHS = {"valid_from": "2030-01-01"}
 CALLED = {"carrier_id": "partner", "funder_id": "partner", "mentor_group_id": "mentor_group", "waiting_id": ""}
 # After these there would be no partner or project for the others.
 LAST = ("close_project", "suspend_partner", "leave_network")
+
+# What to do about an operation that is new.
+MISSING = {
+    "link": "{name} of {service} is opened by a link: say by which in OPENED_BY of tests/network/doors.py, and give the"
+            " world one (World.link in tests/network/world.py).",
+    "list": "{name} of {service} lists something: say in ABOUT of tests/network/doors.py what it must show, and seed"
+            " such a thing in tests/network/world.py.",
+    "thing": "{name} of {service} has no seeded thing for {{{part}}}: seed {one!r} in tests/network/world.py, or say in"
+             " ABOUT of tests/network/doors.py what the operation is about.",
+}
 
 
 @dataclass(frozen=True)
@@ -105,11 +119,9 @@ def things_of(service: str, name: str) -> tuple[str, ...]:
         return tuple(one.replace("*", service) for one in ABOUT[name])
     placed = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     if "token" in placed:
-        assert name in OPENED_BY, f"{name} of {service} is opened by a link: say in OPENED_BY of tests/network/doors.py" \
-                                  " by which, and give the world one (tests/network/world.py, World.link)."
+        assert name in OPENED_BY, MISSING["link"].format(name=name, service=service)
         return ()
-    assert placed or method != "GET", f"{name} of {service} lists something: say in ABOUT of tests/network/doors.py" \
-                                      " what it must show, and seed one in tests/network/world.py."
+    assert placed or method != "GET", MISSING["list"].format(name=name, service=service)
     return (placed[0].removesuffix("_id"),) if placed else ()
 
 
@@ -132,7 +144,7 @@ def request_of(world: World, service: str, name: str, about: str = "", token: st
 
 
 def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> Any:
-    own = {
+    own: dict[str, Json] = {
         "issue_access_key": {"expires": in_days(9).isoformat()},
         "give_grant": {"principal": str(uuid4()), "role": "partner_editor", "region": None},
         "request_erasure": {"person_refs": [str(uuid4())]},
@@ -141,11 +153,11 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "plan_project": {"target_regions": [HERE]}, "change_project": {"target_regions": [HERE]},
         "plan_consultation": {"planned_for": world.now().date().isoformat()},
         "hold_consultation": {"held_on": world.now().date().isoformat()},
-    }.get(name, {})
+    }
     if schema is None:
         return None
     filled = filling.of("", schema)
-    return {**filled, **own} if isinstance(filled, dict) else filled
+    return {**filled, **own.get(name, {})} if isinstance(filled, dict) else filled
 
 
 @dataclass(frozen=True)
@@ -159,8 +171,7 @@ class Filling:
     def of_path(self, service: str, name: str, part: str) -> str:
         """What stands in a path."""
         thing = self.world.things.get(self.about)
-        assert part in IN_PATHS or thing, f"{name} of {service} has no seeded thing for {{{part}}}: seed" \
-            f" {self.about!r} in tests/network/world.py, or say in ABOUT of tests/network/doors.py what it is about."
+        assert part in IN_PATHS or thing, MISSING["thing"].format(name=name, service=service, part=part, one=self.about)
         return IN_PATHS.get(part) or (thing.id if thing else "")
 
     def of(self, name: str, schema: Json) -> Any:

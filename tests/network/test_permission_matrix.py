@@ -1,9 +1,9 @@
 """Who may do what, in full: every operation with every role in its own and a foreign scope, as the tables say it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -191,6 +191,35 @@ async def test_whom_the_table_leaves_out_is_refused_and_changes_nothing(matrix: 
         assert answer.status_code in refused, case
         assert not about or matrix.world.things[about].mark not in answer.text, case
     assert await matrix.rows(service) == before
+
+
+@asynccontextmanager
+async def without_row_security(matrix: Matrix) -> AsyncIterator[None]:
+    """Take the second wall away for a while."""
+    walls = [(service, row["relname"]) for service in SERVICES for row in await matrix.connections[service].fetch(
+        "SELECT relname FROM pg_class WHERE relrowsecurity")]
+    try:
+        for service, table in walls:
+            await matrix.connections[service].execute(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY')
+        yield
+    finally:
+        for service, table in walls:
+            await matrix.connections[service].execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+
+
+async def test_the_doors_hold_without_row_level_security(matrix: Matrix) -> None:
+    """It is the second wall: with it taken away a foreign scope is shown and may change no more than before."""
+    let_through = []
+    async with without_row_security(matrix):
+        for operation in every_operation():
+            for caller, about, request, refused in cells(matrix, operation):
+                if not {200, 404} & {*refused}:
+                    continue
+                answer = await matrix.send(operation[0], request, caller)
+                shown = about and matrix.world.things[about].mark in answer.text
+                if answer.status_code not in refused or shown:
+                    let_through.append((operation[1], caller.name, about, answer.status_code))
+    assert let_through == []
 
 
 @pytest.mark.parametrize("name", list(OPENED_BY))

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
-
 from libs.common.callers import Role
 from libs.common.facts import HEARS, SERVICES
 from libs.common.links import Link
@@ -82,7 +80,7 @@ class World:
     async def post(
         self, service: str, path: str, body: Any = None, *, headers: Headers | None = None, at: str | None = None,
     ) -> Any:
-        """POST as the coordinator unless headers are given, to a thing as it is now (`at` its address); must succeed."""
+        """POST as the coordinator unless headers are given, and as the thing at the address `at` is now."""
         client, sent = self.network[service].client, headers or self.coordinator
         if at:
             sent = sent | matching(await client.get(f"/v1/{at}", headers=sent))
@@ -125,9 +123,10 @@ async def a_world(network: Network, folder: Path) -> World:
 async def _first_in_registry(world: World) -> dict[str, UUID]:
     """What the other services must hear of: partners, a project and programmes; returns the programmes' ids."""
     partner, _, _ = await a_verified_partner(world.network)
+    (contact, *_) = await world.get("registry", f"partners/{partner['id']}/contacts")
     world.partner_id = UUID(partner["id"])
     await a_verified_partner(world.network, name="Verein nebenan (Demo)", region=ELSEWHERE)
-    world.add("partner", partner["id"], partner_id=world.partner_id, shown_by=PARTNER["contacts"][0]["name"])
+    world.add("partner", partner["id"], partner_id=world.partner_id, shown_by=contact["person_ref"])
     world.add("shown_partner", partner["id"], table="partner", partner_id=world.partner_id, open=True)
     applied = await world.post("registry", "partners", PARTNER | {"name": "Neuer Verein (Demo)"})
     world.add("applicant", applied["id"], table="partner", partner_id=UUID(applied["id"]))
@@ -202,7 +201,7 @@ def _weekday(day: datetime) -> str:
 async def _units_and_households(world: World, around: Field) -> None:
     """A run that finds nobody for a household, and then mentors, groups with members and lines, and a household."""
     own: Json = {"partner_id": world.partner_id}
-    named = {"partner_id": str(world.partner_id)}
+    named: Json = {"partner_id": str(world.partner_id)}
     alone = await around.waiting_household(**named)
     run = await around.run()
     world.add("run", run["id"])

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, false, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, or_, select, update
 
+from libs.common.callers import Scope
 from libs.common.db import OpenTransaction
 from libs.common.facts.notify import DeliverySuppressed
 from libs.common.logs import current_correlation
@@ -19,6 +20,13 @@ UNIQUE = "uq_delivery_cause_person_ref_template_channel"
 BATCH = 100
 # Written out, so that the planner knows that the small index of unfinished deliveries will do.
 UNSENT = text("delivery.state IN ('queued', 'failed')")
+
+
+def inside(scope: Scope) -> ColumnElement[bool]:
+    """The deliveries of the scope's regions."""
+    if scope.everything:
+        return true()
+    return or_(false(), *(col(Delivery.region).startswith(own) for own in scope.regions))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from sqlmodel import col, false, or_, select
+from sqlmodel import col, select
 
 from libs.common.bodies import Body
 from libs.common.codes.types import Code
@@ -15,7 +15,7 @@ from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, 
 from libs.common.facts.notify import Channel, DeliveryBounced
 from libs.common.outbox import announce
 from services.notify.deliveries.model import Delivery, DeliveryState, Outcome, Reason
-from services.notify.deliveries.queries import suppress
+from services.notify.deliveries.queries import inside, suppress
 
 router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
@@ -61,10 +61,7 @@ async def list_deliveries(
     template: Annotated[Code | None, Query(examples=["offer_new"])] = None,
 ) -> Page[DeliveryOut]:
     """Operations and coordinators see what was sent, what was not, and why; the oldest first."""
-    query = select(Delivery)
-    scope = transaction.caller.scope
-    if not scope.everything:
-        query = query.where(or_(false(), *(col(Delivery.region).startswith(own) for own in scope.regions)))
+    query = select(Delivery).where(inside(transaction.caller.scope))
     for given, condition in (
         (cause, Delivery.cause == cause), (state, Delivery.state == state), (template, Delivery.template == template),
     ):

@@ -14,6 +14,7 @@ from libs.common.codes.languages import normalised
 from libs.common.db import OpenTransaction
 from libs.common.facts.question import Addressee
 from services.notify.deliveries.model import Delivery, DeliveryState
+from services.notify.deliveries.queries import inside
 from services.notify.templates.model import Button, Catalogue, Example, GapKind, Layout, Template
 
 HERE = Path(__file__).parent
@@ -34,11 +35,11 @@ def catalogue(folder: Path = HERE) -> Catalogue:
 
 
 async def gaps_met(transaction: OpenTransaction) -> Mapping[tuple[str, str, str, str], int]:
-    """How many deliveries died of a gap: by template, language, kind of gap, and the name of what was missing."""
+    """How many deliveries of the caller's scope died of a gap: by template, language, kind, and what was missing."""
     of_gap = (col(Delivery.template), col(Delivery.language), col(Delivery.reason), col(Delivery.missing))
     kinds = [GapKind.MISSING_VARIABLE.value, GapKind.MISSING_LANGUAGE.value]
     rows = await transaction.execute(
-        select(*of_gap, func.count())
+        select(*of_gap, func.count()).where(inside(transaction.caller.scope))
         .where(col(Delivery.state) == DeliveryState.DEAD, col(Delivery.reason).in_(kinds)).group_by(*of_gap))
     return {(template, language or "", str(reason), missing or ""): count
             for template, language, reason, missing, count in rows}
