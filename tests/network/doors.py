@@ -84,7 +84,7 @@ MISSING = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """What is sent, but for who sends it; version_of names the table and the row whose version If-Match takes."""
 

@@ -1,6 +1,7 @@
 """Who may do what, in full: every operation with every role in its own and a foreign scope, as the tables say it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,8 @@ from tests.network.world import ELSEWHERE, HERE, Thing, World, a_world
 
 pytestmark = pytest.mark.timeout(120)
 Operation = tuple[str, str]
+# Requests at the same time: fewer than a service's connections.
+AT_ONCE = 5
 OPERATIONS = pytest.mark.parametrize("operation", list(every_operation()), ids="-".join)
 # Whoever sees an event may register somebody for it.
 SEEING_IS_ENOUGH = {"register_party", "register_known_person"}
@@ -33,25 +36,53 @@ WITHOUT_CALLER = {"live", "ready", "metrics", "show_docs", "show_asyncapi"}
 
 
 @dataclass(frozen=True)
+class Acting:
+    """In which roles, and in which scope, the permission table lets a caller act in an operation."""
+
+    roles: frozenset[Role]
+    scope: Scope
+
+    def sees(self, thing: Thing) -> bool:
+        """Whether the thing is shown: it is open to one of these roles, or lies inside the scope."""
+        return (thing.open and not self.roles <= thing.hidden_from) or self.scope.covers(thing)
+
+
+@dataclass(frozen=True)
 class Caller:
-    """Who sends a request: headers, and the grant behind them; no grant when they prove nothing, or nothing is sent."""
+    """Who sends a request: headers, and the grants behind them; none when they prove nothing, or nothing is sent."""
 
     name: str
     headers: dict[str, str]
-    grant: Grant | None = None
+    grants: tuple[Grant, ...] = ()
     proves: bool = True
 
-    def acting(self, roles: frozenset[Role]) -> tuple[Role, Scope] | int:
-        """Role and scope that the permission table gives this caller in an operation, or the status of its refusal."""
+    def acting(self, roles: frozenset[Role]) -> Acting | int:
+        """What the permission table makes of this caller in an operation of these roles, or its refusal's status."""
         if not self.proves:
             return 401
-        if self.grant and self.grant.role in roles:
-            return self.grant.role, Scope.of([self.grant])
+        fitting = [grant for grant in self.grants if grant.role in roles]
+        if fitting:
+            return Acting(frozenset(grant.role for grant in fitting), Scope.of(fitting))
         if Role.PUBLIC in roles:
-            return Role.PUBLIC, Scope()
+            return Acting(frozenset({Role.PUBLIC}), Scope())
         if self.headers:
             return 403
-        return (Role.LINK, Scope(everything=True)) if Role.LINK in roles else 401
+        return Acting(frozenset({Role.LINK}), Scope(everything=True)) if Role.LINK in roles else 401
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field of the matrix: who asks what about which thing.
+
+    refused: with which status; 200 is a list that does not show the thing; nothing: it is let in. inside: the thing
+    is the caller's own.
+    """
+
+    caller: Caller
+    about: str
+    request: Request
+    refused: tuple[int, ...]
+    inside: bool
 
 
 @dataclass(frozen=True)
@@ -64,15 +95,33 @@ class Matrix:
 
     async def send(self, service: str, request: Request, caller: Caller) -> httpx.Response:
         """Send as the caller; If-Match is the version that the thing has just now."""
-        headers = dict(caller.headers)
-        if request.version_of:
-            table, row_id = request.version_of
-            version = await self.connections[service].fetchval(
-                f'SELECT version FROM "{table}" WHERE id = $1', UUID(row_id))
-            headers["If-Match"] = f'"{version}"'
+        return await self._send(service, request, caller, await self._version(service, request))
+
+    async def send_all(self, service: str, cells: Sequence[Cell]) -> list[tuple[Cell, httpx.Response]]:
+        """What each of these gets that changes nothing; some at the same time."""
+        versions = {cell.request: await self._version(service, cell.request) for cell in cells}
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(cell: Cell) -> tuple[Cell, httpx.Response]:
+            async with few:
+                return cell, await self._send(service, cell.request, cell.caller, versions[cell.request])
+
+        return await asyncio.gather(*map(one, cells))
+
+    async def _version(self, service: str, request: Request) -> dict[str, str]:
+        if not request.version_of:
+            return {}
+        table, row_id = request.version_of
+        version = await self.connections[service].fetchval(
+            f'SELECT version FROM "{table}" WHERE id = $1', UUID(row_id))
+        return {"If-Match": f'"{version}"'}
+
+    async def _send(
+        self, service: str, request: Request, caller: Caller, headers: dict[str, str],
+    ) -> httpx.Response:
         client = self.world.network[service].client
         return await client.request(
-            request.method, request.path, params=request.query, json=request.body, headers=headers)
+            request.method, request.path, params=request.query, json=request.body, headers=caller.headers | headers)
 
     async def rows(self, service: str) -> dict[str, str]:
         """A digest of every table of a service that a request could change."""
@@ -102,70 +151,85 @@ async def matrix(
 
 
 async def everyone(world: World) -> list[Caller]:
-    """Each role in the own scope and in a foreign one where it has a scope, and who brings no grant or no valid key."""
+    """Each role in the own scope and in a foreign one where it has a scope, some in two, and who brings none."""
     partner, project = world.partner_id, world.project_id
-    grants = {
-        "network admin": Grant(Role.NETWORK_ADMIN), "operations": Grant(Role.OPS), "auditor": Grant(Role.AUDITOR),
-        "coordinator here": Grant(Role.COORDINATOR, region=HERE),
-        "coordinator next door": Grant(Role.COORDINATOR, region=ELSEWHERE),
-        "neutral contact here": Grant(Role.NEUTRAL_CONTACT, region=HERE),
-        "neutral contact next door": Grant(Role.NEUTRAL_CONTACT, region=ELSEWHERE),
-        "editor of the partner": Grant(Role.PARTNER_EDITOR, partner_id=partner),
-        "editor of another": Grant(Role.PARTNER_EDITOR, partner_id=uuid4()),
-        "counsellor of the partner": Grant(Role.COUNSELLOR, partner_id=partner),
-        "counsellor of another": Grant(Role.COUNSELLOR, partner_id=uuid4()),
-        "reader of the project": Grant(Role.FUNDER_READER, project_id=project),
-        "reader of another": Grant(Role.FUNDER_READER, project_id=uuid4()),
-    }
-    callers = [Caller(name, await world.network.key(
-        one.role, region=one.region, partner_id=one.partner_id, project_id=one.project_id), one)
-        for name, one in grants.items()]
-    expired, withdrawn = [await world.network.key(Role.NETWORK_ADMIN) for _ in range(2)]
+    here = {one.role: one for one in (
+        Grant(Role.COORDINATOR, region=HERE), Grant(Role.NEUTRAL_CONTACT, region=HERE),
+        Grant(Role.PARTNER_EDITOR, partner_id=partner), Grant(Role.COUNSELLOR, partner_id=partner),
+        Grant(Role.FUNDER_READER, project_id=project))}
+    away = {role: Grant(role, one.region and ELSEWHERE, one.partner_id and uuid4(), one.project_id and uuid4())
+            for role, one in here.items()}
+    unscoped = [(Grant(role),) for role in (Role.NETWORK_ADMIN, Role.OPS, Role.AUDITOR)]
+    two = [(here[Role.COORDINATOR], away[Role.NEUTRAL_CONTACT]), (away[Role.COORDINATOR], here[Role.PARTNER_EDITOR]),
+           (here[Role.FUNDER_READER], away[Role.PARTNER_EDITOR])]
+    known = [Caller(_named(grants, here), await _key(world, *grants), grants) for grants in (
+        *unscoped, *((one,) for one in here.values()), *((one,) for one in away.values()), *two)]
+    expired, withdrawn = [await _key(world, Grant(Role.NETWORK_ADMIN)) for _ in range(2)]
     await _at_key(world, expired, "UPDATE known_key SET expires_at = now() - interval '1 second' WHERE hash = $1")
     await _at_key(world, withdrawn, "UPDATE known_grant SET withdrawn_at = now() WHERE principal = ("
                                     "SELECT principal FROM known_key WHERE hash = $1)")
     unknown = {"Authorization": f"Bearer net_{uuid4().hex}_{uuid4().hex}{uuid4().hex}"}
-    return [*callers, Caller("public", {}), Caller("without grant", withdrawn),
+    return [*known, Caller("public", {}), Caller("without grant", withdrawn),
             Caller("expired key", expired, proves=False), Caller("unknown key", unknown, proves=False)]
 
 
-async def _at_key(world: World, headers: dict[str, str], change: str) -> None:
+def _named(grants: tuple[Grant, ...], here: dict[Role, Grant]) -> str:
+    places = {True: " here", False: " elsewhere"}
+    return ", ".join(f"{one.role.value}{places[here[one.role] == one] if one.role in here else ''}" for one in grants)
+
+
+async def _key(world: World, first: Grant, *more: Grant) -> dict[str, str]:
+    headers = await world.network.key(
+        first.role, region=first.region, partner_id=first.partner_id, project_id=first.project_id)
+    for grant in more:
+        await _at_key(
+            world, headers, "INSERT INTO known_grant (grant_id, principal, role, region, partner_id, project_id)"
+            " SELECT $2, principal, $3, $4, $5, $6 FROM known_key WHERE hash = $1",
+            uuid4(), grant.role.value, grant.region, grant.partner_id, grant.project_id)
+    return headers
+
+
+async def _at_key(world: World, headers: dict[str, str], change: str, *values: object) -> None:
     for service in SERVICES:
-        await world.network.rows(service, change, key_hash(headers["Authorization"].removeprefix("Bearer ")))
+        await world.network.rows(
+            service, change, key_hash(headers["Authorization"].removeprefix("Bearer ")), *values)
 
 
-def sees(thing: Thing, role: Role, scope: Scope) -> bool:
-    """Whether who acts in this role and scope is shown the thing."""
-    return (thing.open and role not in thing.hidden_from) or scope.covers(thing)
-
-
-def refusals(matrix: Matrix, operation: Operation, about: str, caller: Caller) -> tuple[int, ...]:
-    """With which status the caller is refused; 200: a list that does not show the thing; nothing: it is let in."""
-    service, name = operation
-    acting = caller.acting(table_of(service)[name])
-    if isinstance(acting, int):
-        return (acting,)
-    role, scope = acting
-    method, path, _ = operations_of(app_of(service))[name]
-    if not about:
-        new = Thing("", partner_id=matrix.world.partner_id)
-        return () if role in {Role.PUBLIC, Role.LINK} or name in ANYWHERE or scope.covers(new) else (403, 404)
-    thing = matrix.world.things[about]
-    if sees(thing, role, scope) if method == "GET" or name in SEEING_IS_ENOUGH else scope.covers(thing):
-        return ()
-    is_list = "{" not in path and request_of(matrix.world, service, name, about).query.keys() <= {"limit"}
-    return (200,) if is_list else (404,)
-
-
-def cells(matrix: Matrix, operation: Operation) -> list[tuple[Caller, str, Request, tuple[int, ...]]]:
-    """Who asks, about what, by which request, and what the tables say of it."""
+def cells(matrix: Matrix, operation: Operation) -> list[Cell]:
+    """Who asks, about what, by which request, and what the permission table and the scopes say of it."""
     service, name = operation
     found = []
     for about in things_of(service, name) or ("",):
         token = matrix.world.token(OPENED_BY[name]) if name in OPENED_BY else ""
         request = request_of(matrix.world, service, name, about, token)
-        found += [(one, about, request, refusals(matrix, operation, about, one)) for one in matrix.callers]
+        thing = matrix.world.things.get(about)
+        for caller in matrix.callers:
+            acting = caller.acting(table_of(service)[name])
+            if isinstance(acting, int):
+                found.append(Cell(caller, about, request, (acting,), inside=False))
+            elif thing is None:
+                found.append(Cell(caller, about, request, begins(matrix, name, acting), inside=True))
+            else:
+                refused = touches(operation, request, acting, thing)
+                found.append(Cell(caller, about, request, refused, acting.scope.covers(thing)))
     return found
+
+
+def begins(matrix: Matrix, name: str, acting: Acting) -> tuple[int, ...]:
+    """How who begins something new in this region, for this partner, is refused; the public has no scope."""
+    new = Thing("", partner_id=matrix.world.partner_id)
+    free = name in ANYWHERE or acting.roles & {Role.PUBLIC, Role.LINK}
+    return () if free or acting.scope.covers(new) else (403, 404)
+
+
+def touches(operation: Operation, request: Request, acting: Acting, thing: Thing) -> tuple[int, ...]:
+    """How who asks about this thing is refused: to be read it must be shown, to be changed it must be the own."""
+    service, name = operation
+    seeing = request.method == "GET" or name in SEEING_IS_ENOUGH
+    if acting.sees(thing) if seeing else acting.scope.covers(thing):
+        return ()
+    _, path, _ = operations_of(app_of(service))[name]
+    return (404,) if "{" in path or request.query.keys() - {"limit"} else (200,)
 
 
 def test_every_route_is_in_the_matrix() -> None:
@@ -183,13 +247,12 @@ async def test_whom_the_table_leaves_out_is_refused_and_changes_nothing(matrix: 
     """A role outside the table, a foreign scope, no key or none that holds: refused, or shown nothing of it."""
     service, name = operation
     before = await matrix.rows(service)
-    for caller, about, request, refused in cells(matrix, operation):
-        if not refused:
-            continue
-        answer = await matrix.send(service, request, caller)
-        case = (name, caller.name, about, answer.status_code, answer.text[:300])
-        assert answer.status_code in refused, case
-        assert not about or matrix.world.things[about].mark not in answer.text, case
+    outside = [cell for cell in cells(matrix, operation) if cell.refused]
+    for cell, answer in await matrix.send_all(service, outside):
+        case = (name, cell.caller.name, cell.about, answer.status_code, answer.text[:300])
+        assert answer.status_code in cell.refused, case
+        assert not cell.about or matrix.world.things[cell.about].mark not in answer.text, case
+    assert outside
     assert await matrix.rows(service) == before
 
 
@@ -212,13 +275,11 @@ async def test_the_doors_hold_without_row_level_security(matrix: Matrix) -> None
     let_through = []
     async with without_row_security(matrix):
         for operation in every_operation():
-            for caller, about, request, refused in cells(matrix, operation):
-                if not {200, 404} & {*refused}:
-                    continue
-                answer = await matrix.send(operation[0], request, caller)
-                shown = about and matrix.world.things[about].mark in answer.text
-                if answer.status_code not in refused or shown:
-                    let_through.append((operation[1], caller.name, about, answer.status_code))
+            foreign = [cell for cell in cells(matrix, operation) if {200, 404} & {*cell.refused}]
+            for cell, answer in await matrix.send_all(operation[0], foreign):
+                shown = cell.about and matrix.world.things[cell.about].mark in answer.text
+                if answer.status_code not in cell.refused or shown:
+                    let_through.append((operation[1], cell.caller.name, cell.about, answer.status_code))
     assert let_through == []
 
 
@@ -240,14 +301,23 @@ async def test_a_link_opens_only_what_it_was_signed_for(matrix: Matrix, name: st
 async def test_whom_the_table_lets_in_gets_it(matrix: Matrix, operation: Operation) -> None:
     """Reading shows the very thing; changing is done, or refused by a rule of the field and not by who asks."""
     service, name = operation
-    for caller, about, request, refused in cells(matrix, operation):
-        if refused:
-            continue
-        answer = await matrix.send(service, request, caller)
-        case = (name, caller.name, about, answer.status_code, answer.text[:600])
-        if request.method == "GET":
+    inside = [cell for cell in cells(matrix, operation) if not cell.refused]
+    for cell in inside:
+        answer = await matrix.send(service, cell.request, cell.caller)
+        case = (name, cell.caller.name, cell.about, answer.status_code, answer.text[:600])
+        if cell.request.method == "GET":
             assert answer.status_code == 200, case
-            assert not about or matrix.world.things[about].mark in answer.text, case
+            assert is_shown(matrix.world.things.get(cell.about), answer, inside=cell.inside), case
         elif not answer.is_success:
             assert answer.status_code in {409, 422}, case
             assert answer.json()["slug"] not in {"invalid-request", "if-match-unreadable"}, case
+    assert inside
+
+
+def is_shown(thing: Thing | None, answer: httpx.Response, *, inside: bool) -> bool:
+    """Whether the answer shows the thing, and of what only its owners may know neither less nor more."""
+    if thing is None:
+        return bool(answer.text)
+    if thing.only_inside and answer.headers["content-type"] == "application/json":
+        return thing.mark in answer.text and (thing.only_inside in answer.text) is inside
+    return thing.mark in answer.text and (inside or thing.only_inside not in answer.text or not thing.only_inside)

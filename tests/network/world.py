@@ -28,7 +28,8 @@ NEEDS = {"min_members": 4, "required_trainings": [{"training_code": "basic", "me
 class Thing:
     """A row that a request can be about: where it lies, and by what an answer is seen to show it (else by its id).
 
-    open: shown to whoever may call the route at all, but for the roles that it is hidden from.
+    open: shown to whoever may call the route at all, but for the roles that it is hidden from; only_inside: what is
+    shown of it to those alone in whose scope it lies.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Thing:
     open: bool = False
     hidden_from: frozenset[Role] = frozenset()
     shown_by: str = ""
+    only_inside: str = ""
 
     @property
     def mark(self) -> str:
@@ -182,8 +184,9 @@ async def _in_events(world: World, stage: Stage, training: str, tallied: str, ca
     world.add("event", drafted["id"], project_id=world.project_id, **own)
     known = await stage.published(visibility="network", **ahead)
     world.add("network_event", id_of(known), table="event", open=True, hidden_from=frozenset({Role.PUBLIC}), **own)
-    public = await stage.published(registration_mode="approval", **ahead)
-    world.add("public_event", id_of(public), table="event", open=True, **own)
+    room = f"https://meet.example.org/{uuid4().hex}"
+    public = await stage.published(registration_mode="approval", online_url=room, **ahead)
+    world.add("public_event", id_of(public), table="event", open=True, only_inside=room, **own)
     asked = await stage.register(public)
     world.add("registration", asked["id"], **own)
     world.add("listed_event", id_of(public), table="event", shown_by=asked["id"], **own)
@@ -266,7 +269,12 @@ async def _in_registry(world: World) -> None:
     published = (await world.post("registry", "offers", offer))["id"]
     for step in ("submit", "publish"):
         await world.post("registry", f"offers/{published}/{step}", at=f"offers/{published}")
-    world.add("published_offer", published, table="offer", open=True, **own)
+    client, address = world.network["registry"].client, f"/v1/offers/{published}"
+    revision = {name: OFFER[name] for name in ("field", "languages")} | {
+        "translations": {"de": {"title": "Neue Fassung", "description": "Noch ungeprüft."}}}
+    there = await client.get(address, headers=world.coordinator)
+    ok(await client.put(address, json=revision, headers=world.coordinator | matching(there)))
+    world.add("published_offer", published, table="offer", open=True, only_inside="Neue Fassung", **own)
     contact = await world.row("registry", "SELECT person_ref FROM partner_contact WHERE partner_id = $1",
                               world.partner_id)
     world.link("registry", ASSURE, published, contact)
