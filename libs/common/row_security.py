@@ -19,15 +19,20 @@ $$
 FUNCTIONS = (COVERS_REGION, COVERS)
 
 
-def enable(table: str, *, using: str, check: str | None = None) -> list[str]:
+def enable(table: str, *, using: str, check: str | None = None, adding: str | None = None) -> list[str]:
     """The statements that put a table behind row-level security, for its owner too.
 
-    using says which rows are seen, check which may be written (the same unless given); both are SQL conditions.
+    using says which rows are seen; check which of them may be locked, changed or removed, and what they may become
+    (the same unless given); adding which may be added (those of check unless given). All are SQL conditions.
     """
+    check = check or using
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY scope ON {table} USING ({using}) WITH CHECK ({check or using})",
+        f"CREATE POLICY scope ON {table} FOR SELECT USING ({using})",
+        f"CREATE POLICY adding ON {table} FOR INSERT WITH CHECK ({adding or check})",
+        f"CREATE POLICY changing ON {table} FOR UPDATE USING ({check}) WITH CHECK ({check})",
+        f"CREATE POLICY removing ON {table} FOR DELETE USING ({check})",
     ]
 
 

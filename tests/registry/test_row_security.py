@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from libs.common.callers import Caller, Role, Scope
 from libs.common.facts.matching import LearningCaptured
+from services.registry.projects.queries import countable_project
 from services.registry.tables import Table
 from tests.harness import Network, in_days
 from tests.registry.happened import an_event
@@ -95,17 +97,43 @@ async def test_a_funders_reader_sees_one_project_and_nothing_else(network: Netwo
     assert there == {"partner": 1, "project": 1, "indicator": 1, "counted_fact": 1}
 
 
-async def test_nobody_elsewhere_can_change_a_row(network: Network, registry: Any) -> None:
-    """Not even one that is shown to all."""
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.PUBLIC])
+async def test_nobody_elsewhere_can_change_take_or_remove_a_row(network: Network, registry: Any, role: Role) -> None:
+    """Not even one that is shown to all, nor as what the public may add: an application, an observation."""
     await a_world(network)
-    caller = a_caller(Role.COORDINATOR, regions=("05",))
-    changed = {}
-    for table in (*CLOSED, *OPEN):
+    await network.rows("registry", "UPDATE partner SET state = 'verified'")
+    await network.rows("registry", "UPDATE offer SET state = 'published'")
+    await network.rows("registry", "UPDATE project SET state = 'open'")
+    caller = a_caller(role, regions=("05",)) if role is Role.COORDINATOR else a_caller(role)
+    tables = (*CLOSED, *OPEN)
+
+    assert await changed(network, caller, *(f"UPDATE {table} SET version = version + 1" for table in tables)) == set()
+    assert await changed(network, caller, *(f"UPDATE {table} SET region = '05'" for table in tables)) == set()
+    assert await changed(network, caller, *(f"DELETE FROM {table}" for table in tables)) == set()
+    assert await changed(network, caller, "UPDATE partner SET state = 'applied'") == set()
+
+
+async def changed(network: Network, caller: Caller, *statements: str) -> set[str]:
+    """Those of the statements that changed a row; to be refused is as good as to find none."""
+    done = set()
+    for statement in statements:
         try:
             async with network["registry"].running.database.transaction(caller) as transaction:
-                done = await transaction.execute(text(f"UPDATE {table} SET version = version + 1"))
-                changed[table] = done.rowcount  # type: ignore[attr-defined]
+                if (await transaction.execute(text(statement))).rowcount:  # type: ignore[attr-defined]
+                    done.add(statement)
         except ProgrammingError as refused:
             assert "row-level security" in str(refused)  # noqa: PT017 - either is fine, and it is one or the other
+    return done
 
-    assert {table for table, count in changed.items() if count} == set()
+
+async def test_who_counts_for_an_open_project_holds_it_and_no_other(network: Network, registry: Any) -> None:
+    """From outside its scope, for as long as the transaction lasts; every other project is not to be held."""
+    address, _, _ = await a_project(network)
+    other, _, _ = await a_project(network)
+    caller = a_caller(Role.PARTNER_EDITOR, partners=frozenset({uuid4()}))
+    async with network["registry"].running.database.transaction(caller) as transaction:
+        found = await countable_project(transaction, id_of(address))
+        held = await transaction.scalars(text("SELECT id FROM project FOR SHARE"))
+
+        assert found.id == id_of(address) != id_of(other)
+        assert held.all() == [id_of(address)]

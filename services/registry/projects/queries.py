@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Select, func
 from sqlmodel import col, or_, select
 
 from libs.common.callers import Caller, Role
@@ -33,7 +33,11 @@ async def seen_project(transaction: OpenTransaction, project_id: UUID) -> Projec
 
 
 async def countable_project(transaction: OpenTransaction, project_id: UUID) -> Project:
-    """An open project, whoever administers it, that nobody closes until this transaction ends; else refused."""
+    """An open project, whoever administers it, that nobody closes until this transaction ends; else refused.
+
+    Row-level security lets this one project be held, though it may lie outside the caller's scope.
+    """
+    await transaction.execute(select(func.set_config("lotse.project", str(project_id), True)))  # noqa: FBT003 - SQL
     project = await transaction.get(Project, project_id, with_for_update={"read": True})
     if project is None:
         raise NotFound("not-found", "There is no such {noun}.", field="project_id", noun="project")

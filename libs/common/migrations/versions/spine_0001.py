@@ -18,7 +18,7 @@ def upgrade() -> None:
     for function in FUNCTIONS:
         op.execute(function)
     public = "current_setting('lotse.scope', true) = 'public'"
-    for statement in enable("person", using=scoped(partner="partner_id"), check=f"{public} OR {scoped(partner='partner_id')}"):
+    for statement in enable("person", using=scoped(partner="partner_id"), adding=f"{public} OR {scoped(partner='partner_id')}"):
         op.execute(statement)
     op.execute("INSERT INTO relay (published) VALUES (0)")
     op.execute("""

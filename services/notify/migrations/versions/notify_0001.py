@@ -104,7 +104,7 @@ def upgrade() -> None:
         *enable("recipient", using=everything),
         *enable("consent", using=everything),
         *enable("known_registration", using=everything),
-        *enable("subscription", using=scoped(), check=f"state = 'pending' OR {scoped()}"),
+        *enable("subscription", using=scoped(), adding=f"state = 'pending' OR {scoped()}"),
         *enable("delivery", using=scoped()),
     ):
         op.execute(statement)

@@ -18,6 +18,8 @@ OF_OWN_OFFERS = """EXISTS (
     SELECT FROM offer WHERE offer.partner_id = partner_contact.partner_id AND lotse_covers(offer.region, NULL, NULL))"""
 # Open projects are seen by all who may count for them; who reads for a funder sees the own project only.
 OPEN = "(state = 'open' AND current_setting('lotse.scope', true) <> 'funder_reader')"
+# One project at a time is held open by whoever counts for it (countable_project).
+COUNTED_FOR = "id::text = current_setting('lotse.project', true)"
 OF_OWN_PROJECTS = """EXISTS (
     SELECT FROM project WHERE project.id = counted_fact.project_id
     AND lotse_covers(project.region, project.carrier_id, project.id))"""
@@ -331,18 +333,21 @@ def upgrade() -> None:
     for statement in (
         *enable("access_key", using=scoped()),
         *enable("given_grant", using=scoped()),
-        *enable("partner", using=f"state = 'verified' OR {scoped(partner='id')}", check=f"state = 'applied' OR {scoped(partner='id')}"),
+        *enable("partner", using=f"state = 'verified' OR {scoped(partner='id')}",
+                check=scoped(partner="id"), adding=f"state = 'applied' OR {scoped(partner='id')}"),
         *enable("partner_contact", using=f"{scoped(partner='partner_id')} OR {OF_OWN_OFFERS}",
-                check=f"{PUBLIC} OR {scoped(partner='partner_id')}"),
+                check=scoped(partner="partner_id"), adding=f"{PUBLIC} OR {scoped(partner='partner_id')}"),
         *enable("offer", using=f"state IN ('published', 'stale') OR {scoped(partner='partner_id')}", check=scoped(partner="partner_id")),
         *enable("programme", using="true", check=scoped()),
         *enable("rule_set", using="true", check=scoped()),
-        *enable("project", using=f"{OPEN} OR {scoped(partner='carrier_id', project='id')}", check=scoped()),
+        *enable("project", using=f"{OPEN} OR {scoped(partner='carrier_id', project='id')}",
+                check=f"{COUNTED_FOR} OR {scoped()}", adding=scoped()),
         *enable("indicator", using=scoped(partner="partner_id", project="project_id"), check=scoped()),
-        *enable("counted_fact", using=f"{SYSTEM} OR {OF_OWN_PROJECTS}", check=f"{SYSTEM} OR kind = 'consultation'"),
+        *enable("counted_fact", using=f"{SYSTEM} OR {OF_OWN_PROJECTS}", check=SYSTEM,
+                adding=f"{SYSTEM} OR kind = 'consultation'"),
         *enable("consultation", using=scoped(partner="partner_id")),
         *enable("body", using="true", check=scoped()),
-        *enable("observation", using=scoped(partner="partner_id"), check=f"state = 'received' OR {scoped(partner='partner_id')}"),
+        *enable("observation", using=scoped(partner="partner_id"), adding=f"state = 'received' OR {scoped(partner='partner_id')}"),
         *enable("learning", using=scoped()),
         *enable("erasure", using=scoped()),
         *enable("erasure_part", using=scoped()),
