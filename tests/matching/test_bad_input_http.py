@@ -7,18 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 from sqlmodel import select
 
-from libs.common.callers import Caller, Role, Scope
+from libs.common.callers import Role, Scope
 from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
 from services.matching.permissions import PERMISSIONS
 from services.matching.profiles.queries import inside
-from services.matching.tables import Table
-from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
 
 NASTY: tuple[Any, ...] = (
@@ -28,8 +23,6 @@ NASTY: tuple[Any, ...] = (
     {"seen_on": "0001-01-01", "certificate_date": "0001-01-01", "relevant_entry": False},
     {"given_on": "-1", "text_version": 1e308})
 TEXTS = ("\x00", "a\x00b", "\ud800", "\u202eabc", "x" * 100_000, "", "   ")
-# What the registry told of programmes and projects, and the weights: about no person, changed by the system alone.
-TOLD_TO_ALL = {"rule_set", "known_project", "weight_set"}
 ROLES = (Role.NETWORK_ADMIN, Role.COORDINATOR, Role.PARTNER_EDITOR, Role.COUNSELLOR, Role.NEUTRAL_CONTACT,
          Role.FUNDER_READER, Role.OPS, Role.AUDITOR)
 
@@ -123,31 +116,6 @@ async def test_each_operation_is_for_its_roles_alone(field: Field) -> None:
                 assert answer.status_code in expected, (name, role)
         if Role.LINK not in PERMISSIONS[name]:
             assert (await field.send(method, path, {}, headers={})).status_code == 401, name
-
-
-@pytest.mark.parametrize("scope", [
-    Scope(regions=("15084",)), Scope(partners=frozenset({uuid4()})), Scope(projects=frozenset({uuid4()})), Scope()])
-async def test_behind_the_doors_each_table_shows_its_own_region_only(matching: Field, scope: Scope) -> None:
-    """Row-level security: without the doors' own conditions a stranger sees nothing, and can write nothing."""
-    network: Network = matching.network
-    own, none_of_it = Scope(regions=(REGION,)), []
-    async with network["matching"].running.database.transaction(Caller("p", Role.COORDINATOR, own)) as transaction:
-        filled = [table.name for table in Table.metadata.sorted_tables
-                  if await transaction.scalar(text(f'SELECT count(*) FROM "{table.name}"'))]
-    async with network["matching"].running.database.transaction(Caller("p", Role.COORDINATOR, scope)) as transaction:
-        for name in filled:
-            if await transaction.scalar(text(f'SELECT count(*) FROM "{name}"')):
-                none_of_it.append(name)
-            if name not in TOLD_TO_ALL:
-                changed = await transaction.execute(text(f'UPDATE "{name}" SET version = version'))
-                assert not changed.rowcount, name  # type: ignore[attr-defined]
-
-    assert {"mentor", "household", "mentor_group", "proposal", "tandem", "checkin", "prerequisite"} <= set(filled)
-    assert set(none_of_it) <= TOLD_TO_ALL
-    for name in TOLD_TO_ALL & set(filled):
-        with pytest.raises(ProgrammingError, match="row-level security"):
-            async with network["matching"].running.database.transaction(Caller("p", Role.COORDINATOR, own)) as changing:
-                await changing.execute(text(f'UPDATE "{name}" SET version = version'))
 
 
 async def test_before_the_second_wall_the_doors_ask_for_their_own_only(field: Field) -> None:
