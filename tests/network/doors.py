@@ -5,6 +5,7 @@ The request is made of the OpenAPI document's own examples, with ids of the worl
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
@@ -95,10 +96,17 @@ class Request:
     version_of: tuple[str, str] | None = None
 
 
+@cache
 def table_of(service: str) -> dict[str, frozenset[Role]]:
     """The service's permission table, with what operations may do in every service."""
     own: dict[str, frozenset[Role]] = import_module(f"services.{service}.permissions").PERMISSIONS
     return {**own, **operations.PERMISSIONS}
+
+
+@cache
+def described(service: str) -> dict[str, tuple[str, str, Json]]:
+    """The service's operations by name: method, path, and what the OpenAPI document says of each."""
+    return operations_of(app_of(service))
 
 
 def every_operation() -> list[tuple[str, str]]:
@@ -108,13 +116,13 @@ def every_operation() -> list[tuple[str, str]]:
 
 
 def _place(service: str, name: str) -> int:
-    method, _, _ = operations_of(app_of(service)).get(name, ("GET", "", {}))
+    method, _, _ = described(service).get(name, ("GET", "", {}))
     return 0 if method == "GET" else 1 + (LAST.index(name) + 1 if name in LAST else 0)
 
 
 def things_of(service: str, name: str) -> tuple[str, ...]:
     """What an operation is about, by the names in the world; nothing when it begins something new or needs a link."""
-    method, path, _ = operations_of(app_of(service))[name]
+    method, path, _ = described(service)[name]
     if name in ABOUT:
         return tuple(one.replace("*", service) for one in ABOUT[name])
     placed = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -127,16 +135,15 @@ def things_of(service: str, name: str) -> tuple[str, ...]:
 
 def request_of(world: World, service: str, name: str, about: str = "", token: str = "") -> Request:
     """The request of an operation about a thing of the world, or by a link's token."""
-    app = app_of(service)
-    method, path, described = operations_of(app)[name]
-    parameters = described.get("parameters", ())
-    filling = Filling(world, app.openapi(), about)
+    method, path, operation = described(service)[name]
+    parameters = operation.get("parameters", ())
+    filling = Filling(world, app_of(service).openapi(), about)
     for part in (one["name"] for one in parameters if one["in"] == "path"):
         path = path.replace(f"{{{part}}}", token if part == "token" else filling.of_path(service, name, part))
     query = {one["name"]: filling.of(one["name"], one["schema"]) for one in parameters
              if one["in"] == "query" and one.get("required")}
     query |= {"limit": 100} if "limit" in {one["name"] for one in parameters} else {}
-    content = described.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     asks_version = any(one["name"].lower() == "if-match" for one in parameters)
     thing = world.things.get(about)
     return Request(method, path, query, _body(world, name, filling, content),

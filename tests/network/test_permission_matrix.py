@@ -17,9 +17,9 @@ from deploy.local.cluster import Cluster
 from libs.common.auth import key_hash
 from libs.common.callers import Grant, Role, Scope
 from libs.common.facts import SERVICES
-from tests.contract.apps import app_of, operations_of
+from tests.contract.apps import app_of
 from tests.harness import Network
-from tests.network.doors import OPENED_BY, Request, every_operation, request_of, table_of, things_of
+from tests.network.doors import OPENED_BY, Request, described, every_operation, request_of, table_of, things_of
 from tests.network.world import ELSEWHERE, HERE, Thing, World, a_world
 
 pytestmark = pytest.mark.timeout(120)
@@ -160,8 +160,7 @@ async def everyone(world: World) -> list[Caller]:
     away = {role: Grant(role, one.region and ELSEWHERE, one.partner_id and uuid4(), one.project_id and uuid4())
             for role, one in here.items()}
     unscoped = [(Grant(role),) for role in (Role.NETWORK_ADMIN, Role.OPS, Role.AUDITOR)]
-    two = [(here[Role.COORDINATOR], away[Role.NEUTRAL_CONTACT]), (away[Role.COORDINATOR], here[Role.PARTNER_EDITOR]),
-           (here[Role.FUNDER_READER], away[Role.PARTNER_EDITOR])]
+    two = [(here[Role.COORDINATOR], away[Role.NEUTRAL_CONTACT]), (away[Role.COORDINATOR], here[Role.PARTNER_EDITOR])]
     known = [Caller(_named(grants, here), await _key(world, *grants), grants) for grants in (
         *unscoped, *((one,) for one in here.values()), *((one,) for one in away.values()), *two)]
     expired, withdrawn = [await _key(world, Grant(Role.NETWORK_ADMIN)) for _ in range(2)]
@@ -228,7 +227,7 @@ def touches(operation: Operation, request: Request, acting: Acting, thing: Thing
     seeing = request.method == "GET" or name in SEEING_IS_ENOUGH
     if acting.sees(thing) if seeing else acting.scope.covers(thing):
         return ()
-    _, path, _ = operations_of(app_of(service))[name]
+    _, path, _ = described(service)[name]
     return (404,) if "{" in path or request.query.keys() - {"limit"} else (200,)
 
 
@@ -239,7 +238,7 @@ def test_every_route_is_in_the_matrix() -> None:
         routes = [route for included in app.routes for route in getattr(
             getattr(included, "original_router", None), "routes", [included]) if isinstance(route, APIRoute)]
         assert {route.name for route in routes} == {*table_of(service), *WITHOUT_CALLER}, service
-        assert set(operations_of(app)) == set(table_of(service)), service
+        assert set(described(service)) == set(table_of(service)), service
 
 
 @OPERATIONS
