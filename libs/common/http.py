@@ -19,11 +19,11 @@ from uuid_utils.compat import uuid7
 from libs.common.db import is_away
 from libs.common.logs import correlation, current_correlation
 from libs.common.metrics import Metrics
+from libs.common.openapi import PROBLEM
 from libs.common.refusals import Refused, TooLarge, Unavailable, german_of
 
 log = structlog.get_logger()
 BODY_BYTES = 256 * 1024
-PROBLEM = "application/problem+json"
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

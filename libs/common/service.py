@@ -29,6 +29,7 @@ from libs.common.leader import Leader, Work, end_all
 from libs.common.links import Links
 from libs.common.logs import set_up_logs
 from libs.common.metrics import Metrics
+from libs.common.openapi import Documented
 from libs.common.privacy import Vault
 from libs.common.reactions import Reactions
 from libs.common.reader import Reader
@@ -163,9 +164,9 @@ def build(
     heard = reactions if name == "registry" else [known, *reactions]
     running = Running(name, settings, Reactions.of(heard), collected, works)
 
-    app = FastAPI(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
-                  openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
-                  generate_unique_id_function=lambda route: route.name)
+    app = Documented(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
+                     openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
+                     generate_unique_id_function=lambda route: route.name)
     routers, permissions = [*routers, operations.router], {**permissions, **operations.PERMISSIONS}
     _check(routers, permissions)
     for router in routers:
@@ -175,6 +176,7 @@ def build(
     app.include_router(asyncapi.router)
     app.state.running, app.state.metrics, app.state.settings = running, collected, settings
     app.state.database, app.state.bus, app.state.links = running.database, running.bus, running.database.links
+    app.state.permissions = permissions
     app.state.auth = Auth(running.database, settings, permissions)
     app.state.secret = derived_key(settings, "idempotency")
     show_refusals(app, german)

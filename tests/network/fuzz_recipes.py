@@ -1,0 +1,303 @@
+"""For each operation of the four services a request that must go well: its example, about rows made for it alone."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from libs.common.callers import Role
+from services.events.registrations.queries import ACCEPT, CANCEL
+from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
+from tests.harness import in_days, new_idempotency_key
+from tests.network.fuzz_world import NEW_WAITING, REGION, TODAY, Json, Need, Operation, Request, World, document_of
+
+Recipe = Callable[[World], Awaitable[Need]]
+
+
+def example_of(document: Json, schema: Json) -> Any:
+    """An example that a schema gives, or one made of the required parts, and of those that give one themselves."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]] | schema
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "anyOf" in schema:
+        return example_of(document, schema["anyOf"][0])
+    if "properties" in schema:
+        wanted = {name: one for name, one in schema["properties"].items()
+                  if name in schema.get("required", ()) or one.get("examples", [None])[0] is not None}
+        return {name: example_of(document, one) for name, one in wanted.items()}
+    if schema.get("minItems"):
+        return [example_of(document, schema["items"])]
+    plain = {"integer": schema.get("minimum", 1), "boolean": True, "array": []}.get(schema.get("type", ""), "Beispiel")
+    told = {"uuid": str(uuid4()), "date": TODAY.isoformat()}.get(schema.get("format", ""), plain)
+    return schema["enum"][0] if "enum" in schema else told
+
+
+async def nothing(_world: World | None = None) -> Need:
+    """What needs no row of its own."""
+    return {}
+
+
+async def with_(need: Awaitable[Need], **body: Any) -> Need:
+    """The same, with what the example of the body does not say."""
+    return await need | {"body": body}
+
+
+async def linked(world: World, purpose: Any, need: Awaitable[Need], **more: Any) -> Need:
+    """The link of matching, events or notify for what the row is about."""
+    found = await need
+    service = "notify" if purpose in {"preferences", "unsubscribe", "subscription-confirm"} else (
+        "events" if purpose in {CANCEL, ACCEPT} else "matching")
+    about = found.get("registration_id") or found["about"]
+    return world.token(service, getattr(purpose, "name", purpose), about, found["person_ref"]) | more
+
+
+def of(maker: str, *arguments: Any, **body: Any) -> Recipe:
+    """A recipe: the row that a maker makes, and what the body says besides its example."""
+    return lambda world: with_(getattr(world, maker)(*arguments), **body)
+
+
+def by_link(purpose: Any, maker: str, *arguments: Any, query: Json | None = None, **columns: Any) -> Recipe:
+    """A recipe: the link for this purpose, about the row that a maker makes."""
+    return lambda world: linked(world, purpose, getattr(world, maker)(*arguments, **columns), query=query or {})
+
+
+async def mentor(world: World, *verbs: str, **columns: Any) -> Need:
+    """A mentor after these steps."""
+    made = await world.field.create("/mentors", world.field.mentor_body())
+    for verb in verbs:
+        await world.field.act(f"/mentors/{made['id']}/{verb}", SEEN if verb == "record" else None)
+    return {"mentor_id": await world.become("matching", "mentor", made["id"], **columns)}
+
+
+async def household(world: World, *verbs: str) -> Need:
+    """A household after these steps."""
+    made = await world.field.create("/households", world.field.household_body())
+    for verb in verbs:
+        body = {"given_on": "2024-01-08", "text_version": 1} if verb == "consent" else None
+        await world.field.act(f"/households/{made['id']}/{verb}", body)
+    return {"household_id": made["id"]}
+
+
+async def run(world: World) -> Need:
+    """A run that is done."""
+    return {"run_id": (await world.field.run())["id"]}
+
+
+async def query_of(need: Awaitable[Need], name: str) -> Need:
+    """A list that wants to know of what."""
+    return {"query": {name: (await need)[name]}}
+
+
+def editing(world: World) -> Json:
+    """A new principal's grant to edit the partner."""
+    return {"principal": str(uuid4()), "role": "partner_editor", "partner_id": world.partner_id}
+
+
+async def constant(value: str) -> str:
+    """A value that nothing has to be made for."""
+    return value
+
+
+async def named(name: str, value: Awaitable[str]) -> Need:
+    """One path parameter."""
+    return {name: await value}
+
+
+async def query(**parameters: Any) -> Need:
+    """A query alone."""
+    return {"query": parameters}
+
+
+async def consultation(world: World) -> Need:
+    """A consultation that is planned."""
+    body = {"region": REGION, "planned_for": TODAY.isoformat(), "subject": {"kind": "group", "name": "Patenkreis"}}
+    answer = await world.network["registry"].client.post(
+        "/v1/consultations", json=body, headers=world.keys[Role.COORDINATOR])
+    assert answer.is_success, answer.text
+    return {"consultation_id": answer.json()["id"]}
+
+
+
+async def project_in_body(world: World) -> Need:
+    """What names a new project."""
+    return {"body": await world.project()}
+
+
+async def forwarded(world: World) -> Need:
+    """An observation that somebody looks at, and the body that it is to be put before."""
+    return await world.observation("in_review") | {"body": await world.body()}
+
+
+async def present(world: World) -> Need:
+    """An event that has begun, and who is registered for it."""
+    need = await world.registration()
+    await world.become("events", "event", need["event_id"], state="running", starts=in_days(-0.1), ends=in_days(0.1))
+    return need | {"body": {"present": [{"registration_id": need["registration_id"]}]}}
+
+
+async def tallied(world: World) -> Need:
+    """A drop-in event that has been tallied."""
+    need = await world.event("running", registration_mode="none", capacity=None)
+    answer = await world.network["events"].client.put(
+        f"/v1/events/{need['event_id']}/tally", json={"total": 5}, headers=world.keys[Role.COORDINATOR])
+    assert answer.is_success, answer.text
+    return need
+
+
+async def group_in_body(world: World) -> Need:
+    """What names a new group."""
+    return {"body": {"mentor_group_id": (await world.group())["mentor_group_id"], "consented_on": "2024-01-08"}}
+
+
+async def tandem_in_body(world: World) -> Need:
+    """What names a new tandem."""
+    return {"body": {"tandem_id": (await world.tandem("active"))["tandem_id"]}}
+
+
+async def met(world: World) -> Need:
+    """What names a pair that has met for the first time."""
+    return {"body": {"proposal_id": (await world.proposal("first_meeting"))["proposal_id"]}}
+
+
+async def later(world: World, service: str) -> Need:
+    """A minute from now."""
+    now = world.network[service].running.database.clock.now()
+    return {"body": {"now": (now + timedelta(minutes=1)).isoformat()}}
+
+
+async def parked(world: World, service: str) -> Need:
+    """A fact that failed for good."""
+    return {"waiting_id": (await world.sql(service, NEW_WAITING, uuid4(), f"nothing/{uuid4()}"))[0]["id"]}
+
+
+SPINE = {"move_clock": later, "replay_parked": parked, "discard_parked": parked}
+KEY = {"label": "CRM", "region": REGION, "expires": in_days(9).isoformat()}
+
+
+SEEN = {"seen_on": TODAY.isoformat(), "certificate_date": TODAY.isoformat(), "relevant_entry": False}
+RECIPES: dict[str, Recipe] = {
+    # registry
+    "issue_access_key": lambda w: with_(nothing(), expires=in_days(30).isoformat()),
+    "revoke_access_key": lambda w: w.made("/access_keys", KEY, "access_key_id"),
+    "give_grant": lambda w: with_(nothing(), **editing(w)),
+    "withdraw_grant": lambda w: w.made("/grants", editing(w), "grant_id"),
+    **dict.fromkeys(("show_assurance", "assure_by_link"), of("assurance")),
+    **dict.fromkeys(("change_body", "read_body", "read_body_contact"), of("body")),
+    **dict.fromkeys(("read_consultation", "cancel_consultation"), consultation),
+    "hold_consultation": lambda w: with_(consultation(w), held_on=TODAY.isoformat()),
+    "request_erasure": lambda w: with_(nothing(), address="niemand@example.org", region=REGION),
+    "read_erasure": lambda w: w.made("/erasures", {"person_refs": [str(uuid4())]}, "erasure_id"),
+    "add_indicator": project_in_body,
+    **dict.fromkeys(("change_indicator", "read_indicator", "list_counted_facts"), of("indicator")),
+    **dict.fromkeys(("read_learning", "observe_learning"), of("learning")),
+    **dict.fromkeys(("read_observation", "take_up_observation"), of("observation")),
+    "forward_observation": forwarded,
+    "keep_back_observation": of("observation", "in_review"), "answer_observation": of("observation", "forwarded"),
+    "close_observation": of("observation", "answered"),
+    "draft_offer": lambda w: with_(nothing(), partner_id=w.partner_id),
+    **dict.fromkeys(("change_offer", "submit_offer"), of("offer")),
+    "review_offer": of("offer", "submitted"), "resume_offer": of("offer", "paused"),
+    **dict.fromkeys(("publish_offer", "reject_offer", "request_changes"), of("offer", "in_review")),
+    **dict.fromkeys(("assure_offer", "pause_offer", "withdraw_offer", "read_offer"), of("offer", "published")),
+    "set_capacity": of("offer", "published", maximum=12, available=3),
+    "verify_partner": lambda w: named("partner_id", w.partner(verified=False)),
+    **dict.fromkeys(("read_partner", "list_contacts", "add_contact", "suspend_partner", "leave_network"),
+                    lambda w: named("partner_id", w.partner())),
+    "enter_programme": lambda w: with_(nothing(), code=f"p{uuid4().hex}"),
+    **dict.fromkeys(("read_programme", "change_programme"), lambda w: w.programme()),
+    "set_rules": lambda w: w.programme(valid_from="2027-01-01"),
+    "plan_project": lambda w: with_(nothing(), carrier_id=w.partner_id),
+    "change_project": lambda w: with_(w.project(), carrier_id=w.partner_id),
+    **dict.fromkeys(("open_project", "read_project"), of("project")),
+    **dict.fromkeys(("close_project", "read_report", "export_report"), lambda w: w.project(opened=True)),
+    # events
+    "draft_event": lambda w: with_(nothing(), partner_id=w.partner_id, kind="language_cafe"),
+    "start_series": lambda w: with_(nothing(), partner_id=w.partner_id),
+    **dict.fromkeys(("change_event", "publish_event"), of("event", "draft")),
+    **dict.fromkeys(("read_event", "cancel_event", "close_registration", "read_event_calendar", "list_participants",
+                     "list_attendance", "register_party"), of("event")),
+    "register_known_person": lambda w: with_(w.event(), person_ref=str(uuid4())),
+    "open_registration": of("event", "published"), "hold_event": of("event", "running"),
+    "report_event": of("event", "held"), "record_walk_in": of("event", "running"),
+    "record_known_walk_in": lambda w: with_(w.event("running"), person_ref=str(uuid4())),
+    "record_attendance": present,
+    **dict.fromkeys(("read_certificate", "correct_attendance"), of("attendance")),
+    **dict.fromkeys(("tally_event", "read_tally"), tallied),
+    **dict.fromkeys(("read_registration", "cancel_registration"), of("registration")),
+    **dict.fromkeys(("approve_registration", "decline_registration"), of("registration", "pending")),
+    "accept_offered_seat": of("offered"),
+    **dict.fromkeys(("show_cancellation", "cancel_by_link"), by_link(CANCEL, "registration")),
+    **dict.fromkeys(("show_offer", "accept_by_link"), by_link(ACCEPT, "offered")),
+    **dict.fromkeys(("read_series", "publish_series", "cancel_series", "extend_series", "leave_out_day"), of("series")),
+    # matching
+    **dict.fromkeys(("register_mentor", "register_household", "register_interest", "start_run", "set_weights"),
+                    lambda w: with_(nothing(), programme_id=w.programmes["coordinator"])),
+    "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),
+    **dict.fromkeys(("read_mentor", "read_mentor_contact", "change_mentor", "change_mentor_contact", "screen_mentor",
+                     "note_mentor_consent", "leave_mentor"), mentor),
+    "note_record": lambda w: mentor(w, "screen"), "approve_mentor": lambda w: mentor(w, "screen", "record"),
+    "pause_mentor": lambda w: mentor(w, "screen", "record", "approve"),
+    "resume_mentor": lambda w: mentor(w, "screen", "record", "approve", "pause"),
+    **dict.fromkeys(("read_household", "read_household_contact", "change_household", "change_household_contact",
+                     "interview_household", "note_consent", "close_household"), household),
+    "await_mentor": lambda w: household(w, "interview", "consent"),
+    **dict.fromkeys(("read_mentor_group", "change_mentor_group", "set_housing", "note_document", "form_mentor_group",
+                     "prepare_mentor_group", "reject_mentor_group", "withdraw_mentor_group", "change_member",
+                     "leave_group", "waive_prerequisite"), of("group")),
+    "apply_mentor_group": of("group", "ready"), "list_for_placement": of("group", "applied"),
+    "demand_prerequisite": of("waived"),
+    **dict.fromkeys(("list_members", "list_prerequisites"), lambda w: query_of(w.group(), "mentor_group_id")),
+    "add_member": group_in_body,
+    **dict.fromkeys(("read_run", "list_unserved"), run),
+    **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),
+    "invite_both": of("proposal", "approved"), "note_answer": of("proposal", "invited"),
+    "note_first_meeting": of("proposal", "accepted_both"),
+    **dict.fromkeys(("show_invitation", "accept_invitation", "decline_invitation"),
+                    by_link(ANSWER, "proposal", "invited")),
+    "start_tandem": met,
+    **dict.fromkeys(("read_tandem", "note_agreement", "end_tandem_early"), of("tandem")),
+    "note_consent_of_side": lambda w: w.tandem(trial_until=in_days(-1)), "pause_tandem": of("tandem", "active"),
+    "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
+    "show_meetings": by_link(MEETINGS, "tandem"),
+    "document_meeting": by_link(MEETINGS, "tandem", query={"on": TODAY.isoformat(), "minutes": 60}),
+    **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"),
+                    by_link(CONSENT, "tandem", trial_until=in_days(-1))),
+    **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),
+    **dict.fromkeys(("read_concern", "take_up_concern"), of("concern", "raised")),
+    "resolve_concern": of("concern", "taken_up"),
+    **dict.fromkeys(("read_checkin", "record_checkin"), of("checkin", "due")),
+    "handle_checkin": of("checkin", "escalated"),
+    **dict.fromkeys(("show_checkin", "answer_checkin"), by_link(CHECKIN, "checkin", "due")),
+    "hold_closing": tandem_in_body,
+    **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"), of("closing")),
+    # notify
+    **dict.fromkeys(("show_confirmation", "confirm_subscription"), by_link("subscription-confirm", "subscription")),
+    **dict.fromkeys(("show_unsubscribe", "unsubscribe"), by_link("unsubscribe", "subscription")),
+    **dict.fromkeys(("show_preferences", "opt_in", "opt_out", "choose_quiet_hours"),
+                    by_link("preferences", "subscription")),
+    "choose_languages": by_link("preferences", "subscription", query={"language": ["ar", "de"]}),
+    "preview_template": lambda w: named("key", constant("offer_new")),
+    "read_delivery": of("delivery", "dead"), "retry_delivery": of("delivery", "dead"),
+    "suppress_delivery": of("delivery", "queued"), "report_outcome": of("delivery", "sent"),
+}
+
+
+async def request_of(world: World, operation: Operation) -> Request:
+    """A request that must go well, about rows that nobody has touched since they were made."""
+    if operation.name in SPINE:
+        need = await SPINE[operation.name](world, operation.service)
+    else:
+        need = await RECIPES.get(operation.name, nothing)(world)
+    path = {one["name"]: need[one["name"]] for one in operation.parameters("path")}
+    headers = world.headers_of(operation)
+    if operation.has_header("if-match"):
+        headers["If-Match"] = await world.etag(operation.service, *next(iter(path.items())))
+    if operation.has_header("idempotency-key"):
+        headers |= new_idempotency_key()
+    body, schema = None, operation.body_schema
+    if schema:
+        headers["Content-Type"] = "application/json"
+        body = example_of(document_of(operation.service), schema) | need.get("body", {})
+        body = {name: value for name, value in body.items() if value is not None}
+    return Request(operation, path, need.get("query", {}), headers, body)
