@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +26,8 @@ from libs.common.tables import idempotency
 Item = TypeVar("Item")
 PAGE_MOST = 100
 KEY_LENGTH = 128
-VERSION_DIGITS = 9
+# A version as ETag: quoted, or for who types it, bare.
+ETAG = re.compile(r'("?)([0-9]{1,9})\1')
 # A name's sort key, sealed and in base64, fits in.
 CURSOR_LENGTH = 2000
 MAC_BYTES = 12
@@ -99,10 +101,10 @@ def _if_match(if_match: Annotated[str | None, Header(
 )] = None) -> int:
     if if_match is None:
         raise Missing("if-match-missing", "Send If-Match with the ETag that you read.", field="If-Match")
-    text = if_match.strip().strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS):
+    etag = ETAG.fullmatch(if_match.strip())
+    if not etag:
         raise Invalid("if-match-unreadable", "If-Match is not an ETag of this service.", field="If-Match")
-    return int(text)
+    return int(etag[2])
 
 
 Expected = Annotated[int, Depends(_if_match)]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import func, select, update
 
@@ -116,13 +116,13 @@ async def list_parked(transaction: Transaction) -> list[ParkedOut]:
     return [ParkedOut.model_validate(row, from_attributes=True) for row in await waiting.list_parked(transaction)]
 
 
-@router.post("/parked/{waiting_id}/replay", status_code=204)
+@router.post("/parked/{waiting_id}/replay", status_code=204, response_class=Response)
 async def replay_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
     """Try a parked fact again, and what waits behind it."""
     await waiting.replay(transaction, waiting_id)
 
 
-@router.post("/parked/{waiting_id}/discard", status_code=204)
+@router.post("/parked/{waiting_id}/discard", status_code=204, response_class=Response)
 async def discard_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
     """Give a parked fact up; what waits behind it goes on."""
     await waiting.discard(transaction, waiting_id)

@@ -42,9 +42,9 @@ VALUES ('registry', $1, 'registry.nothing.happened.v1', $2, '{}', '{}', now()) R
 """
 NEW_DELIVERY = """
 INSERT INTO delivery (id, version, cause, speaker, about, person_ref, template, channel, correlation, state, attempts,
-    not_before, delayed_until, uncertain, to_forget, queued_at)
+    not_before, delayed_until, uncertain, to_forget, queued_at, region)
 VALUES (gen_random_uuid(), 1, $1::uuid, 'registry', 'offer/' || $1::text, $3, 'offer_new', 'email', '', $2, 0, $4, $4, false, false,
-    now()) RETURNING id
+    now(), '15087') RETURNING id
 """
 Json = dict[str, Any]
 # What an operation needs: its path parameters by name, besides `query`, and `body` with what its example leaves open.
@@ -58,7 +58,7 @@ def document_of(service: str) -> Json:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """An operation as its document describes it."""
 
