@@ -98,6 +98,7 @@ Creation = Annotated[Once, Depends(_once)]
 
 def _if_match(if_match: Annotated[str | None, Header(
     max_length=40, description="The ETag that you read; required, so that you do not overwrite another's change.",
+    examples=['"1"'], json_schema_extra={"pattern": '^("[0-9]{1,9}"|[0-9]{1,9})$'},
 )] = None) -> int:
     if if_match is None:
         raise Missing("if-match-missing", "Send If-Match with the ETag that you read.", field="If-Match")

@@ -26,7 +26,7 @@ REFUSALS = {
     428: ("Missing", "If-Match is missing."),
     429: ("TooMany", "Too many requests; `Retry-After` says how long to wait."),
     500: ("Bug", "A bug; nothing was changed."),
-    503: ("Unavailable", "Something that this needs is away; nothing was changed. `Retry-After` says when to try again."),
+    503: ("Unavailable", "Something that this needs is away; nothing was changed. Try again after `Retry-After`."),
 }
 BEARER = {"type": "http", "scheme": "bearer", "description": "An access key (`net_…`) or a token of the OIDC issuer."}
 
@@ -70,6 +70,7 @@ def _describe(made: dict[str, Any], permissions: Mapping[str, Collection[Role]])
         schemas.pop(name, None)
     _, problem = models_json_schema([(ProblemOut, "serialization")], ref_template="#/components/schemas/{model}")
     schemas |= problem["$defs"]
+    _close(schemas)
     components["responses"] = {name: _response(status) for status, (name, _) in REFUSALS.items()}
     components["securitySchemes"] = {"bearer": BEARER}
     for methods in made["paths"].values():
@@ -78,6 +79,18 @@ def _describe(made: dict[str, Any], permissions: Mapping[str, Collection[Role]])
             if roles is not None:
                 _refusals(method, operation, roles)
                 operation["security"] = _security(roles)
+
+
+def _close(schema: Any) -> None:
+    """Say that a key of another form than the named one is refused; pydantic does refuse it, and does not say so."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for part in schema.values():
+            _close(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _close(part)
 
 
 def _refusals(method: str, operation: dict[str, Any], roles: Collection[Role]) -> None:

@@ -43,8 +43,8 @@ VALUES ('registry', $1, 'registry.nothing.happened.v1', $2, '{}', '{}', now()) R
 NEW_DELIVERY = """
 INSERT INTO delivery (id, version, cause, speaker, about, person_ref, template, channel, correlation, state, attempts,
     not_before, delayed_until, uncertain, to_forget, queued_at, region)
-VALUES (gen_random_uuid(), 1, $1::uuid, 'registry', 'offer/' || $1::text, $3, 'offer_new', 'email', '', $2, 0, $4, $4, false, false,
-    now(), '15087') RETURNING id
+VALUES (gen_random_uuid(), 1, $1::uuid, 'registry', 'offer/' || $1::text, $3, 'offer_new', 'email', '', $2, 0,
+    $4, $4, false, false, now(), '15087') RETURNING id
 """
 Json = dict[str, Any]
 # What an operation needs: its path parameters by name, besides `query`, and `body` with what its example leaves open.
@@ -122,6 +122,7 @@ class World:
     stranger: dict[str, str]
     partner_id: str = ""
     programmes: dict[str, str] = field(default_factory=dict)
+    asked: dict[Operation, Request] = field(default_factory=dict)
     tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
     connections: dict[str, Any] = field(default_factory=dict)
 
