@@ -363,7 +363,8 @@ class World:
     async def closing(self) -> Need:
         """A closing talk whose learning waits for approval."""
         learning = {"text": "Feste Treffen am selben Wochentag haben geholfen."}
-        body = {"tandem_id": (await self.tandem("active"))["tandem_id"], "held_on": str(self.field.day), "learning": learning}
+        tandem = await self.tandem("active")
+        body = {"tandem_id": tandem["tandem_id"], "held_on": str(self.field.day), "learning": learning}
         return {"closing_id": (await self.field.create("/closings", body))["id"]}
 
     async def concern(self, state: str) -> Need:

@@ -29,8 +29,8 @@ LocalAgs = Annotated[str, StringConstraints(pattern="^[0-9]{5}([0-9]{3})?$")]
 """The regional key of a district (5 digits) or municipality (8): where somebody is accompanied."""
 
 # The pattern tells in the OpenAPI document what the bounds refuse.
-DAYS = "^(19[0-9]{2}|20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31), json_schema_extra={"pattern": DAYS})]
+DAY_PATTERN = "^(19[0-9]{2}|20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31), json_schema_extra={"pattern": DAY_PATTERN})]
 """A day that somebody alive can mean; reckoning with it never leaves the calendar."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]
