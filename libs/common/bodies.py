@@ -28,8 +28,10 @@ def _paragraph(text: str) -> str:
     return _without_controls(text.replace("\r\n", "\n"), LINE_BREAKS)
 
 
-# The pattern repeats in the OpenAPI document what the check behind it refuses.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+# The pattern repeats in the OpenAPI document what is refused: controls, and nothing but spaces, which are stripped.
+LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+PARAGRAPH = r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b-\x1f\x7f]*$"
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE),
                  AfterValidator(_without_controls)]
-Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$"),
+Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=PARAGRAPH),
                       AfterValidator(_paragraph)]
