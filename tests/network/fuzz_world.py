@@ -378,7 +378,8 @@ class World:
 
 async def set_up(network: Network) -> World:
     """Start the four services, with a verified partner and two programmes that all of them know."""
-    await network.start(*SERVICES)
+    await network.start(*SERVICES[:-1])
+    await network.start("notify", mail_folder=network.cluster.state / "fuzzed-mail")
     keys = {role: await network.key(role, region=REGION if role is Role.COORDINATOR else None) for role in ACTING}
     world = World(network, {role.value: headers for role, headers in keys.items()},
                   await network.key(Role.COORDINATOR), await network.key(Role.COORDINATOR, region="05"))
