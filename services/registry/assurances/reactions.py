@@ -20,7 +20,8 @@ async def let_go_stale(transaction: OpenTransaction, offer_id: UUID) -> None:
 @when_due("offer_reminder")
 async def remind_of_assurance(transaction: OpenTransaction, offer_id: UUID) -> None:
     """The partner is asked to confirm the offer before it goes stale."""
-    offer = await transaction.get_one(Offer, offer_id)
+    # Locked, so that it is told in its turn among all that happens to the offer.
+    offer = await transaction.get_one(Offer, offer_id, with_for_update=True)
     if offer.assurance_due is None or offer.state not in OUT:
         return
     await tell(transaction, OfferAssuranceDue, offer, due=offer.assurance_due)
