@@ -21,7 +21,8 @@ SPEAKING = ("relay-before-publish", "relay-after-publish-before-mark", "relay-af
 HEARING = ("inbox-before-commit", "inbox-after-commit-before-ack", "inbox-after-ack")
 MAILING = ("mail-before-send", "mail-after-send-before-record")
 # Who has commands or reactions here that lead to facts, or to due work.
-SPEAKERS, DUE_WORK = frozenset({"registry", "events", "notify"}), frozenset({"registry", "events"})
+SPEAKERS = frozenset({"registry", "events", "matching", "notify"})
+DUE_WORK = SPEAKERS - {"notify"}
 LEAP = timedelta(days=80)
 Fault = Callable[[World], Awaitable[str]]
 # A fault by name, and what it is told beside the world.

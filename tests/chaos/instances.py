@@ -25,6 +25,8 @@ PR_SET_PDEATHSIG = 1
 
 def warm_up() -> None:
     """Let the process that is forked from import everything; takes a few seconds."""
+    # What a killed service had of semaphores is cleaned up in the end; that need not be said.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     # With the harness itself: each process runs what it was started by once more, as `spawn` would.
     STARTING.set_forkserver_preload(["tests.chaos.__main__", *(f"services.{service}.app" for service in SERVICES)])
     process = STARTING.Process(target=_nothing)
@@ -41,6 +43,8 @@ def _serve(service: str, environment: dict[str, str], log: str, bug: str) -> Non
     # The process that is forked from ends with the harness, however that ends; so do the services.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
+    # It may have processes of its own, as matching has for its runs.
+    multiprocessing.current_process().daemon = False
     told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(told, stream)

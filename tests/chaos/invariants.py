@@ -2,14 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import nats.js.errors
 
 from libs.common.facts import HEARS
+from tests.chaos.due_work import due_work_is_done_once
 from tests.chaos.ledger import Thing
 from tests.chaos.probes import numbers_at_the_end
-from tests.chaos.promises import Promise
+from tests.chaos.promises import SOME, Promise, some_of
 from tests.chaos.world import World
 
 COPIES = {
@@ -22,35 +22,6 @@ EFFECTS = {
     "grant given": "registry.grant.given.v1", "grant withdrawn": "registry.grant.withdrawn.v1",
     "key issued": "registry.access_key.issued.v1", "key revoked": "registry.access_key.revoked.v1",
 }
-REMINDED = """
-    SELECT split_part(about, '/', 2)::uuid AS id, (body::json ->> 'due')::timestamptz AS due FROM outbox
-    WHERE subject = 'registry.offer.assurance_due.v1'
-"""
-DUE_WORK = {
-    "nobody has let these offers go stale": """
-        SELECT o.id FROM offer o, network n
-        WHERE o.state = 'published' AND o.assurance_due <= clock_timestamp() + n.ahead""",
-    "nobody was reminded of these offers": f"""
-        SELECT o.id FROM offer o, network n WHERE o.state IN ('published', 'stale')
-        AND o.assurance_due - interval '14 days' <= clock_timestamp() + n.ahead
-        AND NOT EXISTS (SELECT 1 FROM ({REMINDED}) r WHERE r.id = o.id AND r.due = o.assurance_due)""",
-    "a reminder was crossed out in a transaction that told nothing of these offers": """
-        SELECT d.about AS id FROM chaos_due d WHERE d.kind = 'offer_reminder' AND d.change = 'DELETE'
-        AND NOT EXISTS (SELECT 1 FROM chaos_told t WHERE t.xid = d.xid AND t.about = 'offer/' || d.about)
-        AND NOT EXISTS (SELECT 1 FROM chaos_due a WHERE a.xid = d.xid AND a.change = 'INSERT' AND a.about = d.about)""",
-    "these offers were reminded of twice": f"SELECT id FROM ({REMINDED}) r GROUP BY id, due HAVING count(*) > 1",
-    "these offers went stale more often than they were confirmed": """
-        SELECT split_part(about, '/', 2) AS id FROM outbox WHERE subject LIKE 'registry.offer.%' GROUP BY about
-        HAVING count(*) FILTER (WHERE subject = 'registry.offer.staled.v1')
-             > count(*) FILTER (WHERE subject IN ('registry.offer.published.v1', 'registry.offer.assured.v1'))""",
-}
-SOME = 3
-
-
-def some(found: Sequence[Any]) -> str:
-    """The first few, and how many there are."""
-    return f"{', '.join(map(str, sorted(found)[:SOME]))} ({len(found)} in all)"
-
 
 async def numbers_are_gapless(world: World) -> None:
     """Each speaker's numbers run from 1 without a hole and without one given twice; an aggregate's follow its rows."""
@@ -59,7 +30,7 @@ async def numbers_are_gapless(world: World) -> None:
         numbers = sorted(row["number"] for row in rows if row["number"] is not None)
         if numbers != list(range(1, len(rows) + 1)):
             missing = set(range(1, len(rows) + 1)) - set(numbers)
-            world.violated(Promise.NUMBERED, f"{service} misses {some(list(missing))} of {len(rows)}")
+            world.violated(Promise.NUMBERED, f"{service} misses {some_of(list(missing))} of {len(rows)}")
         last: dict[str, int] = {}
         for row in rows:
             if (row["number"] or 0) < last.get(row["about"], 0):
@@ -77,9 +48,9 @@ async def each_fact_is_heard_once(world: World) -> None:
                 listener, "SELECT fact_id FROM chaos_heard WHERE speaker = $1 ORDER BY id", speaker)
             heard = [row["fact_id"] for row in noted]
             if lost := abouts.keys() - set(heard):
-                world.violated(Promise.HEARD, f"{listener} never heard {some(list(lost))} of {speaker}")
+                world.violated(Promise.HEARD, f"{listener} never heard {some_of(list(lost))} of {speaker}")
             if foreign := set(heard) - abouts.keys() - world.planted_ids:
-                world.violated(Promise.HEARD, f"{listener} heard {some(list(foreign))}, never told by {speaker}")
+                world.violated(Promise.HEARD, f"{listener} heard {some_of(list(foreign))}, never told by {speaker}")
             _in_order(world, listener, speaker, [abouts[fact] for fact in heard if fact in abouts])
 
 
@@ -116,7 +87,7 @@ async def copies_equal_their_source(world: World) -> None:
         for service in world.services:
             copy = {row["id"]: dict(row) for row in await world.stage.rows(service, query)}
             if wrong := [key for key in source.keys() | copy.keys() if source.get(key) != copy.get(key)]:
-                world.violated(Promise.COPIED, f"{table} of {service} differs in {some(wrong)}")
+                world.violated(Promise.COPIED, f"{table} of {service} differs in {some_of(wrong)}")
 
 
 async def facts_equal_commands(world: World) -> None:
@@ -141,15 +112,6 @@ def _compare_facts(world: World, thing: Thing, announced: Counter[str]) -> None:
         if not count <= announced[subject] <= count + thing.again[subject]:
             world.violated(Promise.ANNOUNCED,
                            f"{thing.about}: {count} commands, {announced[subject]} facts {subject}")
-
-
-async def due_work_is_done_once(world: World) -> None:
-    """Each offer was reminded of once, and went stale once, when its time had come: none was forgotten."""
-    if "registry" not in world.services:
-        return
-    for sentence, query in DUE_WORK.items():
-        if found := [str(row["id"]) for row in await world.stage.rows("registry", query)]:
-            world.violated(Promise.DUE, f"{sentence}: {some(found)}")
 
 
 async def audit_chains_hold(world: World) -> None:

@@ -10,19 +10,21 @@ from random import Random
 
 from libs.common.facts import HEARS
 from tests.chaos.bus_faults import poison_aggregate
+from tests.chaos.door import NeverAnswered
 from tests.chaos.faults import AWAY, Fault, drawn, purge
 from tests.chaos.invariants import AFTER_DISCARDING, AT_EVERY_QUIET, INVARIANTS
 from tests.chaos.promises import Promise, Violation
 from tests.chaos.rebuilding import rebuilt_equals_heard
 from tests.chaos.stage import Stage
 from tests.chaos.workloads.events import EventsWorkload
+from tests.chaos.workloads.matching import MatchingWorkload
 from tests.chaos.workloads.notify import NotifyWorkload
 from tests.chaos.workloads.playing import Caller, Workload
 from tests.chaos.workloads.registry import RegistryWorkload
 from tests.chaos.world import World
 
 # The registry's comes first: the others' commands need its coordinator and partners.
-WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, NotifyWorkload, EventsWorkload)
+WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, NotifyWorkload, EventsWorkload, MatchingWorkload)
 # Seconds between two faults, and between two commands of one caller.
 PAUSES, THINKING = (0.05, 0.6), (0.0, 0.1)
 LAST_SECONDS = 25.0
@@ -50,6 +52,7 @@ class Verdict:
     plan: Plan
     violations: list[Violation] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
     repeated: int = 0
     refused_rightly: int = 0
@@ -70,16 +73,27 @@ async def play(stage: Stage, plan: Plan, folder: Path, say: Say) -> Verdict:
     try:
         await world.start_all()
         workloads = [kind(world) for kind in WORKLOADS if set(kind.services) <= set(plan.services)]
-        for workload in workloads:
-            await workload.prepare()
+        await _prepare(world, workloads)
         world.unsettled = [workload.unsettled for workload in workloads]
-        await _under_faults(world, plan, workloads, say)
+        if not world.violations:
+            await _under_faults(world, plan, workloads, say)
         await _quiet(world, plan, workloads, verdict, say)
     finally:
         await world.stop()
     _count(world, verdict)
     verdict.seconds = time.monotonic() - began
     return verdict
+
+
+async def _prepare(world: World, workloads: Sequence[Workload]) -> None:
+    """Make what the callers need before the first fault; a bug may show as early as that."""
+    for workload in workloads:
+        try:
+            await workload.prepare()
+        except (RuntimeError, NeverAnswered) as raised:
+            world.violated(Promise.ANSWERED, f"before the first fault: {raised}")
+        if world.violations:
+            return
 
 
 async def _under_faults(world: World, plan: Plan, workloads: Sequence[Workload], say: Say) -> None:
@@ -217,6 +231,7 @@ async def _discard(world: World, plan: Plan) -> None:
 def _count(world: World, verdict: Verdict) -> None:
     verdict.violations, verdict.faults = world.violations, world.faults
     ledger = world.ledger
+    verdict.made = Counter(f"{thing.service}: {thing.noun}" for thing in ledger.things if thing.id)
     verdict.acknowledged, verdict.repeated, verdict.refused_rightly = (
         ledger.acknowledged, ledger.repeated, ledger.refused_rightly)
     verdict.unanswered = world.door.unanswered

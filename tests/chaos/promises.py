@@ -1,7 +1,11 @@
 """What is promised (R1), each promise by the name under which its violation is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+SOME = 3
 
 
 class Promise(StrEnum):
@@ -27,6 +31,7 @@ class Promise(StrEnum):
     SETTLED = "the network settles"
     CRASHED = "acknowledged is heard, published is stored, also in a crash"
     SEATS = "no seat is given twice"
+    PLACES = "no place is given twice"
     IN_TURN = "seats are given in order"
     MAILED = "each notification is sent once"
 
@@ -37,3 +42,8 @@ class Violation:
 
     promise: Promise
     sentence: str
+
+
+def some_of(found: Sequence[Any]) -> str:
+    """The first few, and how many there are."""
+    return f"{', '.join(map(str, sorted(found)[:SOME]))} ({len(found)} in all)"

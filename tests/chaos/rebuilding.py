@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import Any
 
 from libs.common.facts import HEARS
-from tests.chaos.invariants import COPIES, some
+from tests.chaos.invariants import COPIES
 from tests.chaos.probes import state_of
-from tests.chaos.promises import Promise
+from tests.chaos.promises import Promise, some_of
 from tests.chaos.world import World
 
 # How often a row was written is not what it says.
@@ -33,11 +33,11 @@ async def _rebuild(world: World, listener: str) -> None:
     after = await _copies(world, listener, tables)
     for table in tables:
         if wrong := set(before[table]) ^ set(after[table]):
-            world.violated(Promise.REBUILT, f"{table} of {listener} differs in {some(list(wrong))}")
+            world.violated(Promise.REBUILT, f"{table} of {listener} differs in {some_of(list(wrong))}")
     rows = await world.stage.rows(listener, "SELECT subject, about FROM outbox WHERE number > $1", told)
     if rows:
         world.violated(Promise.REBUILT,
-                       f"{listener}, hearing the past, announced {some([tuple(row) for row in rows])}")
+                       f"{listener}, hearing the past, announced {some_of([tuple(row) for row in rows])}")
 
 
 async def _copies(world: World, service: str, tables: tuple[str, ...]) -> dict[str, list[str]]:

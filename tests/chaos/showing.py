@@ -50,6 +50,8 @@ def show(console: Console, verdict: Verdict) -> None:
     for row in sorted(verdict.faults):
         table.add_row(f"fault: {row}", str(verdict.faults[row]))
     table.add_row("faults", str(sum(verdict.faults.values())))
+    for noun in sorted(verdict.made):
+        table.add_row(f"made in {noun}", str(verdict.made[noun]))
     table.add_row("commands acknowledged", str(verdict.acknowledged))
     table.add_row("of them repeated on purpose", str(verdict.repeated))
     table.add_row("requests refused on purpose", str(verdict.refused_rightly))

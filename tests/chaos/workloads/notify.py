@@ -20,7 +20,7 @@ UNFINISHED = "SELECT count(*) AS count FROM delivery WHERE state IN ('queued', '
 FIRST_SUBSCRIBER = "SELECT person_ref FROM subscription ORDER BY created_at, id LIMIT 1"
 TELLING = """
 SELECT fact_id, subject, body::json -> 'contact_refs' AS contacts, body::json ->> 'person_ref' AS person,
-       body::json ->> 'first_time' AS first FROM outbox
+       body::json -> 'person_refs' AS persons, body::json ->> 'first_time' AS first FROM outbox
 """
 SENT = frozenset({"sent", "delivered"})
 SUBSCRIBER = "fatima@example.org"
@@ -128,7 +128,7 @@ class NotifyWorkload(Workload):
 
 
 def _named(row: Any, who: Who) -> list[str]:
-    if who is Who.CONTACTS:
-        contacts: list[str] = json.loads(row["contacts"] or "[]") or []
-        return contacts
+    if who in {Who.CONTACTS, Who.PERSONS}:
+        named: list[str] = json.loads(row["contacts" if who is Who.CONTACTS else "persons"] or "[]") or []
+        return named
     return [row["person"]] if who is Who.PERSON and row["person"] else []
