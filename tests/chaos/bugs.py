@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -277,9 +278,15 @@ def etag_ignored() -> None:
             _put(module, "get_or_refuse", get)
 
 
+def places_uncounted() -> None:
+    """Who is asked and who accepts is not counted against the places that a mentor has."""
+    _put(import_module("services.matching.proposals.routes"), "refuse_full", lambda _taken, _capacity: None)
+
+
 NAMED = (
     ack_before_commit, mark_before_publish, cursor_on_id, second_relay, no_dedupe, mark_outside, note_after_effect,
     hole_ignored, never_asks, announce_after_commit, answer_before_commit, due_work_forgotten, due_work_twice,
     same_id_again, poison_blocks, parked_is_overtaken, idempotency_ignored, etag_ignored,
+    places_uncounted,
 )
 BUGS = {plant.__name__.replace("_", "-"): Bug((plant.__doc__ or "").rstrip("."), plant) for plant in NAMED}

@@ -15,6 +15,8 @@ from libs.common.facts import HEARS
 from tests.chaos.stage import Stage
 
 MOST_MESSAGES = 400
+# However slow the machine is: as many times the seconds in which something should change.
+MOST_PATIENCE = 4
 Unsettled = Callable[[], Awaitable[list[str]]]
 # Facts behind a parked one of the same aggregate stay, until someone decides.
 STATE = """
@@ -67,18 +69,22 @@ def unsettled(states: Sequence[State]) -> list[str]:
 async def settle(
     stage: Stage, services: Sequence[str], seconds: float, more: Sequence[Unsettled] = (),
 ) -> tuple[float, list[str]]:
-    """Wait until nothing is on its way any more; the seconds it took, and what was left when they ran out.
+    """Wait until nothing is on its way any more; the seconds it took, and what was left when it was given up.
 
-    more: what the workloads know of that is still on its way, in words.
+    seconds: how long nothing may change while something is left. more: what the workloads know of that is still on
+    its way, in words.
     """
-    began = time.monotonic()
+    began = changed = time.monotonic()
+    before: list[str] = []
     while True:
         left = [what for one in more for what in await one()]
         # Last, since what was on its way may just have announced something.
         left += unsettled([await state_of(stage, service) for service in services])
-        took = time.monotonic() - began
-        if not left or took > seconds:
-            return took, left
+        now = time.monotonic()
+        if left != before:
+            before, changed = left, now
+        if not left or now - changed > seconds or now - began > seconds * MOST_PATIENCE:
+            return now - began, left
         await asyncio.sleep(0.1)
 
 

@@ -27,7 +27,7 @@ from tests.chaos.world import World
 WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, NotifyWorkload, EventsWorkload, MatchingWorkload)
 # Seconds between two faults, and between two commands of one caller.
 PAUSES, THINKING = (0.05, 0.6), (0.0, 0.1)
-LAST_SECONDS = 25.0
+LAST_SECONDS = 60.0
 Say = Callable[[str, World], None]
 
 
@@ -147,7 +147,7 @@ async def _settled(world: World, plan: Plan) -> float:
     """Wait until nothing is on its way; what can be seen best right now is looked at, since later acts may mend it."""
     seconds, left = await world.settled(plan.settle_seconds)
     if left:
-        world.violated(Promise.SETTLED, f"after {plan.settle_seconds:.0f} s: {'; '.join(left)}")
+        world.violated(Promise.SETTLED, f"after {seconds:.0f} s there are still {'; '.join(left)}")
     for invariant in AT_EVERY_QUIET:
         await invariant(world)
     return seconds

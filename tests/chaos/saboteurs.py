@@ -33,6 +33,7 @@ Steps = tuple[Step, ...]
 NO_KILL: Steps = (("tell again", tell_again, (SPEAKER,)), ("poison", tell_poison, ("unknown code", SPEAKER)),
                   ("tell again", tell_again, (SPEAKER,)))
 WORK: Steps = (("nothing", let_work, ("4",)),)
+LONGER: Steps = (("nothing", let_work, ("8",)),)
 ON_ANSWER: Steps = tuple(("kill on answer", kill_on_answer, (SPEAKER,)) for _ in range(4))
 LOSE: Steps = (("lose what is unheard", lose_unheard, (LISTENER, SPEAKER, "no answer")),)
 HEARING: Steps = tuple(("crash at a named point", crash_at, (LISTENER, "inbox-before-commit")) for _ in range(2))
@@ -46,7 +47,10 @@ SOUGHT_BY: dict[str, Steps] = {
     "never-asks": NO_KILL, "announce-after-commit": ON_ANSWER, "answer-before-commit": ON_ANSWER,
     "due-work-forgotten": DUE, "due-work-twice": DUE, "same-id-again": NO_KILL, "poison-blocks": NO_KILL,
     "parked-is-overtaken": NO_KILL, "idempotency-ignored": NO_KILL, "etag-ignored": NO_KILL,
+    "places-uncounted": LONGER,
 }
+# Where the two services above cannot show it; without a bug all of them run.
+SHOWN_BY = {"places-uncounted": (SPEAKER, "matching"), "": (*SERVICES, "matching")}
 ALL: Steps = (*NO_KILL, *HEARING[:1], *RELAYING[:1], *DUE[:1], *ON_ANSWER[:1], *LOSE, *TWO)
 
 
@@ -70,8 +74,8 @@ async def catch_saboteurs(stage: Stage, seed: int, folder: Path, console: Consol
     with progress(console) as shown:
         for number, bug in enumerate(("", *(only or SOUGHT_BY))):
             began = time.monotonic()
-            plan = Plan(f"saboteur_{number}", seed + number, 0, SERVICES, bug=bug, settle_seconds=SETTLE_SECONDS,
-                        schedule=directed(*(SOUGHT_BY[bug] if bug else ALL)), thorough=not bug)
+            plan = Plan(f"saboteur_{number}", seed + number, 0, SHOWN_BY.get(bug, SERVICES), bug=bug,
+                        settle_seconds=SETTLE_SECONDS, schedule=directed(*SOUGHT_BY.get(bug, ALL)), thorough=not bug)
             verdict = await play(stage, plan, folder / (bug or "none"), saying(shown, bug or "no bug"))
             rows.append(Row(bug, verdict, time.monotonic() - began))
     console.print(_table(rows, seed))

@@ -18,7 +18,7 @@ from tests.chaos.probes import Unsettled, look_at_the_dead, settle
 from tests.chaos.promises import Promise, Violation
 from tests.chaos.stage import Stage
 
-UP_SECONDS = 25.0
+UP_SECONDS = 60.0
 
 
 @dataclass
@@ -111,7 +111,7 @@ class World:
         self.ledger.acknowledged += 1
 
     async def settled(self, seconds: float) -> tuple[float, list[str]]:
-        """Wait until nothing is on its way any more; the seconds it took, and what was left when they ran out."""
+        """Wait until nothing is on its way any more; the seconds it took, and what was left when it was given up."""
         return await settle(self.stage, self.services, seconds, self.unsettled)
 
     async def stop(self) -> None:
