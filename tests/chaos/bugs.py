@@ -283,10 +283,18 @@ def places_uncounted() -> None:
     _put(import_module("services.matching.proposals.routes"), "refuse_full", lambda _taken, _capacity: None)
 
 
+def left_behind() -> None:
+    """The household of a pair that does not come about is still proposed to, and waits no more."""
+    async def nothing(_transaction: OpenTransaction, _pair: Any) -> None:
+        return
+
+    _put(import_module("services.matching.proposals.reactions"), "part", nothing)
+
+
 NAMED = (
     ack_before_commit, mark_before_publish, cursor_on_id, second_relay, no_dedupe, mark_outside, note_after_effect,
     hole_ignored, never_asks, announce_after_commit, answer_before_commit, due_work_forgotten, due_work_twice,
     same_id_again, poison_blocks, parked_is_overtaken, idempotency_ignored, etag_ignored,
-    places_uncounted,
+    places_uncounted, left_behind,
 )
 BUGS = {plant.__name__.replace("_", "-"): Bug((plant.__doc__ or "").rstrip("."), plant) for plant in NAMED}

@@ -90,6 +90,15 @@ async def let_work(_world: World, seconds: str) -> str:
     return f"{seconds} s"
 
 
+async def let_make(world: World, noun: str, many: str) -> str:
+    """No fault at all until there are so many of a noun, however slow the machine is; at most a minute."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            while len(world.ledger.of(noun)) < int(many):
+                await asyncio.sleep(0.1)
+    return f"{len(world.ledger.of(noun))} {noun}s"
+
+
 async def kill_nats(world: World) -> str:
     """F3: kill -9 the bus."""
     world.stage.kill_nats()

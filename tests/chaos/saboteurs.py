@@ -14,6 +14,7 @@ from tests.chaos.faults import (
     crash_at,
     directed,
     kill_on_answer,
+    let_make,
     let_work,
     lose_unheard,
     second_instance,
@@ -33,7 +34,8 @@ Steps = tuple[Step, ...]
 NO_KILL: Steps = (("tell again", tell_again, (SPEAKER,)), ("poison", tell_poison, ("unknown code", SPEAKER)),
                   ("tell again", tell_again, (SPEAKER,)))
 WORK: Steps = (("nothing", let_work, ("4",)),)
-LONGER: Steps = (("nothing", let_work, ("8",)),)
+MATCHED: Steps = (("nothing", let_make, ("tandem", "10")),)
+OVER: Steps = (*MATCHED, ("crash at a named point", crash_at, ("matching", "due-before-commit")))
 ON_ANSWER: Steps = tuple(("kill on answer", kill_on_answer, (SPEAKER,)) for _ in range(4))
 LOSE: Steps = (("lose what is unheard", lose_unheard, (LISTENER, SPEAKER, "no answer")),)
 HEARING: Steps = tuple(("crash at a named point", crash_at, (LISTENER, "inbox-before-commit")) for _ in range(2))
@@ -47,10 +49,10 @@ SOUGHT_BY: dict[str, Steps] = {
     "never-asks": NO_KILL, "announce-after-commit": ON_ANSWER, "answer-before-commit": ON_ANSWER,
     "due-work-forgotten": DUE, "due-work-twice": DUE, "same-id-again": NO_KILL, "poison-blocks": NO_KILL,
     "parked-is-overtaken": NO_KILL, "idempotency-ignored": NO_KILL, "etag-ignored": NO_KILL,
-    "places-uncounted": LONGER,
+    "places-uncounted": MATCHED, "left-behind": OVER,
 }
 # Where the two services above cannot show it; without a bug all of them run.
-SHOWN_BY = {"places-uncounted": (SPEAKER, "matching"), "": (*SERVICES, "matching")}
+SHOWN_BY = dict.fromkeys(("places-uncounted", "left-behind"), (SPEAKER, "matching")) | {"": (*SERVICES, "matching")}
 ALL: Steps = (*NO_KILL, *HEARING[:1], *RELAYING[:1], *DUE[:1], *ON_ANSWER[:1], *LOSE, *TWO)
 
 

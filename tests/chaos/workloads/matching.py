@@ -12,7 +12,7 @@ from tests.chaos.workloads.playing import Caller, Shown, Workload
 from tests.harness import in_days
 
 REGION = "15087"
-MOST_MENTORS, MOST_HOUSEHOLDS = 14, 36
+MOST_MENTORS, MOST_HOUSEHOLDS, FOR_EACH_MENTOR, PLACES = 8, 36, 4, 3
 POLL_SECONDS = 0.2
 LONG_AGO = "2024-01-08"
 TALKS = (28, 182, 364)
@@ -73,9 +73,12 @@ class MatchingWorkload(Workload):
         return f"matching.{thing.noun}.{verb}.v1" if verb else None
 
     async def arrive(self) -> None:
-        """A mentor or a household comes, as long as there are few."""
+        """A mentor or a household comes, as long as there are few; or a mentor has less time than was thought."""
         mentors, households = len(self.ledger.of("mentor")), len(self.ledger.of("household"))
-        if mentors < MOST_MENTORS and mentors * 2 <= households:
+        spoken_for = [one.more["mentor_id"] for one in self.ledger.of("proposal") if one.state in LIVE - HOLDING]
+        if spoken_for and self.chance.random() < 0.25:
+            await self._lower(self.chance.choice(spoken_for))
+        elif mentors < MOST_MENTORS and mentors * FOR_EACH_MENTOR <= households:
             await self._mentor()
         elif households < MOST_HOUSEHOLDS:
             await self._household()
@@ -86,14 +89,25 @@ class MatchingWorkload(Workload):
         mentor, number = self.ledger.add(Thing("matching", "mentor", "")), len(self.ledger.things)
         contact = {"name": f"Mira Beispiel {number}", "email": f"mentor{number}@example.org"}
         body = {"region": REGION, "programme_id": self.programme, "contact": contact, "postcode": "06295",
-                "capacity": self.chance.randint(1, 2), "consented_on": LONG_AGO, **SUITED}
+                "capacity": PLACES, "consented_on": LONG_AGO, **SUITED}
         await self.create("/v1/mentors", body, mentor)
-        mentor.more["capacity"] = body["capacity"]
         today = (await self.world.now("matching")).date().isoformat()
         seen = {"seen_on": today, "certificate_date": today, "relevant_entry": False}
         await self.must("POST", "/v1/mentors/{id}/screen", mentor, to="screening", done=_is("screening"))
         await self.must("POST", "/v1/mentors/{id}/record", mentor, done=_has("record_seen_on"), body=seen)
         await self.must("POST", "/v1/mentors/{id}/approve", mentor, to="ready", done=_is("ready", "active"))
+
+    async def _lower(self, mentor_id: str) -> None:
+        """Whoever is proposed for a place that is there no longer must not get it."""
+        mentor = next(one for one in self.ledger.of("mentor") if one.id == mentor_id)
+        shown = await self.read("/v1/mentors", mentor)
+        if not shown.ok or shown.json["capacity"] == 1:
+            return
+        mentor.version, mentor.state = shown.etag, shown.json["state"]
+        places = shown.json["capacity"] - 1
+        body = {"gender": "not_stated", "postcode": "06295", "capacity": places, **SUITED}
+        await self.change("PUT", "/v1/mentors/{id}", mentor, to=None, body=body,
+                          done=lambda shown: shown["capacity"] == places)
 
     async def _household(self) -> None:
         household, number = self.ledger.add(Thing("matching", "household", "")), len(self.ledger.things)
@@ -124,7 +138,7 @@ class MatchingWorkload(Workload):
         for item in await self.pages("matching", f"/v1/proposals?run_id={run.id}"):
             if item["id"] not in known:
                 proposal = self.ledger.add(Thing("matching", "proposal", "", item["id"], item["state"]))
-                proposal.version, proposal.more["taken"] = item["version"], False
+                proposal.version, proposal.more = item["version"], {"taken": False, "mentor_id": item["mentor_id"]}
                 proposal.facts["matching.proposal.created.v1"] = 1
 
     async def _taken(self, noun: str, states: frozenset[str]) -> Thing | None:
@@ -150,7 +164,7 @@ class MatchingWorkload(Workload):
     async def _decide(self, proposal: Thing, shown: Shown) -> None:
         against = self.chance.random() < 0.1
         match proposal.state:
-            case "proposed" if against:
+            case "proposed" | "approved" if against:
                 await self.step(proposal, "dismiss", "dismissed", fact="dismissed", reason="conflict")
             case "proposed":
                 await self.step(proposal, "approve", "approved", "approved_at", fact="approved")
@@ -203,7 +217,7 @@ class MatchingWorkload(Workload):
         return False
 
     async def _go_on(self, tandem: Thing, shown: Shown) -> None:
-        if self.chance.random() < 0.05:
+        if self.chance.random() < 0.08:
             await self.step(tandem, "end_early", "ended_early", fact="ended_early", reason="moved")
         elif tandem.state == "trial" and await self._trial_over(shown):
             side = next(one for one in SIDES if not shown[f"{one}_consented_at"])
@@ -231,9 +245,7 @@ class MatchingWorkload(Workload):
         for thing in self.ledger.things:
             if thing.id and thing.noun in there and thing.noun != "run":
                 self._compare_state(thing, there[thing.noun].get(thing.id))
-        for run_id, item in there["run"].items():
-            if item["state"] != "done" or not item["certified"]:
-                self.world.violated(Promise.KEPT, f"run {run_id} is {item['state']} ({item['failed_with']})")
+        self._compare_runs(there)
         self._compare_places(there)
         self._compare_talks(there["tandem"], checkins)
 
@@ -241,6 +253,14 @@ class MatchingWorkload(Workload):
         if shown and (shown["state"] not in LATER.get(thing.state, {thing.state}) or shown["version"] < thing.version):
             self.world.violated(Promise.KEPT, f"{thing.about} was {thing.state} at {thing.version}, and is "
                                               f"{shown['state']} at {shown['version']}")
+
+    def _compare_runs(self, there: dict[str, dict[str, Shown]]) -> None:
+        proposed = Counter(item["run_id"] for item in there["proposal"].values())
+        for run_id, item in there["run"].items():
+            if item["state"] != "done" or not item["certified"]:
+                self.world.violated(Promise.KEPT, f"run {run_id} is {item['state']} ({item['failed_with']})")
+            elif item["proposed"] != proposed[run_id]:
+                self.world.violated(Promise.ONCE, f"run {run_id} proposed {item['proposed']}, {proposed[run_id]} exist")
 
     def _compare_places(self, there: dict[str, dict[str, Shown]]) -> None:
         live = [item for item in there["proposal"].values() if item["state"] in LIVE]
