@@ -7,6 +7,11 @@ REMINDED = """
     SELECT split_part(about, '/', 2)::uuid AS id, (body::json ->> 'due')::timestamptz AS due FROM outbox
     WHERE subject = 'registry.offer.assurance_due.v1'
 """
+# Put back, since somebody was just changing the offer: by then the change may have made it moot.
+PUT_BACK = """
+    (SELECT i.about, i.id FROM chaos_due i JOIN chaos_due o ON o.xid = i.xid AND o.kind = i.kind AND o.about = i.about
+     WHERE i.kind = 'offer_reminder' AND i.change = 'INSERT' AND o.change = 'DELETE')
+"""
 REGISTRY = {
     "nobody has let these offers go stale": """
         SELECT o.id FROM offer o, network n
@@ -15,8 +20,9 @@ REGISTRY = {
         SELECT o.id FROM offer o, network n WHERE o.state IN ('published', 'stale')
         AND o.assurance_due - interval '14 days' <= clock_timestamp() + n.ahead
         AND NOT EXISTS (SELECT 1 FROM ({REMINDED}) r WHERE r.id = o.id AND r.due = o.assurance_due)""",
-    "a reminder was crossed out in a transaction that told nothing of these offers": """
+    "a reminder was crossed out in a transaction that told nothing of these offers": f"""
         SELECT d.about AS id FROM chaos_due d WHERE d.kind = 'offer_reminder' AND d.change = 'DELETE'
+        AND NOT EXISTS (SELECT 1 FROM {PUT_BACK} b WHERE b.about = d.about AND b.id < d.id)
         AND NOT EXISTS (SELECT 1 FROM chaos_told t WHERE t.xid = d.xid AND t.about = 'offer/' || d.about)
         AND NOT EXISTS (SELECT 1 FROM chaos_due a WHERE a.xid = d.xid AND a.change = 'INSERT' AND a.about = d.about)""",
     "these offers were reminded of twice": f"SELECT id FROM ({REMINDED}) r GROUP BY id, due HAVING count(*) > 1",
