@@ -23,7 +23,7 @@ MAILING = ("mail-before-send", "mail-after-send-before-record")
 # Who has commands or reactions here that lead to facts, or to due work.
 SPEAKERS = frozenset({"registry", "events", "matching", "notify"})
 DUE_WORK = SPEAKERS - {"notify"}
-LEAP = timedelta(days=80)
+LEAP, MONTH = timedelta(days=80), timedelta(days=30)
 Fault = Callable[[World], Awaitable[str]]
 # A fault by name, and what it is told beside the world.
 Step = tuple[str, Callable[..., Awaitable[str]], tuple[str, ...]]
@@ -224,6 +224,12 @@ async def second_instance(world: World, service: str = "") -> str:
     return service
 
 
+async def leap(world: World) -> str:
+    """F10: all clocks jump ahead by a month, and whatever lies in it falls due at once."""
+    await world.move_clocks(MONTH)
+    return f"{MONTH.days} days"
+
+
 async def _only_one_leads(world: World, service: str) -> None:
     """Two that both say so, three times within two seconds, are two leaders; one may be about to notice."""
     for _ in range(3):
@@ -248,6 +254,7 @@ FAULTS: dict[str, tuple[Fault, str, int]] = {
     "flip a bit": (flip_a_bit, "F4", 2),
     "tell again": (tell_again, "F5", 5),
     "poison": (tell_poison, "F6", 5),
+    "let a month pass": (leap, "F10", 2),
     "second instance": (second_instance, "F14", 2),
 }
 
