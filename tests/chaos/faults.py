@@ -91,9 +91,9 @@ async def let_work(_world: World, seconds: str) -> str:
 
 
 async def let_make(world: World, noun: str, many: str) -> str:
-    """No fault at all until there are so many of a noun, however slow the machine is; at most a minute."""
+    """No fault at all until there are so many of a noun, however slow the machine is; at most two minutes."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(world.ledger.of(noun)) < int(many):
                 await asyncio.sleep(0.1)
     return f"{len(world.ledger.of(noun))} {noun}s"

@@ -35,7 +35,7 @@ NO_KILL: Steps = (("tell again", tell_again, (SPEAKER,)), ("poison", tell_poison
                   ("tell again", tell_again, (SPEAKER,)))
 WORK: Steps = (("nothing", let_work, ("4",)),)
 MATCHED: Steps = (("nothing", let_make, ("tandem", "10")),)
-OVER: Steps = (*MATCHED, ("crash at a named point", crash_at, ("matching", "due-before-commit")))
+OVER: Steps = (*MATCHED, *(("crash at a named point", crash_at, ("matching", "due-before-commit")) for _ in range(2)))
 ON_ANSWER: Steps = tuple(("kill on answer", kill_on_answer, (SPEAKER,)) for _ in range(4))
 LOSE: Steps = (("lose what is unheard", lose_unheard, (LISTENER, SPEAKER, "no answer")),)
 HEARING: Steps = tuple(("crash at a named point", crash_at, (LISTENER, "inbox-before-commit")) for _ in range(2))

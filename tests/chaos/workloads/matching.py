@@ -152,7 +152,9 @@ class MatchingWorkload(Workload):
 
     async def decide(self) -> None:
         """The next step of a proposal, mostly on towards a tandem."""
-        proposal = await self._taken("proposal", LIVE)
+        # Mostly one that is far already, or few would get there before their time is over.
+        far = await self._taken("proposal", HOLDING) if self.chance.random() < 0.7 else None
+        proposal = far or await self._taken("proposal", LIVE)
         if proposal is None:
             return
         shown = await self.read("/v1/proposals", proposal)
