@@ -76,7 +76,7 @@ class MatchingWorkload(Workload):
         """A mentor or a household comes, as long as there are few; or a mentor has less time than was thought."""
         mentors, households = len(self.ledger.of("mentor")), len(self.ledger.of("household"))
         spoken_for = [one.more["mentor_id"] for one in self.ledger.of("proposal") if one.state in LIVE - HOLDING]
-        if spoken_for and self.chance.random() < 0.25:
+        if spoken_for and self.chance.random() < 0.4:
             await self._lower(self.chance.choice(spoken_for))
         elif mentors < MOST_MENTORS and mentors * FOR_EACH_MENTOR <= households:
             await self._mentor()
@@ -196,6 +196,16 @@ class MatchingWorkload(Workload):
         proposal.state = "tandem"
         if not answer.ok:
             self.world.violated(Promise.KEPT, f"{proposal.about} had met and became no tandem: {answer.slug}")
+        await self._count_places(next(
+            one for one in self.ledger.of("mentor") if one.id == proposal.more["mentor_id"]))
+
+    async def _count_places(self, mentor: Thing) -> None:
+        """Places only become fewer here: more tandems than there were places before must never run."""
+        shown = await self.read("/v1/mentors", mentor)
+        tandems = await self.pages("matching", f"/v1/tandems?mentor_id={mentor.id}")
+        running = sum(item["state"] in RUNNING for item in tandems)
+        if shown.ok and running > shown.json["capacity"]:
+            self.world.violated(Promise.PLACES, f"{mentor.about} has {running} tandems on {shown.json['capacity']}")
 
     async def accompany(self) -> None:
         """A side says how it goes, or whether it goes on; a tandem rests, or ends."""
