@@ -25,12 +25,12 @@ def _without_controls(text: str, allowed: frozenset[str] = frozenset()) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return _without_controls(text.replace("\r\n", "\n"), LINE_BREAKS)
+    return _without_controls(text.replace("\r\n", "\n").replace("\r", "\n"), LINE_BREAKS)
 
 
 # The pattern repeats in the OpenAPI document what is refused: controls, and nothing but spaces, which are stripped.
 LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-PARAGRAPH = r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b-\x1f\x7f]*$"
+PARAGRAPH = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE),
                  AfterValidator(_without_controls)]
 Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=PARAGRAPH),

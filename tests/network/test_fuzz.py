@@ -30,7 +30,7 @@ from tests.harness import Network
 from tests.network.fuzz_recipes import request_of
 from tests.network.fuzz_world import Operation, Request, World, document_of, operations, set_up
 
-EXAMPLES = int(os.environ.get("LOTSE_FUZZ_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("LOTSE_FUZZ_EXAMPLES", "2"))
 TRIES = 4
 EACH = pytest.mark.parametrize("operation", operations(), ids=[f"{one.service}-{one.name}" for one in operations()])
 # Who knows a person may register them for what is public, wherever it takes place.

@@ -1,8 +1,9 @@
 """Checked string types for facts and request bodies; each tells its pattern to whoever reads the schema."""
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from libs.common.codes import languages
 
@@ -34,3 +35,8 @@ Code = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,62}$")]
 
 YearMonth = Annotated[str, StringConstraints(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")]
 """A month as `2026-03`: as exact as figures need it."""
+
+# The pattern tells in the OpenAPI document what the bounds refuse.
+DAY_PATTERN = "^(19[0-9]{2}|20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31), json_schema_extra={"pattern": DAY_PATTERN})]
+"""A day that somebody alive can mean; reckoning with it never leaves the calendar."""

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body, Paragraph
-from libs.common.codes.types import Code, LanguageTag
+from libs.common.codes.types import Code, Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import LearningCaptured
@@ -22,7 +22,7 @@ from services.matching.closings.queries import names_of_tandem
 from services.matching.closings.rules import found_in
 from services.matching.households.model import Note
 from services.matching.profiles.queries import beyond_scope, inside
-from services.matching.profiles.rules import Day, Rating, refuse_future
+from services.matching.profiles.rules import Rating, refuse_future
 from services.matching.tandems.model import EndReason, Tandem
 from services.matching.tandems.queries import locked_tandem
 from services.matching.tandems.reactions import completed

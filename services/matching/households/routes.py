@@ -13,7 +13,7 @@ from libs.common.audit import audited
 from libs.common.bodies import Body, Paragraph
 from libs.common.callers import Role
 from libs.common.codes.lists import AgeBand, Cefr, Gender
-from libs.common.codes.types import Ags, Code
+from libs.common.codes.types import Ags, Code, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import HouseholdWaiting
@@ -26,7 +26,6 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
-    Day,
     DescribedIn,
     LocalAgs,
     columns_of,

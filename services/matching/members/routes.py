@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
+from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
@@ -18,7 +19,7 @@ from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import contact_changed, met
-from services.matching.profiles.rules import ContactIn, Day, refuse_future, today
+from services.matching.profiles.rules import ContactIn, refuse_future, today
 
 router = APIRouter(prefix="/members", tags=["members"])
 

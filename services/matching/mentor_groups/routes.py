@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body, Line
 from libs.common.codes.lists import Cefr
-from libs.common.codes.types import Ags, Code
+from libs.common.codes.types import Ags, Code, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import MentorGroupInterestRegistered
@@ -23,7 +23,6 @@ from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import (
     AccompanyingIn,
-    Day,
     LocalAgs,
     columns_of,
     refuse_future,

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr, Gender
-from libs.common.codes.types import Ags
+from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import schedule
@@ -23,7 +23,6 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
-    Day,
     LocalAgs,
     columns_of,
     refuse_future,

@@ -13,7 +13,7 @@ from libs.common.callers import Scope
 from libs.common.codes.lists import AgeBand, Cefr, Gender
 from libs.common.codes.regions import point_of
 from libs.common.codes.regions import region as region_of
-from libs.common.codes.types import Code, LanguageTag, Postcode
+from libs.common.codes.types import Code, Day, LanguageTag, Postcode
 from libs.common.refusals import Invalid, NotAllowed
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -27,11 +27,6 @@ Slot = Annotated[str, StringConstraints(
 
 LocalAgs = Annotated[str, StringConstraints(pattern="^[0-9]{5}([0-9]{3})?$")]
 """The regional key of a district (5 digits) or municipality (8): where somebody is accompanied."""
-
-# The pattern tells in the OpenAPI document what the bounds refuse.
-DAY_PATTERN = "^(19[0-9]{2}|20[0-9]{2}|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2100, 12, 31), json_schema_extra={"pattern": DAY_PATTERN})]
-"""A day that somebody alive can mean; reckoning with it never leaves the calendar."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]
 """From 1 (not at all well) to 5 (very well)."""

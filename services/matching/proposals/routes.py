@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body, Line
+from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import cancel, schedule
@@ -24,7 +25,7 @@ from services.matching.links.queries import ANSWER, asking_page, done, turned_do
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import Day, refuse_future, today
+from services.matching.profiles.rules import refuse_future, today
 from services.matching.proposals.model import (
     DeclineReason,
     DismissReason,

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import TandemKind
-from libs.common.codes.types import Code
+from libs.common.codes.types import Code, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import Side, TandemPaused, TandemResumed
@@ -26,7 +26,7 @@ from services.matching.links.queries import CONSENT, asking_page, done, say, tur
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.queries import inside, locked
-from services.matching.profiles.rules import Day, refuse_future, today
+from services.matching.profiles.rules import refuse_future, today
 from services.matching.projects.queries import refuse_unless_open
 from services.matching.proposals.queries import Pair, locked_proposal
 from services.matching.tandems.model import EndReason, Tandem, TandemState

@@ -12,7 +12,7 @@ from libs.common.bodies import Body, Line, Paragraph
 from libs.common.codes.lists import Cefr, FieldOfAction, ResidenceStatus
 from libs.common.codes.regions import region as region_of
 from libs.common.codes.sorting import sort_key
-from libs.common.codes.types import Ags, Code, LanguageTag, Postcode
+from libs.common.codes.types import Ags, Code, Day, LanguageTag, Postcode
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.registry import (
@@ -33,7 +33,6 @@ from services.registry.offers.reactions import assure, forget_times, keep_times,
 from services.registry.partners.queries import acting_partner
 
 router = APIRouter(prefix="/offers", tags=["offers"])
-LATEST = date(2999, 12, 31)
 
 
 class TextIn(Body):
@@ -63,7 +62,7 @@ class OfferFields(Body):
     schedule: Line | None = Field(None, description="RFC 5545 RRULE.", examples=["FREQ=WEEKLY;BYDAY=TU"])
     postcode: Postcode | None = None
     funding_note: Line | None = None
-    valid_until: date | None = Field(None, le=LATEST)
+    valid_until: Day | None = None
 
     @model_validator(mode="after")
     def _ages_in_order(self) -> "OfferFields":
