@@ -1,4 +1,4 @@
-"""Texts in bodies: one line, or several as whatever system writes them; never what controls a terminal or a direction."""
+"""Texts in bodies: one line, or several as any system writes them; never what controls a terminal or a direction."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
