@@ -3,9 +3,9 @@
 import asyncio
 from uuid import uuid4
 
-import httpx
 import psutil
 
+from benchmarks.load import Client
 from benchmarks.stage import Bench, Measured, serving
 
 WARM_UP, CLIENTS = 200, 8
@@ -21,14 +21,15 @@ headers jsonb, body text); GRANT ALL ON SCHEMA bare TO registry; GRANT ALL ON AL
 
 async def load(port: int, headers: dict[str, str], count: int) -> None:
     """Send the POSTs from eight clients at once; each must create something."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
-        async def one_client(share: int) -> None:
-            for _ in range(share):
-                body = {"principal": str(uuid4()), "role": "coordinator", "region": "15087"}
-                answer = await client.post("/v1/grants", json=body, headers={"Idempotency-Key": uuid4().hex})
-                assert answer.status_code == CREATED, answer.text
+    async def one_client(share: int) -> None:
+        client = Client(port, **headers)
+        for _ in range(share):
+            body = {"principal": str(uuid4()), "role": "coordinator", "region": "15087"}
+            status, answer = await client.post("/v1/grants", body, Idempotency_Key=uuid4().hex)
+            assert status == CREATED, answer
+        client.close()
 
-        await asyncio.gather(*(one_client(count // CLIENTS) for _ in range(CLIENTS)))
+    await asyncio.gather(*(one_client(count // CLIENTS) for _ in range(CLIENTS)))
 
 
 async def cpu_of_post(process: psutil.Process, port: int, headers: dict[str, str], count: int) -> float:

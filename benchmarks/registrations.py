@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 
+from benchmarks.load import Client
 from benchmarks.stage import Bench, Measured, serving
 
 CLIENTS, WARM_UP, PORT = 16, 100, 18833
@@ -86,18 +87,18 @@ async def our_registrations(bench: Bench, count: int) -> float:
         url = f"http://127.0.0.1:{PORT}"
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as admin:
             event = await _published_event(admin, count + WARM_UP)
-        clients = [httpx.AsyncClient(base_url=url, timeout=60) for _ in range(CLIENTS)]
+        clients = [Client(PORT) for _ in range(CLIENTS)]
 
         async def register(client: int) -> None:
             body = {"person": {"name": "Amira Beispiel", "email": "amira@example.org", "languages": ["ar"]}}
-            answer = await clients[client].post(f"/v1/events/{event}/registrations", json=body,
-                                                headers={"Idempotency-Key": uuid4().hex})
-            assert answer.status_code == CREATED, answer.text
+            status, answer = await clients[client].post(
+                f"/v1/events/{event}/registrations", body, Idempotency_Key=uuid4().hex)
+            assert status == CREATED, answer
 
         await _all_at_once(WARM_UP, register)
         rate = await _all_at_once(count, register)
         for client in clients:
-            await client.aclose()
+            client.close()
     return rate
 
 

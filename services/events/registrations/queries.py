@@ -116,7 +116,7 @@ async def is_known_elsewhere(transaction: OpenTransaction, person_ref: UUID) -> 
 
 async def as_anyone(transaction: OpenTransaction, event: Event) -> None:
     """Outside the own scope a caller registers others as the public does: they may be added, and not be read."""
-    if not transaction.caller.scope.covers(event):
+    if transaction.caller.role is not Role.PUBLIC and not transaction.caller.scope.covers(event):
         await transaction.execute(AS_ANYONE)
 
 
