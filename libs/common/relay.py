@@ -16,6 +16,7 @@ from libs.common.leader import LockConnection
 log = structlog.get_logger()
 BATCH = 1000
 POLL_SECONDS = 1.0
+BREATH_SECONDS = 0.003
 REFILL_DAYS = 7
 
 NUMBER = """
@@ -72,6 +73,8 @@ class Relay:
                     await self._compare_with_stream()
                 if not await self.step():
                     await _woken(self._announced, self._reconcile)
+                    # What commits in the same moment goes together: three statements for all of it.
+                    await asyncio.sleep(BREATH_SECONDS)
         finally:
             self._bus.on_reconnect.remove(self._reconcile.set)
 
