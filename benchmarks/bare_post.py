@@ -1,4 +1,4 @@
-"""The bare limit of one POST: FastAPI and asyncpg, a row and an outbox row in one transaction, nothing else."""
+"""The bare limit of one POST: FastAPI and asyncpg, the same rows and an outbox row in one transaction, nothing else."""
 
 import json
 import os
@@ -46,11 +46,13 @@ async def live() -> dict[str, str]:
 
 @app.post("/v1/grants", status_code=201)
 async def give_grant(body: GrantIn) -> GrantOut:
-    """Insert both rows."""
+    """Insert the three rows that the registry inserts."""
     grant = GrantOut(id=uuid4(), given_at=datetime.now(UTC), **body.model_dump())
     async with app.state.pool.acquire() as connection, connection.transaction():
         await connection.execute("INSERT INTO bare.grants VALUES ($1, $2, $3, $4, $5)",
                                  grant.id, grant.principal, grant.role, grant.region, grant.given_at)
+        await connection.execute("INSERT INTO bare.known_grants VALUES ($1, $2, $3, $4)",
+                                 grant.id, grant.principal, grant.role, grant.region)
         await connection.execute("INSERT INTO bare.outbox (fact_id, subject, headers, body) VALUES ($1, $2, $3, $4)",
                                  uuid4(), "registry.grant.given.v1", json.dumps({"ce-id": str(grant.id)}),
                                  grant.model_dump_json())

@@ -14,6 +14,7 @@ CREATED = 201
 BARE_TABLES = """
 CREATE SCHEMA bare;
 CREATE TABLE bare.grants (id uuid PRIMARY KEY, principal uuid, role text, region text, given_at timestamptz);
+CREATE TABLE bare.known_grants (id uuid PRIMARY KEY, principal uuid, role text, region text);
 CREATE TABLE bare.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, fact_id uuid UNIQUE, subject text,
 headers jsonb, body text); GRANT ALL ON SCHEMA bare TO registry; GRANT ALL ON ALL TABLES IN SCHEMA bare TO registry;
 """
