@@ -14,6 +14,7 @@ from deploy.local.shared import once, shared_servers, state_for_tests
 from libs.common.facts import SERVICES
 from libs.common.migrate import migrate
 from libs.common.provision import provision
+from tests.containers import container_servers
 from tests.harness import Network, service_settings
 
 MOST_WORKERS = 8
@@ -26,10 +27,20 @@ def _worker() -> int:
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which servers the tests run on."""
+    parser.addoption("--backend", choices=["wheels", "containers"], default="wheels", help=(
+        "the servers from wheels (the default), or containers of the images that compose.yaml names"))
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The servers of this test run; this worker's account on the bus."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
+    if request.config.getoption("backend") == "containers":
+        with container_servers(state_for_tests(f"{run}-containers{_worker()}"), MOST_WORKERS) as own:
+            yield own.of_account(_worker())
+        return
     with shared_servers(state_for_tests(run), Wanted(accounts=MOST_WORKERS, fsync=False)) as shared:
         yield shared.of_account(_worker())
 

@@ -48,7 +48,7 @@ SOUGHT_BY: dict[str, Steps] = {
     "no-dedupe": NO_KILL, "mark-outside": HEARING + LOSE, "note-after-effect": HEARING, "hole-ignored": LOSE,
     "never-asks": NO_KILL, "announce-after-commit": ON_ANSWER, "answer-before-commit": ON_ANSWER,
     "due-work-forgotten": DUE, "due-work-twice": DUE, "same-id-again": NO_KILL, "poison-blocks": NO_KILL,
-    "parked-is-overtaken": NO_KILL, "idempotency-ignored": NO_KILL, "etag-ignored": NO_KILL,
+    "parked-is-overtaken": NO_KILL, "idempotency-ignored": NO_KILL, "etag-ignored": (*NO_KILL, *WORK, *WORK),
     "places-uncounted": MATCHED, "left-behind": OVER,
 }
 # Where the two services above cannot show it; without a bug all of them run.
