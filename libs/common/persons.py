@@ -16,6 +16,7 @@ from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.facts.question import Addressee, Words
 from libs.common.privacy import destroy_key, load_keys, new_person, seal, unseal
+from libs.common.refusals import NotFound
 from libs.common.tables import person
 
 SEALED = "person.details"
@@ -48,14 +49,16 @@ async def meet(
 async def change_person(
     transaction: OpenTransaction, person_ref: UUID, details: PersonDetails, *, languages: Sequence[str] | None = None,
 ) -> None:
-    """Replace what is known of a person; NotFound when they have been erased."""
+    """Replace what is known of a person; NotFound when they have been erased, or lie outside the caller's scope."""
     vault = transaction.vault
     values: dict[str, Any] = {
         "details": await seal(transaction, person_ref, SEALED, details),
         "email_index": email_index(vault, details.email), "phone_index": phone_index(vault, details.phone)}
     if languages is not None:
         values["languages"] = list(languages)
-    await transaction.execute(update(person).where(person.c.person_ref == person_ref).values(**values))
+    changed = await transaction.execute(update(person).where(person.c.person_ref == person_ref).values(**values))
+    if not changed.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("not-found", "There is no such {noun}.", noun="person")
     await audited(transaction, "change", f"person/{person_ref}", person_ref)
 
 

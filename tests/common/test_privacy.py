@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from libs.common.addresses import email_index, normalised_email, normalised_phone, phone_index
 from libs.common.audit import audited
+from libs.common.callers import Caller, Role, Scope
 from libs.common.db import Database
 from libs.common.facts.question import Words
 from libs.common.persons import (
@@ -27,6 +28,7 @@ from libs.common.refusals import NotFound
 from tests.common.stage import a_database, make_scratch
 from tests.harness import Network
 
+ELSEWHERE = Caller("elsewhere", Role.COORDINATOR, Scope(regions=("05158",)))
 MARKERS = ("Amina Beispiel", "amina@example.org", "+4917612345678")
 
 
@@ -194,6 +196,18 @@ async def test_a_changed_address_is_found_and_the_old_one_is_not(database: Datab
         assert await persons_at(transaction, MARKERS[1]) == ()
         assert await persons_at(transaction, MARKERS[2]) == ()
         assert await languages_of(transaction, one) == ("uk",)
+
+
+async def test_whom_the_caller_may_not_change_is_not_changed_in_silence(database: Database) -> None:
+    """A coordinator of elsewhere is told that there is no such person, not that all is well."""
+    one = await a_person(database)
+
+    with pytest.raises(NotFound):
+        async with database.transaction(ELSEWHERE) as transaction:
+            await change_person(transaction, one, PersonDetails(name="B"))
+
+    async with database.transaction() as transaction:
+        assert (await details_of(transaction, [one], about="person/1"))[one].name == MARKERS[0]
 
 
 async def test_reading_and_changing_is_audited(network: Network, database: Database) -> None:
