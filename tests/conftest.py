@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "the servers from wheels (the default), or containers of the images that compose.yaml names"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no worker is left alone with one of them in the end."""
+    items.sort(key=lambda item: "tests/network/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The servers of this test run; this worker's account on the bus."""

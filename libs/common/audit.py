@@ -28,9 +28,13 @@ LAST_LINK = select(audit_link).order_by(audit_link.c.position.desc()).limit(1)
 
 async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
     """Note in this transaction that its caller did this (`read`, `change`, `erase`, …) with this person's data."""
-    await transaction.execute(ENTER, {
-        "principal": transaction.caller.principal, "role": transaction.caller.role.value, "action": action,
-        "about": about, "person_ref": person_ref, "correlation": current_correlation()})
+    await transaction.execute(ENTER, entry(transaction, action, about, person_ref))
+
+
+def entry(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> dict[str, Any]:
+    """The columns of such a note, for a statement that writes more than it."""
+    return {"principal": transaction.caller.principal, "role": transaction.caller.role.value, "action": action,
+            "about": about, "person_ref": person_ref, "correlation": current_correlation()}
 
 
 class AuditChain:

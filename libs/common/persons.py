@@ -8,19 +8,30 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Insert, Table, bindparam, insert, or_, select, update
 from uuid_utils.compat import uuid7
 
 from libs.common.addresses import email_index, normalised_email, normalised_phone, phone_index
-from libs.common.audit import audited
+from libs.common.audit import audited, entry
 from libs.common.db import OpenTransaction
 from libs.common.facts.question import Addressee, Words
-from libs.common.privacy import destroy_key, load_keys, new_person, seal, unseal
+from libs.common.privacy import destroy_key, fresh_key, load_keys, seal, unseal
 from libs.common.refusals import NotFound
-from libs.common.tables import person
+from libs.common.tables import audit, person, person_key
 
 SEALED = "person.details"
-KEEP = insert(person)
+
+
+def _row_of(table: Table, *names: str) -> Insert:
+    return insert(table).values({name: bindparam(f"{table.name}_{name}") for name in names})
+
+
+# The person, the key and the note of it in one statement: a round trip is dearer than a row.
+MEET = _row_of(
+    person, "person_ref", "region", "partner_id", "languages", "details", "email_index", "phone_index",
+).add_cte(
+    _row_of(person_key, "person_ref", "wrapped").cte("key"),
+    _row_of(audit, "principal", "role", "action", "about", "person_ref", "correlation").cte("noted"))
 
 
 class PersonDetails(BaseModel):
@@ -36,13 +47,17 @@ async def meet(
     region: str | None = None, partner_id: UUID | None = None,
 ) -> UUID:
     """Keep a person whom this service meets first; returns the new person_ref. Region and partner say who sees them."""
-    person_ref = await new_person(transaction, uuid7())
-    vault = transaction.vault
-    await transaction.execute(KEEP, {
-        "person_ref": person_ref, "region": region, "partner_id": partner_id, "languages": list(languages),
-        "details": await seal(transaction, person_ref, SEALED, details),
-        "email_index": email_index(vault, details.email), "phone_index": phone_index(vault, details.phone)})
-    await audited(transaction, "change", f"person/{person_ref}", person_ref)
+    person_ref: UUID = uuid7()
+    vault, wrapped = transaction.vault, fresh_key(transaction, person_ref)
+    kept: dict[str, dict[str, Any]] = {
+        "person": {
+            "person_ref": person_ref, "region": region, "partner_id": partner_id, "languages": list(languages),
+            "details": await seal(transaction, person_ref, SEALED, details),
+            "email_index": email_index(vault, details.email), "phone_index": phone_index(vault, details.phone)},
+        "person_key": {"person_ref": person_ref, "wrapped": wrapped},
+        "audit": entry(transaction, "change", f"person/{person_ref}", person_ref)}
+    await transaction.execute(MEET, {
+        f"{table}_{name}": value for table, columns in kept.items() for name, value in columns.items()})
     return person_ref
 
 

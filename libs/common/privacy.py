@@ -59,10 +59,15 @@ class Vault:
 
 async def new_person(transaction: "OpenTransaction", person_ref: UUID) -> UUID:
     """Make the key of a person whom this service meets first; returns the person_ref."""
-    key = AESGCM.generate_key(KEY_BITS)
-    await transaction.execute(KEEP_KEY, {"person_ref": person_ref, "wrapped": transaction.vault.wrap(person_ref, key)})
-    transaction.person_keys[person_ref] = key
+    await transaction.execute(KEEP_KEY, {"person_ref": person_ref, "wrapped": fresh_key(transaction, person_ref)})
     return person_ref
+
+
+def fresh_key(transaction: "OpenTransaction", person_ref: UUID) -> bytes:
+    """Make a key that seal() uses in this transaction; returns it wrapped, as it has to be kept."""
+    key = AESGCM.generate_key(KEY_BITS)
+    transaction.person_keys[person_ref] = key
+    return transaction.vault.wrap(person_ref, key)
 
 
 async def load_keys(transaction: "OpenTransaction", person_refs: Iterable[UUID]) -> None:
