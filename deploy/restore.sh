@@ -3,7 +3,7 @@
 #   deploy/restore.sh FOLDER SERVICE…     these services' databases as they were then; the others go on meanwhile
 #   deploy/restore.sh FOLDER all          everything, secrets too: a new machine, on which nothing was started yet
 # Afterwards the services tell each other what they missed. Whose key was destroyed in a database that is still here
-# stays erased in all that is restored.
+# stays erased in all that is restored; erasures that a registry which is still here knows are done again everywhere.
 set -eu
 folder=${1:?which folder the backup is in}
 shift
@@ -23,6 +23,8 @@ docker compose up -d --wait postgres
 erased=$(for service in registry events matching notify; do
     psql -At -d "$service" -c "SELECT person_ref FROM person_key WHERE destroyed_at IS NOT NULL" 2>/dev/null || true
 done | sort -u | paste -s -d , -)
+asked=$(psql -At -d registry -c "SELECT string_agg(format('(%L::uuid, 1, %L, %L, %L::uuid[], %L, %L::timestamptz, 0)',
+    id, region, 'requested', person_refs, requested_by, requested_at), ',') FROM erasure" 2>/dev/null || true)
 docker compose stop "$@"
 for service in "$@"; do
     psql -d postgres -c "DROP DATABASE IF EXISTS $service WITH (FORCE)"
@@ -31,6 +33,12 @@ for service in "$@"; do
         <"$folder/$service.dump"
     psql -d "$service" -c "UPDATE person_key SET wrapped = NULL, destroyed_at = coalesce(destroyed_at, now())
         WHERE person_ref = ANY ('{$erased}')"
+    if [ "$service" = registry ] && [ -n "$asked" ]; then
+        psql -d registry -c "WITH again AS (INSERT INTO erasure
+            (id, version, region, state, person_refs, requested_by, requested_at, reminders) VALUES $asked
+            ON CONFLICT (id) DO NOTHING RETURNING id)
+            INSERT INTO due (kind, about, due_at, attempts, raised) SELECT 'erasure', id, now(), 0, '' FROM again"
+    fi
     echo "$service is as it was"
 done
 docker compose up -d --wait

@@ -1,5 +1,6 @@
 """What `lotse parked`, `bus`, `rebuild` and `audit` do: look after a network of this machine, in its own databases."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ from libs.common.facts import SERVICES
 from libs.common.privacy import Vault
 from libs.common.refusals import Refused
 from libs.common.service import derived_key
-from libs.common.tables import heard, inbox, network, outbox, relay
+from libs.common.tables import due, heard, inbox, network, outbox, relay
 from libs.common.tables import waiting as waiting_table
 
 # Due work about the whole network is about nobody.
 NOBODY = UUID(int=0)
+REBUILD_SECONDS = 60
 Progress = Callable[[str, int, int], None]
 
 
@@ -127,11 +129,11 @@ async def rebuild_bus(cluster: Cluster, service: str) -> int:
     return int(published - first)
 
 
-async def rebuild_service(cluster: Cluster, service: str) -> int:
+async def rebuild_service(cluster: Cluster, service: str) -> int | None:
     """Drop a service's copies and figures and let it hear everything from the first fact on; returns how many.
 
-    What it owns stays. The other services must run, since they are asked. Where more belongs to it than emptying
-    tables, the service does that itself as due work.
+    What it owns stays. The services must run, since they are asked. Where more belongs to it than emptying tables,
+    the service does that itself as due work: None, once that is done; CannotGoOn when it is not within a minute.
     """
     tables = import_module(f"services.{service}.tables")
     copies, rebuilding = getattr(tables, "COPIES", ()), getattr(tables, "REBUILD", None)
@@ -139,12 +141,27 @@ async def rebuild_service(cluster: Cluster, service: str) -> int:
         marks = (await transaction.execute(select(heard.c.number))).scalars().all()
         if rebuilding:
             await schedule(transaction, rebuilding, NOBODY, transaction.clock.now())
-            return sum(marks)
-        for table in copies:
-            await transaction.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - names of our own tables
-        await transaction.execute(delete(inbox))
-        await transaction.execute(update(heard).values(number=0))
-    return sum(marks)
+        else:
+            for table in copies:
+                await transaction.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - names of our own tables
+            await transaction.execute(delete(inbox))
+            await transaction.execute(update(heard).values(number=0))
+    if not rebuilding:
+        return int(sum(marks))
+    await _until_done(cluster, service, rebuilding)
+    return None
+
+
+async def _until_done(cluster: Cluster, service: str, kind: str) -> None:
+    query, raised = select(due.c.raised).where(due.c.kind == kind, due.c.about == NOBODY), None
+    for _ in range(REBUILD_SECONDS):
+        async with database_of(cluster, service) as database, database.transaction() as transaction:
+            raised = await transaction.scalar(query)
+        if raised is None:
+            return
+        await asyncio.sleep(1)
+    raise CannotGoOn(f"{service} is not through yet: {raised or 'it has not begun'}.",
+                     "All services must run; it goes on by itself, `lotse status` shows what is away.")
 
 
 @asynccontextmanager

@@ -113,7 +113,10 @@ def rebuild(service: ServiceName, state: State = None) -> None:
     """Drop a service's copies and figures and let it hear everything again, from the first fact on."""
     with _running(state) as cluster:
         count = asyncio.run(operating.rebuild_service(cluster, _known(service)))
-    say(f"{service} hears {count} facts again; `lotse status` shows when it is through.")
+    if count is None:
+        say(f"{service} has counted its figures again, from the first fact on.")
+    else:
+        say(f"{service} hears {count} facts again; `lotse status` shows when it is through.")
 
 
 def add_to(app: typer.Typer) -> None:

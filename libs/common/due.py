@@ -20,6 +20,8 @@ log = structlog.get_logger()
 POLL_SECONDS = 0.5
 TRIES = 5
 FIRST_PAUSE = timedelta(seconds=1)
+# What has failed so often counts as parked until someone mends the cause: nobody has to remember to start it again.
+PARKED_PAUSE = timedelta(hours=1)
 
 
 async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
@@ -74,7 +76,7 @@ class DueWork:
         now = self._database.clock.now()
         async with self._database.transaction() as transaction:
             query = select(due.c.kind, due.c.about, due.c.due_at).where(
-                due.c.due_at <= now, due.c.parked_at.is_(None), due.c.kind.in_(self.kinds),
+                due.c.due_at <= now, due.c.kind.in_(self.kinds),
                 or_(due.c.not_before.is_(None), due.c.not_before <= func.clock_timestamp()),
             ).order_by(due.c.due_at, due.c.kind, due.c.about).limit(100)
             pieces = (await transaction.execute(query)).all()
@@ -122,6 +124,7 @@ class DueWork:
                 return
             attempts = row.attempts + counted(raised)
             await transaction.execute(update(due).where(this).values(
-                attempts=attempts, raised=describe(raised), not_before=real_now() + FIRST_PAUSE * 4**attempts,
+                attempts=attempts, raised=describe(raised),
+                not_before=real_now() + (PARKED_PAUSE if attempts >= TRIES else FIRST_PAUSE * 4**attempts),
                 parked_at=real_now() if attempts >= TRIES else None,
             ))

@@ -59,6 +59,8 @@ class Inbox:
         count = 0
         while True:
             async with self._turn_of(speaker):
+                # Operations may have put it back in the database, so that all is heard again.
+                self.forget_mark(speaker)
                 mark = await self._mark(speaker)
                 page = await self._ask(speaker, mark)
                 if page.last < mark:

@@ -123,15 +123,18 @@ async def persons_at(transaction: OpenTransaction, address: str) -> tuple[UUID, 
 
 
 async def erase_persons(transaction: OpenTransaction, person_refs: Iterable[UUID]) -> list[UUID]:
-    """Destroy the keys of those whom this service owns and blank their rows; returns whom it owned. May be repeated."""
-    now, owned = transaction.clock.now(), []
-    for person_ref in person_refs:
-        if await destroy_key(transaction, person_ref, now):
-            owned.append(person_ref)
-            await audited(transaction, "erase", f"person/{person_ref}", person_ref)
-    await transaction.execute(update(person).where(person.c.person_ref.in_(owned)).values(
-        details=None, email_index=None, phone_index=None, languages=[], region=None, partner_id=None, erased_at=now))
-    return owned
+    """Destroy the keys of those whom this service owns and blank their rows; returns whom it owned. May be repeated.
+
+    A row is blanked even when its key is gone already, as after a restore that destroys keys first.
+    """
+    now, refs = transaction.clock.now(), list(person_refs)
+    owned = {person_ref for person_ref in refs if await destroy_key(transaction, person_ref, now)}
+    blanked = update(person).where(person.c.person_ref.in_(refs), person.c.erased_at.is_(None)).values(
+        details=None, email_index=None, phone_index=None, languages=[], region=None, partner_id=None, erased_at=now)
+    owned |= set(await transaction.scalars(blanked.returning(person.c.person_ref)))
+    for person_ref in owned:
+        await audited(transaction, "erase", f"person/{person_ref}", person_ref)
+    return [person_ref for person_ref in refs if person_ref in owned]
 
 
 def count_key(secret: str | None, *, email: str | None, phone: str | None) -> tuple[str | None, bool]:

@@ -118,6 +118,21 @@ async def test_an_empty_copy_fills_from_the_beginning(network: Network, proxy: P
     assert await until_effects(network, "notify", 11) == [(thing, step) for step in range(1, 12)]
 
 
+async def test_a_mark_that_operations_puts_back_is_noticed_while_it_runs(network: Network, proxy: Proxy) -> None:
+    """The copies are emptied under a listener that goes on, and nothing new is told: it hears everything again."""
+    speaker, _ = await start(network, proxy)
+    thing = uuid4()
+    await tell_moves(speaker, thing, range(1, 6))
+    await until_effects(network, "notify", 5)
+    await network.settled()
+
+    await network.rows("notify", "DELETE FROM scratch.effect")
+    await network.rows("notify", "DELETE FROM inbox")
+    await network.rows("notify", "UPDATE heard SET number = 0")
+
+    assert await until_effects(network, "notify", 5) == [(thing, step) for step in range(1, 6)]
+
+
 async def test_a_hole_in_the_middle_of_the_stream_is_healed(network: Network, proxy: Proxy) -> None:
     """The stream lost one fact of nine without a word: the listener sees the gap, and asks."""
     speaker = await on_stage(network, "registry", nats_url=f"nats://127.0.0.1:{proxy.port}")

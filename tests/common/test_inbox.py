@@ -203,7 +203,7 @@ async def test_who_was_overtaken_reads_the_mark_again(network: Network, database
     await second.take(SPEAKER, facts[:2])
 
     with pytest.raises(AnotherReader):
-        await first.catch_up(SPEAKER)
+        await first.take(SPEAKER, facts[1:2])
     assert await first.catch_up(SPEAKER) == 1
 
     assert await effects(network, "notify") == [(thing, step) for step in (1, 2, 3)]

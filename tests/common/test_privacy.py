@@ -23,7 +23,7 @@ from libs.common.persons import (
     meet,
     persons_at,
 )
-from libs.common.privacy import InvalidTag, Vault, load_keys, new_person, seal, unseal
+from libs.common.privacy import InvalidTag, Vault, destroy_key, load_keys, new_person, seal, unseal
 from libs.common.refusals import NotFound
 from tests.common.stage import a_database, make_scratch
 from tests.harness import Network
@@ -196,6 +196,20 @@ async def test_a_changed_address_is_found_and_the_old_one_is_not(database: Datab
         assert await persons_at(transaction, MARKERS[1]) == ()
         assert await persons_at(transaction, MARKERS[2]) == ()
         assert await languages_of(transaction, one) == ("uk",)
+
+
+async def test_a_person_whose_key_is_gone_already_is_blanked_all_the_same(database: Database) -> None:
+    """A restored database: its keys are destroyed first, and then the erasure is heard again."""
+    one = await a_person(database)
+    async with database.transaction() as transaction:
+        await destroy_key(transaction, one, transaction.clock.now())
+    async with database.transaction() as transaction:
+        assert await erase_persons(transaction, [one]) == [one]
+
+    async with database.transaction() as transaction:
+        assert await persons_at(transaction, MARKERS[1]) == ()
+        assert await languages_of(transaction, one) == ()
+        assert await erase_persons(transaction, [one]) == []
 
 
 async def test_whom_the_caller_may_not_change_is_not_changed_in_silence(database: Database) -> None:

@@ -122,6 +122,8 @@ def test_a_backup_is_taken_back_and_who_was_erased_stays_so(first_key: str, tmp_
     _script("backup.sh", str(tmp_path))
     erased = _sql("registry", "UPDATE person_key SET wrapped = NULL, destroyed_at = now() WHERE person_ref ="
                   " (SELECT person_ref FROM person_key WHERE wrapped IS NOT NULL LIMIT 1) RETURNING person_ref")
+    asked = _sql("registry", "INSERT INTO erasure (id, version, state, person_refs, requested_by, requested_at,"
+                 f" reminders) VALUES (gen_random_uuid(), 1, 'completed', '{{{erased}}}', 'x', now(), 0) RETURNING id")
     _sql("registry", "DELETE FROM offer")
 
     _script("restore.sh", str(tmp_path), "registry")
@@ -129,8 +131,24 @@ def test_a_backup_is_taken_back_and_who_was_erased_stays_so(first_key: str, tmp_
     _until_ready(PORTS["registry"], 60)
     assert httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json() == offers
     assert _sql("registry", f"SELECT count(*) FROM person_key WHERE person_ref = '{erased}' AND wrapped IS NULL") == "1"
+    assert _sql("registry", f"SELECT count(*) FROM erasure WHERE id = '{asked}'") == "1"
     assert {path.name for path in tmp_path.iterdir()} == {
         "registry.dump", "events.dump", "matching.dump", "notify.dump", "secrets.tar"}
+
+
+def test_passwords_are_renewed(first_key: str) -> None:
+    """The old ones hold no longer, the services do their work with the new ones, and nothing else has changed."""
+    offers = httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json()
+    secret = "cat /run/secrets/own/database_password /run/secrets/own/master_key"
+    before = _compose("exec", "-T", "registry", "sh", "-c", secret).stdout.split()
+
+    _script("renew_passwords.sh")
+
+    after = _compose("exec", "-T", "registry", "sh", "-c", secret).stdout.split()
+    assert (before[0] != after[0], before[1] == after[1]) == (True, True)
+    for name in ("registry", "events", "notify"):
+        _until_ready(PORTS[name], 60)
+    assert httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json() == offers
 
 
 def _script(name: str, *arguments: str) -> None:

@@ -32,10 +32,8 @@ COUNTED = ("seats_taken", "childcare_taken", "waiting", "arrivals")
 
 # Statements of every registration are built once: that costs more than sending them.
 _EVENT_ID = bindparam("event_id", type_=Uuid)
-LOCKED = select(Event).where(
-    col(Event.id) == _EVENT_ID,
-    func.set_config("lotse.event", cast(_EVENT_ID, String), True).is_not(None),  # noqa: FBT003 - SQL
-).with_for_update().execution_options(populate_existing=True)
+OPEN_LIST = select(func.set_config("lotse.event", cast(_EVENT_ID, String), True))  # noqa: FBT003 - SQL
+LOCKED = select(Event).where(col(Event.id) == _EVENT_ID).with_for_update().execution_options(populate_existing=True)
 AS_ANYONE = select(func.set_config("lotse.scope", Role.PUBLIC.value, True))  # noqa: FBT003 - SQL
 
 
@@ -44,6 +42,7 @@ async def locked_event(transaction: OpenTransaction, event_id: UUID) -> Event:
 
     Row-level security opens this one list to the transaction, whoever calls: what a party gets depends on the others.
     """
+    await transaction.execute(OPEN_LIST, {"event_id": event_id})
     return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
 
 

@@ -158,9 +158,11 @@ async def reach(transaction: OpenTransaction, question: EventsAddresseeAsked) ->
     """How to reach who registered, what to say, and their own links; noted in the audit."""
     words, registration = await words_about(transaction, question.about, question.person_ref)
     links = links_of(transaction, registration, await transaction.get_one(Event, registration.event_id))
-    if registration.known_elsewhere:
-        return Addressee(**words.model_dump(), links=links, keeper=KEEPER)
-    return await addressee(transaction, question.person_ref, words, template=question.template, links=links)
+    found = await addressee(transaction, question.person_ref, words, template=question.template, links=links)
+    # Whoever registered them may not have seen that events itself knows them.
+    if registration.known_elsewhere and found.email is None:
+        return found.model_copy(update={"links": links, "keeper": KEEPER})
+    return found
 
 
 @answers(EventsPersonsByAddress)

@@ -115,15 +115,25 @@ async def rebuild(transaction: OpenTransaction) -> int:
 
     Facts heard meanwhile wait behind it. Unavailable, and nothing is changed, when a speaker is away.
     """
+    others = sorted({kind.speaker() for kind in COUNTS} - {"registry"})
+    told = {speaker: await _told_after(transaction.bus, speaker, 0) for speaker in others}
+    # Only now: whoever counts meanwhile would wait as long as the others take to answer.
     await transaction.execute(text("LOCK TABLE counted_fact IN SHARE ROW EXCLUSIVE MODE"))
     await transaction.execute(delete(CountedFact))
     total = await _keep_heard(transaction, await _own_facts(transaction))
-    for speaker in sorted({kind.speaker() for kind in COUNTS} - {"registry"}):
-        after = 0
-        while page := await _page(transaction.bus, speaker, after):
-            total += await _keep_heard(transaction, page)
-            after = page[-1].number
+    for speaker, facts in told.items():
+        fresh = await _told_after(transaction.bus, speaker, facts[-1].number if facts else 0)
+        total += await _keep_heard(transaction, [*facts, *fresh])
     return total
+
+
+async def _told_after(bus: Bus, speaker: str, after: int) -> list[Heard]:
+    """What the speaker has told behind that number and what counts here; its last fact stands for where it ended."""
+    found: list[Heard] = []
+    while page := await _page(bus, speaker, after):
+        after = page[-1].number
+        found = [*(fact for fact in found if fact.subject in BY_SUBJECT), *page]
+    return found
 
 
 @when_due(REBUILD)
