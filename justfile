@@ -16,6 +16,10 @@ test *arguments:
 chaos *arguments: _environment
     {{ python }} -m tests.chaos {{ arguments }}
 
+# Measure against bare limits, each ratio in one run: just benchmarks --only relay
+benchmarks *arguments: _environment
+    {{ python }} -m benchmarks {{ arguments }}
+
 # Style and traps.
 lint: _environment
     {{ python }} -m ruff check
