@@ -5,6 +5,7 @@ Skipped aloud where there is no engine; run it with `just deploy`.
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -20,7 +21,9 @@ from deploy.local.demo.play import play
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = {"registry": 18110, "events": 18111, "notify": 18112, "mailpit": 18125}
-MATCHING_PORTS = (18120, 18123)
+# Another range in each run: the engine takes the first port of one that it has not given from yet, and links name it.
+FIRST_MATCHING_PORT = random.SystemRandom().randrange(20_000, 29_000, 4)
+MATCHING_PORTS = (FIRST_MATCHING_PORT, FIRST_MATCHING_PORT + 3)
 PROJECT = "lotsennetz-test"
 TAKE_OVER_SECONDS = 10
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -79,7 +82,6 @@ def _until_ready(port: int, seconds: float) -> dict[str, Any]:
 async def test_the_main_job_passes_against_compose(first_key: str) -> None:
     """All eight steps through the published HTTP ports, mails read in the catcher."""
     urls = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items() if name != "mailpit"}
-    # One of the range; which of them the engine takes is its own affair.
     urls["matching"] = f"http://{_compose('port', 'matching', '8000').stdout.strip()}"
     told: list[str] = []
 
