@@ -60,8 +60,7 @@ class Inbox:
         while True:
             async with self._turn_of(speaker):
                 # Operations may have put it back in the database, so that all is heard again.
-                self.forget_mark(speaker)
-                mark = await self._mark(speaker)
+                mark = await self._mark_in_database(speaker)
                 page = await self._ask(speaker, mark)
                 if page.last < mark:
                     await self._begin_anew(speaker, mark, page.last)
@@ -172,11 +171,13 @@ class Inbox:
         return self._turn.setdefault(speaker, asyncio.Lock())
 
     async def _mark(self, speaker: str) -> int:
-        if speaker not in self.marks:
-            async with self._database.transaction() as transaction:
-                await transaction.execute(insert(heard).values(speaker=speaker, number=0).on_conflict_do_nothing())
-                number = await transaction.scalar(select(heard.c.number).where(heard.c.speaker == speaker))
-            self.marks[speaker] = number or 0
+        return self.marks[speaker] if speaker in self.marks else await self._mark_in_database(speaker)
+
+    async def _mark_in_database(self, speaker: str) -> int:
+        async with self._database.transaction() as transaction:
+            await transaction.execute(insert(heard).values(speaker=speaker, number=0).on_conflict_do_nothing())
+            number = await transaction.scalar(select(heard.c.number).where(heard.c.speaker == speaker))
+        self.marks[speaker] = number or 0
         return self.marks[speaker]
 
 
