@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
-from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
-from scipy.optimize import linear_sum_assignment
+from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs, run

@@ -159,7 +159,8 @@ class Network:
         """What a query sees in a service's database, as its owner and beyond row-level security."""
         connection = await asyncpg.connect(self.cluster.superuser_url(self.databases[service]))
         try:
-            return await connection.fetch(query, *values)
+            found: list[asyncpg.Record] = await connection.fetch(query, *values)
+            return found
         finally:
             await connection.close()
 

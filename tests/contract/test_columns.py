@@ -12,7 +12,7 @@ from tests.contract import files
 from tests.contract.apps import SERVICES, app_of
 
 REGISTER = files.HERE / "columns"
-POSTGRESQL = dialect()
+POSTGRESQL = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's, without annotations
 CLASSES = ("none", "personal", "special", "secret")
 
 

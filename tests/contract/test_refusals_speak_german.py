@@ -167,4 +167,4 @@ def test_the_scan_reads_refusals_of_every_kind(tmp_path: Path) -> None:
         'raise Refused("a", "A {b}"\n " c.", field="x", b=1)\nraise refusals.NotFound("d", "D.")', encoding="utf-8")
 
     assert [(one.slug, one.reason, one.status, one.values) for one in raised_in(tmp_path, ".")] == [
-        ("a", "A {b} c.", 409, {"b"}), ("d", "D.", 404, set())]
+        ("a", "A {b} c.", 409, frozenset({"b"})), ("d", "D.", 404, frozenset())]
