@@ -1,16 +1,19 @@
 """The database of a service: one transaction per request, batch of facts or piece of due work."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+import asyncpg
+from sqlalchemy import Connection, event, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from libs.common.callers import SYSTEM, Caller
@@ -25,11 +28,38 @@ if TYPE_CHECKING:
     from libs.common.links import Links
 
 Row = TypeVar("Row")
-SETTINGS = text(
-    "SELECT set_config('lotse.scope', :scope, true), set_config('lotse.regions', :regions, true),"
-    " set_config('lotse.partners', :partners, true), set_config('lotse.projects', :projects, true),"
-    " set_config('lotse.principal', :principal, true)"
-)
+# What the settings of a caller are made of: codes, ids and what stands between them. Nothing that ends a literal.
+PLAIN = re.compile(r"[A-Za-z0-9_,/.-]*")
+OPENING = "opening"
+ANNOUNCE = insert(outbox)
+
+
+def _opening(caller: Caller) -> str:
+    """The statement that hands the caller's scope to row-level security, for the rest of its transaction."""
+    settings = caller.row_settings()
+    odd = [name for name, value in settings.items() if not PLAIN.fullmatch(value)]
+    if odd:
+        raise ValueError(f"what a caller may touch is told in codes and ids only: {odd}")
+    return "SELECT " + ", ".join(f"set_config('lotse.{name}', '{value}', true)" for name, value in settings.items())
+
+
+class _OpeningConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection that tells the caller's scope in the round trip in which a transaction begins: each has one less."""
+
+    opening = ""
+
+    async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109
+        """What asyncpg executes; `BEGIN;` with the opening behind it."""
+        if query == "BEGIN;":
+            query += self.opening
+        status: str = await super().execute(query, *arguments, timeout=timeout)
+        return status
+
+
+def _prepare_opening(connection: Connection) -> None:
+    """Each transaction has its own opening, or none: never that of who used the connection before."""
+    driver: Any = connection.connection.driver_connection
+    driver.opening = connection.get_execution_options().get(OPENING, "")
 
 
 class OpenTransaction(AsyncSession):
@@ -81,8 +111,10 @@ class Database:
         self.due_changed = asyncio.Event()
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url), pool_size=pool, max_overflow=0, pool_timeout=5, pool_recycle=1800,
-            connect_args={"server_settings": {"statement_timeout": "10000", "jit": "off"}, "timeout": 5},
+            connect_args={"server_settings": {"statement_timeout": "10000", "jit": "off"}, "timeout": 5,
+                          "connection_class": _OpeningConnection},
         )
+        event.listen(self.engine.sync_engine, "begin", _prepare_opening)
 
     async def connect(self) -> None:
         """Read the network's row; the clock of a demonstration starts where it was left."""
@@ -111,23 +143,31 @@ class Database:
 
         Refuses with `stale` when another changed the same thing since it was read.
         """
-        async with OpenTransaction(self.engine, expire_on_commit=False, autoflush=False) as session:
-            session.caller, session.clock, session.network = caller, self.clock, self.network_slug
-            session.due_changed, session.vault = self.due_changed, self.vault
-            session.bus, session.links = self.bus, self.links
-            try:
-                await session.execute(SETTINGS, caller.row_settings())
-                yield session
-                await session.flush()
-                if session.to_announce:
-                    await session.execute(insert(outbox), session.to_announce)
-                await session.commit()
-            except StaleDataError as changed:
-                raise Stale("stale", "This was changed by someone else in the meantime; read it again.") from changed
+        session = OpenTransaction(
+            self.engine, expire_on_commit=False, autoflush=False, execution_options={OPENING: _opening(caller)})
+        session.caller, session.clock, session.network = caller, self.clock, self.network_slug
+        session.due_changed, session.vault = self.due_changed, self.vault
+        session.bus, session.links = self.bus, self.links
+        try:
+            yield session
+            await session.run_sync(_commit, session.to_announce)
+        except StaleDataError as changed:
+            raise Stale("stale", "This was changed by someone else in the meantime; read it again.") from changed
+        finally:
+            if session.in_transaction():
+                await session.__aexit__(None, None, None)  # undoes all, even while this task is being cancelled
         if session.to_announce:
             self.announced.set()
         for follow_up in session.after_commit:
             follow_up()
+
+
+def _commit(session: Session, facts: list[dict[str, Any]]) -> None:
+    """Write what has changed, then the facts, and commit."""
+    session.flush()
+    if facts:
+        session.execute(ANNOUNCE, facts)
+    session.commit()
 
 
 async def get_or_refuse(

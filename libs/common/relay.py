@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from operator import itemgetter
 from typing import Any
 
 import nats.errors
@@ -25,6 +26,7 @@ WITH last AS (SELECT coalesce(max(number), 0) AS number FROM outbox),
      numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS position FROM fresh)
 UPDATE outbox SET number = last.number + numbered.position FROM numbered, last
 WHERE outbox.id = numbered.id AND outbox.number IS NULL
+RETURNING outbox.number, fact_id, subject, headers, body, (SELECT published FROM relay) AS published
 """
 UNPUBLISHED = """
 SELECT number, fact_id, subject, headers, body, (SELECT published FROM relay) AS published FROM outbox
@@ -71,19 +73,20 @@ class Relay:
                 if self._reconcile.is_set():
                     self._reconcile.clear()
                     await self._compare_with_stream()
-                if not await self.step():
+                if await self.step() < BATCH:
                     await _woken(self._announced, self._reconcile)
-                    # What commits in the same moment goes together: three statements for all of it.
+                    # What commits in the same moment goes together: two statements for all of it.
                     await asyncio.sleep(BREATH_SECONDS)
         finally:
             self._bus.on_reconnect.remove(self._reconcile.set)
 
-    async def step(self) -> bool:
-        """Number and publish one batch; returns whether there was anything to do."""
-        await self._lock.fetch(NUMBER, BATCH)
-        rows = await self._lock.fetch(UNPUBLISHED, BATCH)
+    async def step(self) -> int:
+        """Number and publish one batch; returns how many facts that were."""
+        rows = sorted(await self._lock.fetch(NUMBER, BATCH), key=itemgetter("number"))
+        if not rows or rows[0]["number"] != rows[0]["published"] + 1:
+            rows = await self._lock.fetch(UNPUBLISHED, BATCH)  # something before these is to be published (again)
         if not rows:
-            return False
+            return 0
         failpoint("relay-before-publish")
         stored = await self._bus.publish_in_order([self._outgoing(row) for row in rows])
         failpoint("relay-after-publish-before-mark")
@@ -94,7 +97,7 @@ class Relay:
             log.warning("the stream did not take all facts", stored=stored, of=len(rows))
             await asyncio.sleep(0.2)
             self._reconcile.set()
-        return True
+        return len(rows)
 
     def _outgoing(self, row: Any) -> tuple[str, bytes, dict[str, str]]:
         headers = dict(_as_dict(row["headers"]), **{"ce-sequence": str(row["number"])})

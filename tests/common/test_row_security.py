@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from libs.common.callers import EVERYTHING, PUBLIC, SYSTEM, Caller, Role, Scope
 from libs.common.db import Database
@@ -52,8 +54,6 @@ async def database(network: Network) -> AsyncIterator[Database]:
 @pytest.mark.parametrize(("caller", "count"), SEES)
 async def test_a_caller_sees_what_is_inside_the_own_scope(database: Database, caller: Caller, count: int) -> None:
     """By region prefix or by partner, whatever the query asks for."""
-    from sqlalchemy import text
-
     async with database.transaction(caller) as transaction:
         assert await transaction.scalar(text(ROWS)) == count
         changed: Any = await transaction.execute(text("UPDATE person SET languages = '{de}'"))
@@ -101,9 +101,6 @@ async def test_every_table_with_a_region_is_behind_the_wall(network: Network, se
 
 async def test_nothing_can_be_written_outside_the_own_scope(database: Database) -> None:
     """A row cannot be made in, or moved to, another region."""
-    from sqlalchemy import text
-    from sqlalchemy.exc import ProgrammingError
-
     for statement in (
         "INSERT INTO person (person_ref, region, languages) VALUES (gen_random_uuid(), '15088', '{}')",
         "UPDATE person SET region = '15088', partner_id = NULL",
@@ -115,13 +112,36 @@ async def test_nothing_can_be_written_outside_the_own_scope(database: Database) 
 
 async def test_settings_end_with_the_transaction(database: Database) -> None:
     """The pool's next user inherits nothing."""
-    from sqlalchemy import text
-
     async with database.transaction(SYSTEM) as transaction:
         assert await transaction.scalar(text(ROWS)) == 4
     for _ in range(6):
         async with database.engine.connect() as connection:
             assert await connection.scalar(text(ROWS)) == 0
+
+
+async def test_a_transaction_that_did_nothing_leaves_nothing_behind(database: Database) -> None:
+    """Its settings wait for a first statement that never came: who has the connection next does not get them."""
+    for _ in range(6):
+        async with database.transaction(SYSTEM) as transaction:
+            await transaction.connection()
+        async with database.engine.connect() as connection:
+            assert await connection.scalar(text(ROWS)) == 0
+
+
+async def test_after_undoing_the_same_scope_holds(database: Database) -> None:
+    """What follows a rollback is a transaction of the same caller."""
+    async with database.transaction(REGION) as transaction:
+        assert await transaction.scalar(text(ROWS)) == 1
+        await transaction.rollback()
+        assert await transaction.scalar(text(ROWS)) == 1
+
+
+@pytest.mark.parametrize("principal", ["o'brien", "a\\", "a;b", "a b", "ä", "a\n"])
+async def test_a_scope_is_told_in_codes_and_ids_only(database: Database, principal: str) -> None:
+    """What could end a literal opens no transaction."""
+    with pytest.raises(ValueError, match="principal"):
+        async with database.transaction(Caller(principal, Role.OPS, EVERYTHING)):
+            pass
 
 
 async def test_the_service_owns_nothing_and_bypasses_nothing(network: Network, database: Database) -> None:

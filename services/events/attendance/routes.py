@@ -260,7 +260,7 @@ async def _countable(transaction: OpenTransaction, event_id: UUID) -> tuple[Even
 def _walked_in(body: WalkInFields, walk_in_id: UUID, **person: Any) -> Present:
     if body.home_region:
         region_of(body.home_region)
-    return Present(body.party.adults + len(body.party.children), walk_in_id=walk_in_id, sector=body.sector,
+    return Present(body.party.size, walk_in_id=walk_in_id, sector=body.sector,
                    home_region=body.home_region, **person)
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, Uuid, bindparam, cast, func, update
-from sqlalchemy import select as sql_select
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Select, String, Uuid, bindparam, cast, func
 from sqlmodel import col, select
 
 from libs.common.callers import Role
@@ -19,9 +17,9 @@ from libs.common.privacy import load_keys, new_person, seal
 from libs.common.refusals import NotFound, Stale
 from libs.common.tables import person
 from services.events.events.model import Event
-from services.events.events.queries import words_of
+from services.events.events.queries import seen_by, words_of
 from services.events.events.rules import BERLIN
-from services.events.registrations.model import HOLDING, NOTE, Note, Registration, RegistrationState
+from services.events.registrations.model import NOTE, Note, Registration, RegistrationState
 
 CANCEL, ACCEPT = "cancel-registration", "accept-seat"
 CANCEL_PATH, ACCEPT_PATH = "/v1/links/cancel_registration/{token}", "/v1/links/accept_seat/{token}"
@@ -32,7 +30,8 @@ COUNTED = ("seats_taken", "childcare_taken", "waiting", "arrivals")
 
 # Statements of every registration are built once: that costs more than sending them.
 _EVENT_ID = bindparam("event_id", type_=Uuid)
-OPEN_LIST = select(func.set_config("lotse.event", cast(_EVENT_ID, String), True))  # noqa: FBT003 - SQL
+OPENED = func.set_config("lotse.event", cast(_EVENT_ID, String), True)  # noqa: FBT003 - SQL
+OPEN_LIST = select(OPENED)
 LOCKED = select(Event).where(col(Event.id) == _EVENT_ID).with_for_update().execution_options(populate_existing=True)
 AS_ANYONE = select(func.set_config("lotse.scope", Role.PUBLIC.value, True))  # noqa: FBT003 - SQL
 
@@ -46,29 +45,26 @@ async def locked_event(transaction: OpenTransaction, event_id: UUID) -> Event:
     return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
 
 
-def _recount() -> ReturningUpdate[Any]:
-    """The statement that counts an event's registrations anew, whatever was counted before."""
-    holds, waits = col(Registration.state).in_(HOLDING), col(Registration.state) == RegistrationState.WAITLISTED
-    counts = sql_select(
-        bindparam("of_event", type_=Uuid).label("id"),
-        func.coalesce(func.sum(col(Registration.seats)).filter(holds), 0).label("seats_taken"),
-        func.coalesce(func.sum(col(Registration.childcare)).filter(holds), 0).label("childcare_taken"),
-        func.count().filter(waits).label("waiting"), func.count().label("arrivals"),
-    ).where(col(Registration.event_id) == bindparam("of_event", type_=Uuid)).subquery()
-    table = Event.metadata.tables["event"]
-    changed = update(table).where(table.c.id == cast(counts.c.id, Uuid))
-    return changed.values({name: counts.c[name] for name in COUNTED}).returning(*(table.c[name] for name in COUNTED))
+async def locked_seen_event(transaction: OpenTransaction, event_id: UUID) -> Event:
+    """The same for an event that the caller may see, else NotFound: then nothing is opened or locked."""
+    if await transaction.scalar(_open_if_among(seen_by(transaction.caller)), {"event_id": event_id}) is None:
+        raise NotFound("not-found", "There is no such {noun}.", noun="event")
+    return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
 
 
-RECOUNT = _recount()
+@lru_cache(maxsize=256)
+def _open_if_among(events: Select[Any]) -> Select[Any]:
+    """The statement that opens the list of one of these events; it answers nothing when the event is none of them."""
+    return events.with_only_columns(OPENED).where(col(Event.id) == _EVENT_ID)
 
 
-async def recount(transaction: OpenTransaction, event: Event) -> None:
-    """Count the registrations of a locked event anew; its version stays, since nobody edited it."""
+async def take_over_counts(transaction: OpenTransaction, event: Event) -> None:
+    """Write what has changed of a locked event's registrations, and take over how many places that leaves.
+
+    The database counts where a registration changes (its migration); the event's version stays, nobody edited it.
+    """
     await transaction.flush()
-    row = (await transaction.execute(RECOUNT, {"of_event": event.id})).one()
-    for name, value in zip(COUNTED, row, strict=True):
-        set_committed_value(event, name, value)
+    await transaction.refresh(event, COUNTED)
 
 
 async def waiting_line(transaction: OpenTransaction, event_id: UUID) -> Sequence[Registration]:

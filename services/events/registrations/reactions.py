@@ -30,7 +30,7 @@ from services.events.registrations.queries import (
     links_of,
     locked_event,
     locked_registration,
-    recount,
+    take_over_counts,
     waiting_line,
     words_about,
 )
@@ -52,8 +52,8 @@ def tell(
 
 
 async def fill_free_places(transaction: OpenTransaction, event: Event) -> None:
-    """Count a locked event's registrations anew, and offer what is free to those who are next in line."""
-    await recount(transaction, event)
+    """Offer what is free at a locked event to those who are next in line."""
+    await take_over_counts(transaction, event)
     now = transaction.clock.now()
     if not event.waiting or event.full or not event.may_promote(now):
         return
@@ -66,7 +66,7 @@ async def fill_free_places(transaction: OpenTransaction, event: Event) -> None:
         await schedule(transaction, SEAT_OFFER, registration.id, expires)
         tell(transaction, RegistrationSeatOffered, registration, expires=expires)
     if served:
-        await recount(transaction, event)
+        await take_over_counts(transaction, event)
 
 
 async def shorten_offers(transaction: OpenTransaction, event: Event) -> None:
@@ -81,8 +81,9 @@ async def shorten_offers(transaction: OpenTransaction, event: Event) -> None:
 
 async def withdraw(transaction: OpenTransaction, registration: Registration, *, by_organiser: bool = False) -> None:
     """The party does not come, and is told so; the event's places are to be filled afterwards."""
+    if registration.state is RegistrationState.OFFERED:
+        await cancel(transaction, SEAT_OFFER, registration.id)
     registration.cancel()
-    await cancel(transaction, SEAT_OFFER, registration.id)
     tell(transaction, RegistrationCancelled, registration, by_organiser=by_organiser)
 
 
@@ -91,7 +92,7 @@ async def cancel_all(transaction: OpenTransaction, event: Event) -> None:
     query = select(Registration).where(Registration.event_id == event.id, col(Registration.state).in_(ALIVE))
     for registration in await transaction.scalars(query.order_by(col(Registration.place))):
         await withdraw(transaction, registration, by_organiser=True)
-    await recount(transaction, event)
+    await take_over_counts(transaction, event)
 
 
 async def let_in(transaction: OpenTransaction, event: Event, registration: Registration) -> None:
@@ -100,7 +101,8 @@ async def let_in(transaction: OpenTransaction, event: Event, registration: Regis
         event.places, event.taken, registration.needs, someone_waits=event.waiting > 0, fill_gaps=event.fill_gaps))
     confirmed = registration.state is RegistrationState.CONFIRMED
     tell(transaction, RegistrationConfirmed if confirmed else RegistrationWaitlisted, registration)
-    await fill_free_places(transaction, event)
+    if event.waiting:
+        await fill_free_places(transaction, event)
 
 
 async def accept_seat(transaction: OpenTransaction, event: Event, registration: Registration) -> None:
@@ -108,7 +110,7 @@ async def accept_seat(transaction: OpenTransaction, event: Event, registration: 
     registration.accept(transaction.clock.now())
     await cancel(transaction, SEAT_OFFER, registration.id)
     tell(transaction, RegistrationConfirmed, registration)
-    await recount(transaction, event)
+    await take_over_counts(transaction, event)
 
 
 async def give_up(transaction: OpenTransaction, event: Event, registration: Registration) -> None:

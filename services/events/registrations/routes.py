@@ -20,7 +20,6 @@ from libs.common.persons import PersonDetails, details_of, meet
 from libs.common.privacy import load_keys, unseal
 from libs.common.refusals import Invalid, Refused
 from services.events.events.model import Event, RegistrationMode
-from services.events.events.queries import seen_event
 from services.events.events.rules import BERLIN
 from services.events.registrations.model import NOTE, Note, Registration, RegistrationState, needs_of
 from services.events.registrations.queries import (
@@ -28,12 +27,12 @@ from services.events.registrations.queries import (
     is_known_elsewhere,
     is_registered,
     links_of,
-    locked_event,
     locked_registration,
+    locked_seen_event,
     own_registration,
     sealed_note,
 )
-from services.events.registrations.reactions import accept_seat, fill_free_places, give_up, let_in, tell
+from services.events.registrations.reactions import accept_seat, give_up, let_in, tell
 from services.events.registrations.rules import Places
 
 router = APIRouter(tags=["registrations"])
@@ -46,9 +45,14 @@ class PartyIn(Body):
     adults: int = Field(1, ge=0, le=20)
     children: list[AgeBand] = Field(default=[], max_length=20, examples=[["0-5"]])
 
+    @property
+    def size(self) -> int:
+        """How many persons that are."""
+        return self.adults + len(self.children)
+
     @model_validator(mode="after")
     def _of_someone(self) -> "PartyIn":
-        if not self.adults + len(self.children) or not CHILDREN.issuperset(self.children):
+        if not self.size or not CHILDREN.issuperset(self.children):
             raise ValueError("a party is at least one person, and its children are at most 17")
         return self
 
@@ -138,18 +142,19 @@ async def register_party(
     event_id: UUID, body: RegistrationIn, transaction: Transaction, once: Creation, response: Response,
 ) -> RegistrationOut:
     """Register a party: it is confirmed when everything it needs is free, else it waits in the order of arrival."""
-    event = await seen_event(transaction, event_id)
+    event = await locked_seen_event(transaction, event_id)
     if once.repeated:
         return await _repeated(transaction, event, once.id, response)
     person, is_public = body.person, transaction.caller.role is Role.PUBLIC
     if is_public and not (person.email or person.phone):
         raise Invalid("contact-missing", "A mail address or telephone number is needed to tell you.", field="person")
-    _refuse_unless_room(transaction, event, body)
+    needs = _refuse_unless_room(transaction, event, body)
     await as_anyone(transaction, event)
     details = PersonDetails(name=person.name, email=person.email, phone=person.phone)
     person_ref = await meet(transaction, details, languages=person.languages,
                             region=event.region, partner_id=event.partner_id)
-    registration = Registration(**_columns(body, once.id, person_ref), language=person.languages[0])
+    registration = _registration(transaction, event, body, needs, id=once.id, person_ref=person_ref,
+                                 language=person.languages[0])
     return await _entered(transaction, event, registration, body, response)
 
 
@@ -158,13 +163,15 @@ async def register_known_person(
     event_id: UUID, body: KnownRegistrationIn, transaction: Transaction, once: Creation, response: Response,
 ) -> RegistrationOut:
     """A coordinator or counsellor registers a person known to another service, so that it hears of the attendance."""
-    event = await seen_event(transaction, event_id)
+    event = await locked_seen_event(transaction, event_id)
     if once.repeated:
         return await _repeated(transaction, event, once.id, response)
-    _refuse_unless_room(transaction, event, body)
+    needs = _refuse_unless_room(transaction, event, body)
     elsewhere = await is_known_elsewhere(transaction, body.person_ref)
-    registration = Registration(**_columns(body, once.id, body.person_ref), language=body.language,
-                                known_elsewhere=elsewhere)
+    if await is_registered(transaction, event.id, body.person_ref):
+        raise Refused("registered-already", "This person is registered for this event already.", field="person_ref")
+    registration = _registration(transaction, event, body, needs, id=once.id, person_ref=body.person_ref,
+                                 language=body.language, known_elsewhere=elsewhere)
     return await _entered(transaction, event, registration, body, response)
 
 
@@ -234,40 +241,35 @@ async def cancel_registration(
 
 def _refuse_unless_room(transaction: OpenTransaction, event: Event, body: RegistrationFields) -> Places:
     event.refuse_unless_open(transaction.clock.now())
-    children = body.party.children
+    party = body.party
     if body.home_region:
         region_of(body.home_region)
-    return needs_of(body.party.adults + len(children), children, event, childcare=body.needs.childcare)
+    return needs_of(party.size, party.children, event, childcare=body.needs.childcare)
 
 
-def _columns(body: RegistrationFields, registration_id: UUID, person_ref: UUID) -> dict[str, Any]:
-    return {"id": registration_id, "person_ref": person_ref, "adults": body.party.adults,
-            "children": [child.value for child in body.party.children], "interpretation": body.needs.interpretation,
-            "home_region": body.home_region, "sector": body.sector}
+def _registration(
+    transaction: OpenTransaction, event: Event, body: RegistrationFields, needs: Places, **more: Any,
+) -> Registration:
+    """A registration in its turn on the list of a locked event; what became of it is not settled yet."""
+    caller = transaction.caller
+    return Registration(
+        event_id=event.id, region=event.region, partner_id=event.partner_id, place=event.arrivals + 1,
+        seats=body.party.size, childcare=needs.childcare, state=RegistrationState.PENDING,
+        made_by=None if caller.role is Role.PUBLIC else caller.principal, registered_at=transaction.clock.now(),
+        adults=body.party.adults, children=[child.value for child in body.party.children],
+        interpretation=body.needs.interpretation, home_region=body.home_region, sector=body.sector, **more)
 
 
 async def _entered(
     transaction: OpenTransaction, event: Event, registration: Registration, body: RegistrationFields,
     response: Response,
 ) -> RegistrationOut:
-    """Put the registration on the event's list, in its turn, and say at once what became of it."""
+    """Put the registration on the event's list, and say at once what became of it."""
     if body.needs.accessibility:
         registration.note = await sealed_note(transaction, registration.person_ref, body.needs.accessibility)
-    event = await locked_event(transaction, event.id)
-    needs = _refuse_unless_room(transaction, event, body)
-    was_known = isinstance(body, KnownRegistrationIn)
-    if was_known and await is_registered(transaction, event.id, registration.person_ref):
-        raise Refused("registered-already", "This person is registered for this event already.", field="person_ref")
-    caller = transaction.caller
-    registration.sqlmodel_update({
-        "event_id": event.id, "region": event.region, "partner_id": event.partner_id, "place": event.arrivals + 1,
-        "seats": needs.seats, "childcare": needs.childcare, "state": RegistrationState.PENDING,
-        "made_by": None if caller.role is Role.PUBLIC else caller.principal,
-        "registered_at": transaction.clock.now()})
     transaction.add(registration)
     if event.registration_mode is RegistrationMode.APPROVAL:
         tell(transaction, RegistrationReceived, registration)
-        await fill_free_places(transaction, event)
     else:
         await let_in(transaction, event, registration)
     return _shown(transaction, event, registration, response)
@@ -276,7 +278,6 @@ async def _entered(
 async def _repeated(
     transaction: OpenTransaction, event: Event, registration_id: UUID, response: Response,
 ) -> RegistrationOut:
-    await locked_event(transaction, event.id)
     found = await transaction.get(Registration, registration_id)
     if found is None or found.event_id != event.id:
         raise Invalid("idempotency-key-reused", "This Idempotency-Key was used with another request before.",
