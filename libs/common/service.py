@@ -37,6 +37,7 @@ from libs.common.relay import Relay
 from libs.common.settings import CommonSettings
 from libs.common.traces import set_up_traces
 from libs.common.waiting import Waiting
+from libs.common.wiping import Wiping
 
 log = structlog.get_logger()
 RETRY_BUS_SECONDS = 2.0
@@ -64,11 +65,12 @@ class Running:
         self.waiting = Waiting(self.database, self.inbox)
         self.due = DueWork(self.database, reactions)
         self.audit_chain = AuditChain(self.database, derived_key(settings, "audit"))
+        self.wiping = Wiping(self.database)
         answer_asks(self.bus, self.database, reactions)
         led: list[Callable[[Any], Any]] = [
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
-            _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run),
+            _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run), _fixed(self.wiping.run),
             *(_fixed(make(self)) for make in works),
         ]
         self.leader = Leader(settings.database_url.get_secret_value(), led)

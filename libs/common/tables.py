@@ -138,12 +138,16 @@ known_grant = Table(
     _time("withdrawn_at"),
 )
 
-# One key per person, wrapped by the service's master key; destroyed means erased.
+# One key per person, wrapped by the service's master key; destroyed means erased, wiped that its bytes have left the
+# server's files too (wiping.py).
 person_key = Table(
     "person_key", SPINE,
     _column("person_ref", Uuid, primary_key=True, privacy="personal"),
     _column("wrapped", LargeBinary, privacy="secret"),
     _time("destroyed_at"),
+    _time("wiped_at"),
+    Index("ix_person_key_unwiped", "person_ref",
+          postgresql_where=text("destroyed_at IS NOT NULL AND wiped_at IS NULL")),
 )
 
 # Whom this service met first: name and addresses sealed, and blind indexes by which an address is found again.
