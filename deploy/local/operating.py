@@ -17,16 +17,15 @@ from sqlalchemy import delete, select, text, update
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.service_settings import provision_bus, settings_for
-from libs.common import waiting
 from libs.common.audit import AuditChain
-from libs.common.db import Database
+from libs.common.db import Database, OpenTransaction
 from libs.common.due import schedule
 from libs.common.facts import SERVICES
+from libs.common.parked import Parked, What, discard, list_parked, parked_row, replay
 from libs.common.privacy import Vault
 from libs.common.refusals import Refused
 from libs.common.service import derived_key
 from libs.common.tables import due, heard, inbox, network, outbox, relay
-from libs.common.tables import waiting as waiting_table
 
 # Due work about the whole network is about nobody.
 NOBODY = UUID(int=0)
@@ -57,31 +56,34 @@ async def database_of(cluster: Cluster, service: str) -> AsyncIterator[Database]
         await database.close()
 
 
-async def parked(cluster: Cluster) -> list[tuple[str, Any]]:
-    """Every parked fact of all services, with the service that could not take it."""
-    found: list[tuple[str, Any]] = []
+async def parked(cluster: Cluster) -> list[tuple[str, Parked]]:
+    """What is parked in all services, facts and due work, with the service that could not do it."""
+    found: list[tuple[str, Parked]] = []
     for service in SERVICES:
         async with database_of(cluster, service) as database, database.transaction() as transaction:
-            found += [(service, row) for row in await waiting.list_parked(transaction)]
+            found += [(service, one) for one in await list_parked(transaction)]
     return found
 
 
-async def parked_one(cluster: Cluster, service: str, waiting_id: int) -> Any:
-    """One parked fact with its body and what was raised; refused when none of that id is parked there."""
-    async with database_of(cluster, service) as database, database.transaction() as transaction:
-        row = (await transaction.execute(select(waiting_table).where(waiting_table.c.id == waiting_id))).one_or_none()
-    if row is None or row.parked_at is None:
-        raise CannotGoOn(f"{service} has no parked fact {waiting_id}.", "`lotse parked list` shows those there are.")
-    return row
+async def parked_one(cluster: Cluster, service: str, parked_id: int) -> tuple[What, Any]:
+    """What is parked under that id, with its whole row; refused when nothing is."""
+    async with _parked_there(cluster, service) as transaction:
+        return await parked_row(transaction, parked_id)
 
 
-async def decide(cluster: Cluster, service: str, waiting_id: int, *, again: bool) -> None:
-    """Let a parked fact be tried again, or give it up; refused when none of that id is parked there."""
+async def decide(cluster: Cluster, service: str, parked_id: int, *, again: bool) -> None:
+    """Let what is parked be tried again, or give it up; refused when nothing of that id is parked there."""
+    async with _parked_there(cluster, service) as transaction:
+        await (replay if again else discard)(transaction, parked_id)
+
+
+@asynccontextmanager
+async def _parked_there(cluster: Cluster, service: str) -> AsyncIterator[OpenTransaction]:
     try:
         async with database_of(cluster, service) as database, database.transaction() as transaction:
-            await (waiting.replay if again else waiting.discard)(transaction, waiting_id)
+            yield transaction
     except Refused as refused:
-        raise CannotGoOn(str(refused), "`lotse parked list` shows those there are.") from refused
+        raise CannotGoOn(f"{service}: {refused}", "`lotse parked list` shows what there is.") from refused
 
 
 async def verify_audit(cluster: Cluster, service: str) -> tuple[dict[str, Any], list[str]]:

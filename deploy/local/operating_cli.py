@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +14,16 @@ from rich.table import Table
 from deploy.local import operating
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
-from deploy.local.showing import out, say
+from deploy.local.showing import out, say, show_rows
 from deploy.local.state import default_state, holder_of
 from libs.common.facts import SERVICES
+from libs.common.parked import What
 
 State = Annotated[Path | None, typer.Option("--state", help="The network's state folder [LOTSE_STATE].")]
 ServiceName = Annotated[str, typer.Argument(help="registry, events, matching or notify.")]
-WaitingId = Annotated[int, typer.Argument(help="The number that `lotse parked list` shows.")]
+ParkedId = Annotated[int, typer.Argument(help="The id that `lotse parked list` shows.")]
 
-parked_app = typer.Typer(help="Facts that failed for good, each with its aggregate's later facts behind it.",
+parked_app = typer.Typer(help="What failed for good: due work, and facts with later ones of their aggregate behind.",
                          no_args_is_help=True)
 bus_app = typer.Typer(help="The bus: a copy of the outboxes, to be checked and filled again.", no_args_is_help=True)
 audit_app = typer.Typer(help="Who read or changed which person's data.", no_args_is_help=True)
@@ -29,47 +31,56 @@ audit_app = typer.Typer(help="Who read or changed which person's data.", no_args
 
 @parked_app.command("list")
 def list_parked(state: State = None) -> None:
-    """Every parked fact of all services; exit code 1 when there are any."""
+    """What is parked in all services, facts and due work; exit code 1 when there is anything."""
     with _running(state) as cluster:
-        rows = asyncio.run(operating.parked(cluster))
-    table = Table("service", "id", "speaker", "subject", "about", "raised", "behind it")
-    for service, row in rows:
-        raised = row.raised.partition(" at ")[0]
-        table.add_row(service, str(row.id), row.speaker, row.subject, row.about, raised, str(row.behind))
-    out.print(table if rows else "Nothing is parked.")
-    raise typer.Exit(Exit.FAILED if rows else Exit.OK)
+        found = asyncio.run(operating.parked(cluster))
+    table = Table("service", "id", "what", "subject or kind", "about", "since", "tried", "raised", "behind")
+    for service, one in found:
+        what = f"fact of {one.speaker}" if one.what is What.FACT else "due work"
+        table.add_row(service, str(one.id), what, one.subject, one.about, _moment(one.parked_at), str(one.attempts),
+                      one.raised.partition(" at ")[0], str(one.behind))
+    if found:
+        show_rows(table)
+    else:
+        out.print("Nothing is parked.")
+    raise typer.Exit(Exit.FAILED if found else Exit.OK)
 
 
 @parked_app.command("show")
-def show_parked(service: ServiceName, waiting_id: WaitingId, state: State = None) -> None:
-    """One parked fact: its envelope and body, and what was raised where."""
+def show_parked(service: ServiceName, parked_id: ParkedId, state: State = None) -> None:
+    """A parked fact, its envelope and body; or due work, and when it is tried again; and what was raised where."""
     with _running(state) as cluster:
-        row = asyncio.run(operating.parked_one(cluster, _known(service), waiting_id))
-    out.print(f"{row.subject} about {row.about}, fact {row.fact_id}, number {row.number} of {row.speaker}")
-    out.print(f"tried {row.attempts} times; parked {row.parked_at:%d.%m.%Y %H:%M}; raised {row.raised}", markup=False)
-    out.print_json(data=dict(row.headers))
-    out.print(row.body.decode(errors="replace"), markup=False)
+        what, row = asyncio.run(operating.parked_one(cluster, _known(service), parked_id))
+    if what is What.FACT:
+        out.print(f"{row.subject} about {row.about}, fact {row.fact_id}, number {row.number} of {row.speaker}")
+    else:
+        out.print(f"due work {row.kind} about {row.about}, due {_moment(row.due_at)}, "
+                  f"tried again {_moment(row.not_before)}")
+    out.print(f"tried {row.attempts} times; parked {_moment(row.parked_at)}; raised {row.raised}", markup=False)
+    if what is What.FACT:
+        out.print_json(data=dict(row.headers))
+        out.print(row.body.decode(errors="replace"), markup=False)
 
 
 @parked_app.command("replay")
-def replay_parked(service: ServiceName, waiting_id: WaitingId, state: State = None) -> None:
-    """Try a parked fact again, and what waits behind it."""
+def replay_parked(service: ServiceName, parked_id: ParkedId, state: State = None) -> None:
+    """Try a parked fact again, and what waits behind it; or due work, without waiting for its next hour."""
     with _running(state) as cluster:
-        asyncio.run(operating.decide(cluster, _known(service), waiting_id, again=True))
-    say(f"Fact {waiting_id} is tried again; `lotse parked list` shows if it failed once more.")
+        asyncio.run(operating.decide(cluster, _known(service), parked_id, again=True))
+    say(f"{parked_id} is tried again; `lotse parked list` shows if it failed once more.")
 
 
 @parked_app.command("discard")
 def discard_parked(
-    service: ServiceName, waiting_id: WaitingId, state: State = None,
+    service: ServiceName, parked_id: ParkedId, state: State = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Give a parked fact up for good; what waits behind it goes on."""
+    """Give a parked fact up for good, and what waits behind it goes on; or due work, which is never done then."""
     if not yes:
         typer.confirm("Its effect will be missing for good. Go on?", abort=True)
     with _running(state) as cluster:
-        asyncio.run(operating.decide(cluster, _known(service), waiting_id, again=False))
-    say(f"Fact {waiting_id} is given up.")
+        asyncio.run(operating.decide(cluster, _known(service), parked_id, again=False))
+    say(f"{parked_id} is given up.")
 
 
 @bus_app.command("verify")
@@ -125,6 +136,10 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(bus_app, name="bus")
     app.add_typer(audit_app, name="audit")
     app.command("rebuild")(rebuild)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at.astimezone():%d.%m.%Y %H:%M}" if at else "at once"
 
 
 def _known(service: str) -> str:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 #: What was asked for; programs read it.
 out = Console(soft_wrap=True, highlight=False)
 _told = Console(stderr=True, soft_wrap=True, highlight=False)
+_WIDE = 240
+
+
+def show_rows(table: Table) -> None:
+    """Show a table that was asked for; where it goes to a program each row is one line, with whole words."""
+    (out if out.is_terminal else Console(width=_WIDE, highlight=False)).print(table)
 
 
 def say(line: str) -> None:

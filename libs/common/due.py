@@ -119,12 +119,14 @@ class DueWork:
         # Set anew meanwhile, it is other work, which has not failed yet.
         this = and_(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
         async with self._database.transaction() as transaction:
-            row = (await transaction.execute(select(due.c.attempts).where(this).with_for_update())).one_or_none()
+            row = (await transaction.execute(select(due).where(this).with_for_update())).one_or_none()
             if row is None:
                 return
             attempts = row.attempts + counted(raised)
             await transaction.execute(update(due).where(this).values(
                 attempts=attempts, raised=describe(raised),
                 not_before=real_now() + (PARKED_PAUSE if attempts >= TRIES else FIRST_PAUSE * 4**attempts),
-                parked_at=real_now() if attempts >= TRIES else None,
+                parked_at=func.coalesce(due.c.parked_at, real_now()) if attempts >= TRIES else None,
             ))
+        if attempts >= TRIES > row.attempts:
+            log.error("parked due work", parked=row.id, kind=kind, about=str(about))

@@ -1,4 +1,4 @@
-"""What operations can do with a running service: the clock of a demonstration, parked facts, the audit chain."""
+"""What operations can do with a running service: the clock of a demonstration, what is parked, the audit chain."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import func, select, update
 
-from libs.common import waiting
+from libs.common import parked
 from libs.common.bodies import Body
 from libs.common.callers import Role
 from libs.common.dependencies import Transaction
@@ -23,7 +23,7 @@ PERMISSIONS = {
     "list_parked": OPS, "replay_parked": OPS, "discard_parked": OPS,
     "verify_audit": frozenset({Role.OPS, Role.AUDITOR}),
 }
-WaitingId = Annotated[int, Path(ge=1, le=2**62)]
+WaitingId = Annotated[int, Path(ge=1, le=2**62, description="The `id` that the list of what is parked shows.")]
 
 
 class ClockOut(BaseModel):
@@ -40,17 +40,19 @@ class ClockIn(Body):
 
 
 class ParkedOut(BaseModel):
-    """A parked fact: about which aggregate, what was raised where, and how many facts wait behind it."""
+    """A parked fact with how many facts wait behind it, or parked due work; what was raised where, nothing personal."""
 
     id: int
-    speaker: str
-    number: int | None
-    subject: str
-    about: str
+    what: parked.What
+    speaker: str = Field(description="Who announced the fact; empty for due work.")
+    number: int | None = Field(description="The fact's number; none for due work.")
+    subject: str = Field(description="The fact's subject, or the kind of the due work.")
+    about: str = Field(description="The fact's aggregate, or the id that the due work is about.")
     attempts: int
     raised: str
     parked_at: datetime
     behind: int
+    next_try_at: datetime | None = Field(description="When due work is tried again by itself; a fact never is.")
 
 
 class FactOut(BaseModel):
@@ -112,20 +114,20 @@ async def list_facts(
 
 @router.get("/parked")
 async def list_parked(transaction: Transaction) -> list[ParkedOut]:
-    """Facts that failed for good, each with its aggregate's later facts behind it."""
-    return [ParkedOut.model_validate(row, from_attributes=True) for row in await waiting.list_parked(transaction)]
+    """What failed for good: facts, each with its aggregate's later facts behind it, and due work."""
+    return [ParkedOut.model_validate(one, from_attributes=True) for one in await parked.list_parked(transaction)]
 
 
 @router.post("/parked/{waiting_id}/replay", status_code=204, response_class=Response)
 async def replay_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
-    """Try a parked fact again, and what waits behind it."""
-    await waiting.replay(transaction, waiting_id)
+    """Try a parked fact again, and what waits behind it; or parked due work, without waiting for its next hour."""
+    await parked.replay(transaction, waiting_id)
 
 
 @router.post("/parked/{waiting_id}/discard", status_code=204, response_class=Response)
 async def discard_parked(waiting_id: WaitingId, transaction: Transaction) -> None:
-    """Give a parked fact up; what waits behind it goes on."""
-    await waiting.discard(transaction, waiting_id)
+    """Give a parked fact up, and what waits behind it goes on; or parked due work, which is never done then."""
+    await parked.discard(transaction, waiting_id)
 
 
 @router.get("/audit/chain")

@@ -95,7 +95,8 @@ waiting = Table(
     Index("ix_waiting_speaker_about", "speaker", "about", "id"),
 )
 
-# What falls due; due_at goes by the network's clock, not_before by the real one.
+# What falls due; due_at goes by the network's clock, not_before by the real one. id is one of the numbers that
+# waiting has too, so that an id names one parked thing.
 due = Table(
     "due", SPINE,
     _column("kind", Text, primary_key=True),
@@ -105,6 +106,7 @@ due = Table(
     _time("not_before"),
     _time("parked_at"),
     _column("raised", Text, nullable=False, server_default=text("''")),
+    _column("id", BigInteger, nullable=False, server_default=text("nextval('waiting_id_seq')")),
 )
 
 # Repeated POSTs: the keyed hash of the body and the id that was created, never the body itself.

@@ -1,7 +1,6 @@
 """Facts that failed: tried again with growing pauses, then parked with their aggregate until someone decides."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -12,7 +11,6 @@ from libs.common.db import Database, OpenTransaction, is_transient
 from libs.common.envelope import Heard
 from libs.common.inbox import Inbox, counted, is_unreadable
 from libs.common.logs import describe
-from libs.common.refusals import NotFound
 from libs.common.tables import waiting
 
 log = structlog.get_logger()
@@ -88,30 +86,3 @@ async def _locked(transaction: OpenTransaction, waiting_id: int) -> Row[Any] | N
 
 def _as_heard(row: Any) -> Heard:
     return Heard(row.speaker, row.number, row.fact_id, row.subject, row.about, row.headers, row.body)
-
-
-async def list_parked(transaction: OpenTransaction) -> Sequence[Row[Any]]:
-    """The parked facts, oldest first: the row of each, and as `behind` how many facts wait behind it."""
-    behind = waiting.alias()
-    count = select(func.count()).where(
-        behind.c.speaker == waiting.c.speaker, behind.c.about == waiting.c.about, behind.c.id > waiting.c.id
-    ).scalar_subquery()
-    query = select(waiting, count.label("behind")).where(waiting.c.parked_at.is_not(None)).order_by(waiting.c.id)
-    return (await transaction.execute(query)).all()
-
-
-async def replay(transaction: OpenTransaction, waiting_id: int) -> None:
-    """Let a parked fact be tried again at once; NotFound when none of that id is parked."""
-    await _one_parked(transaction, update(waiting).values(
-        parked_at=None, attempts=0, next_try_at=func.clock_timestamp()), waiting_id)
-
-
-async def discard(transaction: OpenTransaction, waiting_id: int) -> None:
-    """Give a parked fact up for good; those behind it go on. NotFound when none of that id is parked."""
-    await _one_parked(transaction, delete(waiting), waiting_id)
-
-
-async def _one_parked(transaction: OpenTransaction, change: Any, waiting_id: int) -> None:
-    done = await transaction.execute(change.where(waiting.c.id == waiting_id, waiting.c.parked_at.is_not(None)))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
-        raise NotFound("not-parked", "No fact {id} is parked.", id=waiting_id)

@@ -1,5 +1,6 @@
 """The command `lotse`: what it starts and shows, and how it ends when something is in the way."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from deploy.local.cli import main
@@ -24,6 +27,14 @@ from libs.common.facts import SERVICES
 ROOT = Path(__file__).parents[2]
 FREE = ("--port", "0", "--postgres-port", "0", "--nats-port", "0", "--nats-monitoring-port", "0")
 Lotse = Callable[..., tuple[int, str, str]]
+PARKED_FACT = """
+INSERT INTO waiting (speaker, number, fact_id, subject, about, headers, body, attempts, parked_at, raised)
+VALUES ('registry', 1, $1, 'registry.offer.told.v1', $2, $3, '{}', 5, now(), 'Bug at tests/here.py:7 here') RETURNING id
+"""
+PARKED_WORK = """
+INSERT INTO due (kind, about, due_at, attempts, parked_at, not_before, raised)
+VALUES ($1, $2, now(), 5, now(), now(), 'RuntimeError at tests/here.py:7 here') RETURNING id
+"""
 
 
 @pytest.fixture
@@ -178,6 +189,44 @@ def test_up_brings_up_four_services_that_are_ready(lotse: Lotse, up: Up, folder:
     assert {server["pid"] for server in run["servers"].values()} == {each.pid for each in up.servers().values()}
     assert lotse("doctor", "--state", str(folder))[0] == 0
     assert "ready" in lotse("status", "--state", str(folder))[1]
+
+
+def test_what_is_parked_is_listed_shown_replayed_and_discarded(lotse: Lotse, up: Up, folder: Path) -> None:
+    """Facts and due work side by side; a kind that no version knows stays where it is put."""
+    state, about = ("--state", str(folder)), uuid4()
+    assert lotse("parked", "list", *state)[:2] == (0, "Nothing is parked.\n")
+    fact, again, never = (str(one) for one in asyncio.run(_parked(folder, about)))
+
+    code, shown, _ = lotse("parked", "list", *state)
+    assert code == 1
+    assert all(word in shown for word in (fact, again, never, "fact", "due work", "of_no_version", "RuntimeError"))
+    assert "tests/here.py" not in shown
+    assert '"ce-id"' in lotse("parked", "show", "notify", fact, *state)[1]
+    code, shown, _ = lotse("parked", "show", "notify", again, *state)
+    assert (code, f"due work of_no_version about {about}" in shown, "tried 5 times" in shown) == (0, True, True)
+    assert lotse("parked", "replay", "notify", again, *state)[0] == 0
+    assert lotse("parked", "discard", "notify", never, "--yes", *state)[0] == 0
+    assert lotse("parked", "discard", "notify", fact, "--yes", *state)[0] == 0
+
+    assert lotse("parked", "list", *state)[:2] == (0, "Nothing is parked.\n")
+    for verb in ("show", "replay"):
+        code, _, said = lotse("parked", verb, "notify", again, *state)
+        assert (code, f"Nothing is parked under the number {again}" in said) == (1, True)
+
+
+async def _parked(folder: Path, about: UUID) -> list[int]:
+    """A fact and two pieces of due work that stand in notify's database as parked; their numbers."""
+    cluster = Cluster.load(folder)
+    assert cluster
+    connection = await asyncpg.connect(cluster.superuser_url("notify"))
+    try:
+        return [
+            await connection.fetchval(PARKED_FACT, uuid4(), f"offer/{about}", '{"ce-id": "1"}'),
+            await connection.fetchval(PARKED_WORK, "of_no_version", about),
+            await connection.fetchval(PARKED_WORK, "of_no_version_either", about),
+        ]
+    finally:
+        await connection.close()
 
 
 def test_a_second_up_on_the_same_state_is_refused(lotse: Lotse, up: Up, folder: Path) -> None:
