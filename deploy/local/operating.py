@@ -1,35 +1,29 @@
 """What `lotse parked`, `bus`, `rebuild` and `audit` do: look after a network of this machine, in its own databases."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import nats
 import nats.js.errors
 from nats.aio.client import Client
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import select, text, update
 
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.service_settings import provision_bus, settings_for
 from libs.common.audit import AuditChain
 from libs.common.db import Database, OpenTransaction
-from libs.common.due import schedule
 from libs.common.facts import SERVICES
 from libs.common.parked import Parked, What, discard, list_parked, parked_row, replay
-from libs.common.privacy import Vault
+from libs.common.rebuild import NotThrough, rebuild
 from libs.common.refusals import Refused
-from libs.common.service import derived_key
-from libs.common.tables import due, heard, inbox, network, outbox, relay
+from libs.common.service import derived_key, own_database
+from libs.common.tables import network, outbox, relay
 
-# Due work about the whole network is about nobody.
-NOBODY = UUID(int=0)
-REBUILD_SECONDS = 60
 Progress = Callable[[str, int, int], None]
 
 
@@ -47,8 +41,7 @@ async def database_of(cluster: Cluster, service: str) -> AsyncIterator[Database]
     """The database of a service on these servers, as the service's own role."""
     slug = await _network_slug(cluster, service)
     settings = settings_for(service, cluster, network=slug, url="http://127.0.0.1:8000")
-    vault = Vault(derived_key(settings, "persons"), derived_key(settings, "index"))
-    database = Database(cluster.database_url(service), network_slug=slug, vault=vault, pool=2)
+    database = own_database(settings, pool=2)
     await database.connect()
     try:
         yield database
@@ -131,39 +124,20 @@ async def rebuild_bus(cluster: Cluster, service: str) -> int:
     return int(published - first)
 
 
-async def rebuild_service(cluster: Cluster, service: str) -> int | None:
-    """Drop a service's copies and figures and let it hear everything from the first fact on; returns how many.
+async def rebuild_service(cluster: Cluster, service: str) -> str:
+    """Drop a service's copies and figures and let it hear everything from the first fact on; returns what happened.
 
-    What it owns stays. The services must run, since they are asked. Where more belongs to it than emptying tables,
-    the service does that itself as due work: None, once that is done; CannotGoOn when it is not within a minute.
+    What it owns stays. The services must run, since they are asked; CannotGoOn when one that counts by itself is not
+    through within a minute.
     """
     tables = import_module(f"services.{service}.tables")
-    copies, rebuilding = getattr(tables, "COPIES", ()), getattr(tables, "REBUILD", None)
-    async with database_of(cluster, service) as database, database.transaction() as transaction:
-        marks = (await transaction.execute(select(heard.c.number))).scalars().all()
-        if rebuilding:
-            await schedule(transaction, rebuilding, NOBODY, transaction.clock.now())
-        else:
-            for table in copies:
-                await transaction.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - names of our own tables
-            await transaction.execute(delete(inbox))
-            await transaction.execute(update(heard).values(number=0))
-    if not rebuilding:
-        return int(sum(marks))
-    await _until_done(cluster, service, rebuilding)
-    return None
-
-
-async def _until_done(cluster: Cluster, service: str, kind: str) -> None:
-    query, raised = select(due.c.raised).where(due.c.kind == kind, due.c.about == NOBODY), None
-    for _ in range(REBUILD_SECONDS):
-        async with database_of(cluster, service) as database, database.transaction() as transaction:
-            raised = await transaction.scalar(query)
-        if raised is None:
-            return
-        await asyncio.sleep(1)
-    raise CannotGoOn(f"{service} is not through yet: {raised or 'it has not begun'}.",
-                     "All services must run; it goes on by itself, `lotse status` shows what is away.")
+    try:
+        async with database_of(cluster, service) as database:
+            return await rebuild(
+                database, copies=getattr(tables, "COPIES", ()), kind=getattr(tables, "REBUILD", ""))
+    except NotThrough as late:
+        raise CannotGoOn(f"{service}: {late}.", "All services must run; it goes on by itself, `lotse status` shows what"
+                         " is away.") from late
 
 
 @asynccontextmanager

@@ -123,11 +123,8 @@ def verify_audit(state: State = None) -> None:
 def rebuild(service: ServiceName, state: State = None) -> None:
     """Drop a service's copies and figures and let it hear everything again, from the first fact on."""
     with _running(state) as cluster:
-        count = asyncio.run(operating.rebuild_service(cluster, _known(service)))
-    if count is None:
-        say(f"{service} has counted its figures again, from the first fact on.")
-    else:
-        say(f"{service} hears {count} facts again; `lotse status` shows when it is through.")
+        done = asyncio.run(operating.rebuild_service(cluster, _known(service)))
+    say(f"{service} {done}; `lotse status` shows how it does.")
 
 
 def add_to(app: typer.Typer) -> None:

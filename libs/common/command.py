@@ -1,4 +1,4 @@
-"""The command of one service's image: serve, migrate, provision."""
+"""The command of one service's image: serve, migrate, provision, and what a service adds to them."""
 
 import asyncio
 import sys

@@ -54,9 +54,7 @@ class Running:
     ) -> None:
         """Put the parts together; start() starts them. works: what only this service's leader does."""
         self.name, self.metrics = name, metrics
-        self.database = Database(
-            settings.database_url.get_secret_value(), network_slug=settings.network, pool=settings.database_pool,
-            vault=Vault(derived_key(settings, "persons"), derived_key(settings, "index")))
+        self.database = own_database(settings, pool=settings.database_pool)
         self.bus = Bus(name, settings)
         self.database.bus = self.bus
         self.database.links = Links(derived_key(settings, "links"), settings.public_url)
@@ -184,6 +182,12 @@ def build(
     show_refusals(app, german)
     app.add_middleware(Door, metrics=collected, seconds=settings.request_seconds, german=german)
     return app
+
+
+def own_database(settings: CommonSettings, *, pool: int) -> Database:
+    """The service's database as its own role, with the keys of its persons; not connected yet."""
+    vault = Vault(derived_key(settings, "persons"), derived_key(settings, "index"))
+    return Database(settings.database_url.get_secret_value(), network_slug=settings.network, pool=pool, vault=vault)
 
 
 def derived_key(settings: CommonSettings, purpose: str) -> bytes:

@@ -1,8 +1,10 @@
-"""What the image of events runs: python -m services.events serve|migrate|provision."""
+"""What the image of events runs: python -m services.events serve|migrate|provision|rebuild."""
 
 from libs.common.command import run
+from libs.common.rebuild import rebuilding
 from services.events.app import create_app
 from services.events.settings import Settings
+from services.events.tables import COPIES
 
 if __name__ == "__main__":
-    run("events", Settings, create_app)
+    run("events", Settings, create_app, rebuild=rebuilding("events", copies=COPIES))

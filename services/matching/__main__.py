@@ -1,8 +1,10 @@
-"""What the image of matching runs: python -m services.matching serve|migrate|provision."""
+"""What the image of matching runs: python -m services.matching serve|migrate|provision|rebuild."""
 
 from libs.common.command import run
+from libs.common.rebuild import rebuilding
 from services.matching.app import create_app
 from services.matching.settings import Settings
+from services.matching.tables import COPIES
 
 if __name__ == "__main__":
-    run("matching", Settings, create_app)
+    run("matching", Settings, create_app, rebuild=rebuilding("matching", copies=COPIES))

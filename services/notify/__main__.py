@@ -1,8 +1,10 @@
-"""What the image of notify runs: python -m services.notify serve|migrate|provision."""
+"""What the image of notify runs: python -m services.notify serve|migrate|provision|rebuild."""
 
 from libs.common.command import run
+from libs.common.rebuild import rebuilding
 from services.notify.app import create_app
 from services.notify.settings import Settings
+from services.notify.tables import COPIES
 
 if __name__ == "__main__":
-    run("notify", Settings, create_app)
+    run("notify", Settings, create_app, rebuild=rebuilding("notify", copies=COPIES))

@@ -1,20 +1,19 @@
-"""What the image of registry runs: python -m services.registry serve|migrate|provision|first_key."""
+"""What the image of registry runs: python -m services.registry serve|migrate|provision|rebuild|first_key."""
 
 import sys
 
 from libs.common.command import run
-from libs.common.db import Database
-from libs.common.privacy import Vault
-from libs.common.service import derived_key
+from libs.common.rebuild import rebuilding
+from libs.common.service import own_database
 from services.registry.access_keys.queries import first_operator
 from services.registry.app import create_app
 from services.registry.settings import Settings
+from services.registry.tables import REBUILD
 
 
 async def first_key(settings: Settings) -> None:
     """Print the key with network_admin and ops of a network in which no grant has been given yet; once."""
-    vault = Vault(derived_key(settings, "persons"), derived_key(settings, "index"))
-    database = Database(settings.database_url.get_secret_value(), network_slug=settings.network, vault=vault, pool=1)
+    database = own_database(settings, pool=1)
     try:
         key = await first_operator(database)
     finally:
@@ -25,4 +24,4 @@ async def first_key(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run("registry", Settings, create_app, first_key=first_key)
+    run("registry", Settings, create_app, rebuild=rebuilding("registry", kind=REBUILD), first_key=first_key)

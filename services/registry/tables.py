@@ -11,5 +11,5 @@ class Table(Kept, registry=registry(metadata=MetaData(naming_convention=NAMES)))
     """What every table of registry derives from."""
 
 
-# `lotse rebuild registry` lets this fall due: figures are counted from nothing again. All else here is its own.
+# `rebuild` lets this fall due: figures are counted from nothing again. All else here is its own.
 REBUILD = "figures_rebuild"

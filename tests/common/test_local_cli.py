@@ -229,6 +229,14 @@ async def _parked(folder: Path, about: UUID) -> list[int]:
         await connection.close()
 
 
+def test_services_are_rebuilt_while_they_run(lotse: Lotse, up: Up, folder: Path) -> None:
+    """One by hearing everything again, the registry by counting anew; and only what is a service."""
+    for service, done in (("events", "facts again"), ("registry", "counted its figures again")):
+        code, _, said = lotse("rebuild", service, "--state", str(folder))
+        assert (code, said.startswith(f"{service} h"), done in said) == (0, True, True)
+    assert lotse("rebuild", "offers", "--state", str(folder))[0] == 2
+
+
 def test_a_second_up_on_the_same_state_is_refused(lotse: Lotse, up: Up, folder: Path) -> None:
     """With the pid of the first."""
     code, _, said = lotse("up", "--state", str(folder), *FREE)
