@@ -10,6 +10,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from libs.common.service import server_config
+
 _GRACEFUL_SECONDS = 5
 _READY_SECONDS = 30.0
 _ASK_SECONDS = 2.0
@@ -48,16 +50,9 @@ async def reasons_against(apps: Mapping[str, App]) -> dict[str, str]:
 
 
 async def _serve(app: App, stop: asyncio.Event) -> None:
-    config = uvicorn.Config(
-        app.app,
-        lifespan="off",  # run here: uvicorn would hide why a service does not start behind an exit code
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-        limit_concurrency=2000,
-        h11_max_incomplete_event_size=32_768,
-    )
+    # The lifespan is run here: uvicorn would hide why a service does not start behind an exit code.
+    config = server_config(
+        app.app, app.app.state.settings, lifespan="off", timeout_graceful_shutdown=_GRACEFUL_SECONDS)
     async with app.app.router.lifespan_context(app.app):
         server = _Server(config)
         ending = asyncio.create_task(_stopped(server, stop))

@@ -209,13 +209,17 @@ def _check(routers: Sequence[APIRouter], permissions: Permissions) -> None:
             route.description = f"{route.description}\n\n{CALLED_BY} {roles}."
 
 
+def server_config(app: FastAPI, settings: CommonSettings, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves a service, alone as well as beside the others; `more` is what differs."""
+    told: dict[str, Any] = {"host": settings.host, "port": settings.port, "timeout_graceful_shutdown": 10} | more
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, forwarded_allow_ips=settings.proxies,
+        limit_concurrency=2000, h11_max_incomplete_event_size=32_768, **told)
+
+
 def serve(app: FastAPI, settings: CommonSettings) -> None:
     """Run the app until it is told to stop; the exit code is 1 when it could not start."""
-    server = uvicorn.Server(uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
-        forwarded_allow_ips=settings.proxies, timeout_graceful_shutdown=10, limit_concurrency=2000,
-        h11_max_incomplete_event_size=32_768,
-    ))
+    server = uvicorn.Server(server_config(app, settings))
     server.run()
     if not server.started:
         sys.exit(1)
