@@ -28,6 +28,17 @@ REFUSALS = {
     500: ("Bug", "A bug; nothing was changed."),
     503: ("Unavailable", "Something that this needs is away; nothing was changed. Try again after `Retry-After`."),
 }
+# Headers of answers, by the name under which components has them; each is always there where it is named.
+HEADERS = {
+    "X-Correlation-Id": "Connects the request with all that follows from it, in the logs of every service; the caller's"
+                        " own, or made for it.",
+    "ETag": "The version of what is answered with, quoted; `If-Match` of a change takes it.",
+    "Location": "Where it goes on, as a path of this service.",
+    "Retry-After": "After how many seconds to try again.",
+    "WWW-Authenticate": "`Bearer`: an access key or token is wanted.",
+}
+HEADER_FORMS = {"ETag": {"pattern": '^"[0-9]{1,9}"$'}, "Retry-After": {"pattern": "^[0-9]+$"}}
+REFUSED_WITH = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 BEARER = {"type": "http", "scheme": "bearer", "description": "An access key (`net_…`) or a token of the OIDC issuer."}
 
 
@@ -53,17 +64,21 @@ class ProblemOut(BaseModel):
 
 
 class Documented(FastAPI):
-    """An app whose OpenAPI document says who may call what, and how it is refused; it reads `state.permissions`."""
+    """An app whose OpenAPI document says who may call what, and how it is refused; it reads `state.permissions`.
+
+    `state.telling` names the operations that say more than their body: where what they began goes on (202), or else the
+    version of what they answer with.
+    """
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
             made = super().openapi()
-            _describe(made, self.state.permissions)
+            _describe(made, self.state.permissions, self.state.telling)
         return super().openapi()
 
 
-def _describe(made: dict[str, Any], permissions: Mapping[str, Collection[Role]]) -> None:
+def _describe(made: dict[str, Any], permissions: Mapping[str, Collection[Role]], telling: Collection[str]) -> None:
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in NOT_OURS:
@@ -72,9 +87,13 @@ def _describe(made: dict[str, Any], permissions: Mapping[str, Collection[Role]])
     schemas |= problem["$defs"]
     _close(schemas)
     components["responses"] = {name: _response(status) for status, (name, _) in REFUSALS.items()}
+    components["headers"] = {
+        name: {"description": told, "required": True, "schema": {"type": "string", **HEADER_FORMS.get(name, {})}}
+        for name, told in HEADERS.items()}
     components["securitySchemes"] = {"bearer": BEARER}
     for methods in made["paths"].values():
         for method, operation in methods.items():
+            _headers(operation, tells=operation["operationId"] in telling)
             roles = permissions.get(operation["operationId"])
             if roles is not None:
                 _refusals(method, operation, roles)
@@ -91,6 +110,18 @@ def _close(schema: Any) -> None:
     elif isinstance(schema, list):
         for part in schema:
             _close(part)
+
+
+def _headers(operation: dict[str, Any], *, tells: bool) -> None:
+    """Say what every answer that FastAPI knows of carries beside its body; refusals are described apart."""
+    for status, answer in operation["responses"].items():
+        if status < "300":
+            more = ["Location" if status == "202" else "ETag"] if tells else []
+            answer["headers"] = _named("X-Correlation-Id", *more)
+
+
+def _named(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _refusals(method: str, operation: dict[str, Any], roles: Collection[Role]) -> None:
@@ -127,4 +158,6 @@ def _security(roles: Collection[Role]) -> list[dict[str, list[str]]]:
 
 def _response(status: int, besides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
-    return {"description": REFUSALS[status][1], "content": problem | dict(besides or {})}
+    more = [REFUSED_WITH[status]] if status in REFUSED_WITH else []
+    return {"description": REFUSALS[status][1], "headers": _named("X-Correlation-Id", *more),
+            "content": problem | dict(besides or {})}

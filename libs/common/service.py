@@ -168,7 +168,7 @@ def build(
                      openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
                      generate_unique_id_function=lambda route: route.name)
     routers, permissions = [*routers, operations.router], {**permissions, **operations.PERMISSIONS}
-    _check(routers, permissions)
+    telling = _check(routers, permissions)
     for router in routers:
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
@@ -176,7 +176,7 @@ def build(
     app.include_router(asyncapi.router)
     app.state.running, app.state.metrics, app.state.settings = running, collected, settings
     app.state.database, app.state.bus, app.state.links = running.database, running.bus, running.database.links
-    app.state.permissions = permissions
+    app.state.permissions, app.state.telling = permissions, telling
     app.state.auth = Auth(running.database, settings, permissions)
     app.state.secret = derived_key(settings, "idempotency")
     show_refusals(app, german)
@@ -196,8 +196,11 @@ def derived_key(settings: CommonSettings, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"lotse {purpose}".encode()).derive(master)
 
 
-def _check(routers: Sequence[APIRouter], permissions: Permissions) -> None:
-    """Refuse a route outside the permission table; each route's description says who may call it."""
+def _check(routers: Sequence[APIRouter], permissions: Permissions) -> frozenset[str]:
+    """Refuse a route outside the permission table; each route's description says who may call it.
+
+    Returns the names of those that ask for the answer's headers, to say more than their body.
+    """
     routes = {route.name: route for router in routers for route in router.routes if isinstance(route, APIRoute)}
     outside, unused = routes.keys() - permissions.keys(), permissions.keys() - routes.keys()
     if outside or unused:
@@ -207,6 +210,7 @@ def _check(routers: Sequence[APIRouter], permissions: Permissions) -> None:
         route.summary = route.description.splitlines()[0].rstrip(".") if route.description else None
         if CALLED_BY not in route.description:
             route.description = f"{route.description}\n\n{CALLED_BY} {roles}."
+    return frozenset(name for name, route in routes.items() if route.dependant.response_param_name)
 
 
 def server_config(app: FastAPI, settings: CommonSettings, **more: Any) -> uvicorn.Config:

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from deploy.local.cluster import Cluster
-from libs.common.openapi import PROBLEM, ProblemOut
+from libs.common.openapi import HEADERS, PROBLEM, ProblemOut
 from tests.harness import Network
 from tests.network.fuzz_recipes import request_of
 from tests.network.fuzz_world import Operation, Request, World, document_of, operations, set_up
@@ -72,6 +72,9 @@ def against_the_document(operation: Operation, answer: httpx.Response) -> str:
     media_type = answer.headers.get("content-type", "").partition(";")[0]
     if not told or media_type not in (told.get("content") or {""}):
         return f"{answer.status_code} {media_type!r} is not documented"
+    carried = {name for name in HEADERS if name in answer.headers}
+    if carried != (told.get("headers") or {}).keys():
+        return f"{answer.status_code} carries {sorted(carried)}, documented are {sorted(told.get('headers') or {})}"
     if media_type == PROBLEM:
         ProblemOut.model_validate_json(answer.content)
         return ""
