@@ -71,8 +71,6 @@ OPENED_BY = {
 IN_PATHS = {"valid_from": "2030-01-01"}
 # The names under which a body or query refers to a thing, where they are not those of the thing.
 CALLED = {"carrier_id": "partner", "funder_id": "partner", "mentor_group_id": "mentor_group", "waiting_id": ""}
-# After these there would be no partner or project for the others.
-LAST = ("close_project", "suspend_partner", "leave_network")
 
 # What to do about an operation that is new.
 MISSING = {
@@ -110,14 +108,15 @@ def described(service: str) -> dict[str, tuple[str, str, Json]]:
 
 
 def every_operation() -> list[tuple[str, str]]:
-    """Service and name of every operation of the four services: what reads, what changes, what ends things for good."""
+    """Service and name of every operation of the four services: what reads, then what changes."""
     found = [(service, name) for service in SERVICES for name in table_of(service)]
-    return sorted(found, key=lambda one: _place(*one))
+    return sorted(found, key=lambda one: not reads(*one))
 
 
-def _place(service: str, name: str) -> int:
+def reads(service: str, name: str) -> bool:
+    """Whether an operation changes nothing."""
     method, _, _ = described(service).get(name, ("GET", "", {}))
-    return 0 if method == "GET" else 1 + (LAST.index(name) + 1 if name in LAST else 0)
+    return method == "GET"
 
 
 def things_of(service: str, name: str) -> tuple[str, ...]:

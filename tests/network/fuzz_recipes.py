@@ -1,15 +1,25 @@
 """For each operation of the four services a request that must go well: its example, about rows made for it alone."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from libs.common.callers import Role
 from services.events.registrations.queries import ACCEPT, CANCEL
 from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
-from tests.harness import in_days, new_idempotency_key
-from tests.network.fuzz_world import NEW_WAITING, REGION, TODAY, Json, Need, Operation, Request, World, document_of
+from tests.harness import new_idempotency_key
+from tests.network.fuzz_world import (
+    HERE,
+    NEW_WAITING,
+    REGION,
+    TODAY,
+    Json,
+    Need,
+    Operation,
+    Request,
+    World,
+    document_of,
+)
 
 Recipe = Callable[[World], Awaitable[Need]]
 
@@ -57,22 +67,23 @@ def of(maker: str, *arguments: Any, **body: Any) -> Recipe:
     return lambda world: with_(getattr(world, maker)(*arguments), **body)
 
 
-def by_link(purpose: Any, maker: str, *arguments: Any, query: Json | None = None, **columns: Any) -> Recipe:
+def by_link(purpose: Any, maker: str, *arguments: Any, query: Json | None = None) -> Recipe:
     """A recipe: the link for this purpose, about the row that a maker makes."""
-    return lambda world: linked(world, purpose, getattr(world, maker)(*arguments, **columns), query=query or {})
+    return lambda world: linked(world, purpose, getattr(world, maker)(*arguments), query=query or {})
 
 
 async def mentor(world: World, *verbs: str, **columns: Any) -> Need:
     """A mentor after these steps."""
     made = await world.field.create("/mentors", world.field.mentor_body())
+    seen = {"seen_on": world.today, "certificate_date": world.today, "relevant_entry": False}
     for verb in verbs:
-        await world.field.act(f"/mentors/{made['id']}/{verb}", SEEN if verb == "record" else None)
+        await world.field.act(f"/mentors/{made['id']}/{verb}", seen if verb == "record" else None)
     return {"mentor_id": await world.become("matching", "mentor", made["id"], **columns)}
 
 
 async def household(world: World, *verbs: str) -> Need:
     """A household after these steps."""
-    made = await world.field.create("/households", world.field.household_body())
+    made = await world.field.create("/households", world.field.household_body(partner_id=world.partner_id))
     for verb in verbs:
         body = {"given_on": "2024-01-08", "text_version": 1} if verb == "consent" else None
         await world.field.act(f"/households/{made['id']}/{verb}", body)
@@ -111,12 +122,12 @@ async def query(**parameters: Any) -> Need:
 
 async def consultation(world: World) -> Need:
     """A consultation that is planned."""
-    body = {"region": REGION, "planned_for": TODAY.isoformat(), "subject": {"kind": "group", "name": "Patenkreis"}}
+    body = {"region": REGION, "partner_id": world.partner_id, "planned_for": world.today,
+            "subject": {"kind": "group", "name": "Patenkreis"}}
     answer = await world.network["registry"].client.post(
         "/v1/consultations", json=body, headers=world.keys[Role.COORDINATOR])
     assert answer.is_success, answer.text
     return {"consultation_id": answer.json()["id"]}
-
 
 
 async def project_in_body(world: World) -> Need:
@@ -132,7 +143,7 @@ async def forwarded(world: World) -> Need:
 async def present(world: World) -> Need:
     """An event that has begun, and who is registered for it."""
     need = await world.registration()
-    await world.become("events", "event", need["event_id"], state="running", starts=in_days(-0.1), ends=in_days(0.1))
+    await world.become("events", "event", need["event_id"], state="running", **world.begun)
     return need | {"body": {"present": [{"registration_id": need["registration_id"]}]}}
 
 
@@ -162,8 +173,7 @@ async def met(world: World) -> Need:
 
 async def later(world: World, service: str) -> Need:
     """A minute from now."""
-    now = world.network[service].running.database.clock.now()
-    return {"body": {"now": (now + timedelta(minutes=1)).isoformat()}}
+    return {"body": {"now": world.in_days(service, 1 / 1440).isoformat()}}
 
 
 async def parked(world: World, service: str) -> Need:
@@ -171,21 +181,26 @@ async def parked(world: World, service: str) -> Need:
     return {"waiting_id": (await world.sql(service, NEW_WAITING, uuid4(), f"nothing/{uuid4()}"))[0]["id"]}
 
 
-SPINE = {"move_clock": later, "replay_parked": parked, "discard_parked": parked}
-KEY = {"label": "CRM", "region": REGION, "expires": in_days(9).isoformat()}
+async def access_key(world: World) -> Need:
+    """A key of an interface."""
+    body = {"label": "CRM", "region": REGION, "expires": world.in_days("registry", 9).isoformat()}
+    return await world.made("/access_keys", body, "access_key_id")
 
 
-SEEN = {"seen_on": TODAY.isoformat(), "certificate_date": TODAY.isoformat(), "relevant_entry": False}
+SPINE: dict[str, Callable[[World, str], Awaitable[Need]]] = {
+    "move_clock": later, "replay_parked": parked, "discard_parked": parked}
 RECIPES: dict[str, Recipe] = {
     # registry
-    "issue_access_key": lambda w: with_(nothing(), expires=in_days(30).isoformat()),
-    "revoke_access_key": lambda w: w.made("/access_keys", KEY, "access_key_id"),
+    "issue_access_key": lambda w: with_(nothing(), expires=w.in_days("registry", 30).isoformat()),
+    "revoke_access_key": access_key,
     "give_grant": lambda w: with_(nothing(), **editing(w)),
     "withdraw_grant": lambda w: w.made("/grants", editing(w), "grant_id"),
     **dict.fromkeys(("show_assurance", "assure_by_link"), of("assurance")),
+    **dict.fromkeys(("enter_body", "submit_observation", "apply_partner"), nothing),
     **dict.fromkeys(("change_body", "read_body", "read_body_contact"), of("body")),
+    "plan_consultation": lambda w: with_(nothing(), partner_id=w.partner_id, planned_for=w.today),
     **dict.fromkeys(("read_consultation", "cancel_consultation"), consultation),
-    "hold_consultation": lambda w: with_(consultation(w), held_on=TODAY.isoformat()),
+    "hold_consultation": lambda w: with_(consultation(w), held_on=w.today),
     "request_erasure": lambda w: with_(nothing(), address="niemand@example.org", region=REGION),
     "read_erasure": lambda w: w.made("/erasures", {"person_refs": [str(uuid4())]}, "erasure_id"),
     "add_indicator": project_in_body,
@@ -204,11 +219,11 @@ RECIPES: dict[str, Recipe] = {
     "verify_partner": lambda w: named("partner_id", w.partner(verified=False)),
     **dict.fromkeys(("read_partner", "list_contacts", "add_contact", "suspend_partner", "leave_network"),
                     lambda w: named("partner_id", w.partner())),
-    "enter_programme": lambda w: with_(nothing(), code=f"p{uuid4().hex}"),
+    "enter_programme": lambda w: with_(nothing(), code=f"p{uuid4().hex}", region=REGION),
     **dict.fromkeys(("read_programme", "change_programme"), lambda w: w.programme()),
     "set_rules": lambda w: w.programme(valid_from="2027-01-01"),
-    "plan_project": lambda w: with_(nothing(), carrier_id=w.partner_id),
-    "change_project": lambda w: with_(w.project(), carrier_id=w.partner_id),
+    "plan_project": lambda w: with_(nothing(), carrier_id=w.partner_id, **HERE),
+    "change_project": lambda w: with_(w.project(), carrier_id=w.partner_id, **HERE),
     **dict.fromkeys(("open_project", "read_project"), of("project")),
     **dict.fromkeys(("close_project", "read_report", "export_report"), lambda w: w.project(opened=True)),
     # events
@@ -231,12 +246,15 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_offer", "accept_by_link"), by_link(ACCEPT, "offered")),
     **dict.fromkeys(("read_series", "publish_series", "cancel_series", "extend_series", "leave_out_day"), of("series")),
     # matching
-    **dict.fromkeys(("register_mentor", "register_household", "register_interest", "start_run", "set_weights"),
+    **dict.fromkeys(("register_mentor", "register_interest", "start_run", "set_weights"),
                     lambda w: with_(nothing(), programme_id=w.programmes["coordinator"])),
+    "register_household": lambda w: with_(
+        nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
     "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),
     **dict.fromkeys(("read_mentor", "read_mentor_contact", "change_mentor", "change_mentor_contact", "screen_mentor",
                      "note_mentor_consent", "leave_mentor"), mentor),
-    "note_record": lambda w: mentor(w, "screen"), "approve_mentor": lambda w: mentor(w, "screen", "record"),
+    "note_record": lambda w: with_(mentor(w, "screen"), relevant_entry=False),
+    "approve_mentor": lambda w: mentor(w, "screen", "record"),
     "pause_mentor": lambda w: mentor(w, "screen", "record", "approve"),
     "resume_mentor": lambda w: mentor(w, "screen", "record", "approve", "pause"),
     **dict.fromkeys(("read_household", "read_household_contact", "change_household", "change_household_contact",
@@ -257,12 +275,12 @@ RECIPES: dict[str, Recipe] = {
                     by_link(ANSWER, "proposal", "invited")),
     "start_tandem": met,
     **dict.fromkeys(("read_tandem", "note_agreement", "end_tandem_early"), of("tandem")),
-    "note_consent_of_side": lambda w: w.tandem(trial_until=in_days(-1)), "pause_tandem": of("tandem", "active"),
+    "note_consent_of_side": of("trial_over"), "pause_tandem": of("tandem", "active"),
     "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
     "show_meetings": by_link(MEETINGS, "tandem"),
-    "document_meeting": by_link(MEETINGS, "tandem", query={"on": TODAY.isoformat(), "minutes": 60}),
+    "document_meeting": lambda w: linked(w, MEETINGS, w.tandem(), query={"on": w.today, "minutes": 60}),
     **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"),
-                    by_link(CONSENT, "tandem", trial_until=in_days(-1))),
+                    by_link(CONSENT, "trial_over")),
     **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),
     **dict.fromkeys(("read_concern", "take_up_concern"), of("concern", "raised")),
     "resolve_concern": of("concern", "taken_up"),
@@ -272,6 +290,7 @@ RECIPES: dict[str, Recipe] = {
     "hold_closing": tandem_in_body,
     **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"), of("closing")),
     # notify
+    "subscribe": nothing,
     **dict.fromkeys(("show_confirmation", "confirm_subscription"), by_link("subscription-confirm", "subscription")),
     **dict.fromkeys(("show_unsubscribe", "unsubscribe"), by_link("unsubscribe", "subscription")),
     **dict.fromkeys(("show_preferences", "opt_in", "opt_out", "choose_quiet_hours"),
@@ -283,12 +302,24 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-async def request_of(world: World, operation: Operation) -> Request:
-    """A request that must go well, about rows that nobody has touched since they were made."""
+# What to do about an operation that is new.
+MISSING = ("{0.name} of {0.service} ({0.method} {0.path}) has no recipe: say in RECIPES of"
+           " tests/network/fuzz_recipes.py which rows its request is about, in the state that it begins with, and what"
+           " its example leaves open.")
+
+
+async def needed_by(world: World, operation: Operation) -> Need:
+    """What the operation needs, made anew: by its recipe; only what reads and asks for nothing goes without."""
     if operation.name in SPINE:
-        need = await SPINE[operation.name](world, operation.service)
-    else:
-        need = await RECIPES.get(operation.name, nothing)(world)
+        return await SPINE[operation.name](world, operation.service)
+    asks = any(one.get("required") for one in operation.told.get("parameters", ()))
+    assert operation.name in RECIPES or (operation.method == "GET" and not asks), MISSING.format(operation)
+    return await RECIPES.get(operation.name, nothing)(world)
+
+
+async def request_of(world: World, operation: Operation, need: Need | None = None) -> Request:
+    """A request that must go well, about rows that nobody has touched since they were made, or these."""
+    need = await needed_by(world, operation) if need is None else need
     path = {one["name"]: need[one["name"]] for one in operation.parameters("path")}
     headers = world.headers_of(operation)
     if operation.has_header("if-match"):

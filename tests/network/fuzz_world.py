@@ -16,7 +16,7 @@ from libs.common.links import Link
 from services.matching.links.queries import CONCERN
 from services.registry.assurances.rules import PURPOSE as ASSURANCE
 from tests.events.stage import Stage
-from tests.harness import Network, in_days
+from tests.harness import Network
 from tests.matching.field import Field
 from tests.registry.steps import OFFER, PARTNER, PROJECT
 
@@ -25,6 +25,8 @@ SERVICES = ("registry", "events", "matching", "notify")
 REGION = "15087"
 # Whose key is taken, of those who may call an operation; for what only the public or a link may, none.
 ACTING = (Role.NETWORK_ADMIN, Role.COORDINATOR, Role.NEUTRAL_CONTACT, Role.OPS)
+# A project that its region's coordinator plans for this region alone.
+HERE = {"region": REGION, "target_regions": [REGION]}
 TABLES = {"member_id": "mentor_group_member"}
 TODAY = datetime.now(UTC).date()
 # What changes without anyone asking (the mark of what was heard, the chain of the audit) is no effect of a request.
@@ -147,6 +149,16 @@ class World:
         return await self.network[operation.service].client.request(
             operation.method, path, params=request.query, headers=request.headers, **sent)
 
+    def in_days(self, service: str, days: float) -> datetime:
+        """A time this many days from now, by the service's clock: a test may have moved it."""
+        now: datetime = self.network[service].running.database.clock.now()
+        return now + timedelta(days=days)
+
+    @property
+    def today(self) -> str:
+        """What day it is in this network."""
+        return self.in_days("registry", 0).date().isoformat()
+
     def headers_of(self, operation: Operation) -> dict[str, str]:
         """The key of one who may call it; none for the public and the holder of a link."""
         return dict(next((self.keys[role.value] for role in ACTING if role.value in operation.roles), {}))
@@ -192,7 +204,6 @@ class World:
         return {name: (count, versions) for name, count, versions in found}
 
 
-
     @property
     def stage(self) -> Stage:
         """Events, with the verified partner and its coordinator."""
@@ -215,7 +226,8 @@ class World:
     async def offer(self, state: str = "draft", **columns: Any) -> Need:
         """An offer of the partner in this state."""
         made = await self.call("registry", "POST", "/offers", OFFER | {"partner_id": self.partner_id})
-        out = {"assured_on": in_days(0), "assurance_due": in_days(60), "published_at": in_days(0)}
+        now = self.in_days("registry", 0)
+        out = {"assured_on": now, "assurance_due": now + timedelta(days=60), "published_at": now}
         columns = (out if state in {"published", "paused"} else {}) | columns
         return {"offer_id": await self.become("registry", "offer", made["id"], state=state, **columns)}
 
@@ -228,7 +240,9 @@ class World:
 
     async def project(self, *, opened: bool = False) -> Need:
         """A project of the partner."""
-        project_id = (await self.call("registry", "POST", "/projects", PROJECT | {"carrier_id": self.partner_id}))["id"]
+        body = PROJECT | HERE | {"carrier_id": self.partner_id, "starts": self.today,
+                                 "ends": self.in_days("registry", 900).date().isoformat()}
+        project_id = (await self.call("registry", "POST", "/projects", body))["id"]
         if opened:
             await self.call("registry", "POST", f"/projects/{project_id}/open")
         return {"project_id": project_id}
@@ -241,7 +255,7 @@ class World:
 
     async def programme(self, **path: str) -> Need:
         """A programme without rules."""
-        body = {"name": "Programm", "code": f"p{uuid4().hex}"}
+        body = {"name": "Programm", "code": f"p{uuid4().hex}", "region": REGION}
         return await self.made("/programmes", body, "programme_id") | path
 
     async def observation(self, state: str = "received") -> Need:
@@ -270,12 +284,18 @@ class World:
 
     async def event(self, state: str = "", **fields: Any) -> Need:
         """An event of the partner: a draft, published, or moved on to this state; running and later it has begun."""
+        starts = self.in_days("events", 7).replace(microsecond=0)
+        ahead: Json = {"starts": starts.isoformat(), "ends": (starts + timedelta(hours=2)).isoformat()}
         if state == "draft":
-            return {"event_id": (await self.stage.draft(**fields)).json()["id"]}
-        event_id = (await self.stage.published(**fields)).rsplit("/", 1)[1]
-        begun = {"starts": in_days(-0.1), "ends": in_days(0.1)} if state in {"running", "held"} else {}
-        columns = ({"state": state} if state else {}) | begun
+            return {"event_id": (await self.stage.draft(**ahead | fields)).json()["id"]}
+        event_id = (await self.stage.published(**ahead | fields)).rsplit("/", 1)[1]
+        columns = ({"state": state} if state else {}) | (self.begun if state in {"running", "held"} else {})
         return {"event_id": await self.become("events", "event", event_id, **columns)}
+
+    @property
+    def begun(self) -> Json:
+        """The times of an event that takes place just now."""
+        return {"starts": self.in_days("events", -0.1), "ends": self.in_days("events", 0.1)}
 
     async def registration(self, state: str = "confirmed", **columns: Any) -> Need:
         """A registration in this state at an event that lies ahead, with the links of who registered."""
@@ -287,7 +307,7 @@ class World:
 
     async def offered(self) -> Need:
         """A registration that is offered a seat."""
-        return await self.registration("offered", offer_expires=in_days(1))
+        return await self.registration("offered", offer_expires=self.in_days("events", 1))
 
     async def attendance(self) -> Need:
         """Somebody who came without registration."""
@@ -316,7 +336,8 @@ class World:
     async def delivery(self, state: str) -> Need:
         """A mail on its way in this state, which nobody sends before next year."""
         need = await self.subscription()
-        made = await self.sql("notify", NEW_DELIVERY, uuid4(), state, need["person_ref"], in_days(360))
+        made = await self.sql("notify", NEW_DELIVERY, uuid4(), state, need["person_ref"],
+                              self.in_days("notify", 360))
         return {"delivery_id": str(made[0]["id"])}
 
     async def group(self, state: str = "interested") -> Need:
@@ -334,25 +355,40 @@ class World:
         await self.call("matching", "POST", f"/prerequisites/{need['prerequisite_id']}/waive", {"why": "Anderswo."})
         return need
 
+    async def pair(self) -> tuple[Json, Json]:
+        """A mentor who has been screened, and a household that waits."""
+        now, today = self.in_days("matching", 0), self.field.day
+        mentor = await self.field.create("/mentors", self.field.mentor_body())
+        record = {"record_seen_on": today, "record_certificate_date": today, "record_relevant_entry": False}
+        await self.become("matching", "mentor", mentor["id"], state="ready", **record,
+                          record_next_due=today + timedelta(days=1000))
+        household = await self.field.create("/households", self.field.household_body(partner_id=self.partner_id))
+        consent = {"consented_on": today, "consent_version": 1, "waiting_since": now}
+        await self.become("matching", "household", household["id"], state="waiting", **consent)
+        return mentor, household
+
     async def proposal(self, state: str = "proposed") -> Need:
         """A pair that a run found, or that is further on its way, with the mentor's person."""
-        steps = {"accepted_both": self.field.accepted, "invited": self.field.invited}
-        if state in steps:
-            found = await steps[state]()
-        else:
-            waiting, ready = await self.field.waiting_household(), await self.field.ready_mentor()
-            found = await self.field.proposed(waiting, mentor=ready)
-            await self.become("matching", "proposal", found["id"], state=state)
-        return {"proposal_id": found["id"], "about": found["id"], "person_ref": (await self.field.refs(found))[0]}
+        mentor, household = await self.pair()
+        proposal_id = (await self.field.proposed(household, mentor=mentor))["id"]
+        asked = {"invited_at": self.in_days("matching", 0), "expires_at": self.in_days("matching", 14)}
+        columns = asked if state in {"invited", "accepted_both", "first_meeting"} else {}
+        await self.become("matching", "proposal", proposal_id, state=state, **columns)
+        return {"proposal_id": proposal_id, "about": proposal_id, "person_ref": mentor["person_ref"]}
 
     async def tandem(self, state: str = "trial", **columns: Any) -> Need:
         """A tandem in this state, with the mentor's person and a check-in that is asked for."""
-        found = await self.field.tandem()
-        await self.become("matching", "tandem", found["id"], state=state, **columns)
+        pair = await self.proposal("first_meeting")
+        body = {"proposal_id": pair["proposal_id"], "kind": "everyday"}
+        tandem_id = (await self.field.create("/tandems", body))["id"]
+        await self.become("matching", "tandem", tandem_id, state=state, **columns)
         rows = await self.sql("matching", "SELECT id FROM checkin WHERE tandem_id = $1 AND side = 'mentors'",
-                              UUID(found["id"]))
-        return {"tandem_id": found["id"], "about": found["id"], "checkin_id": str(rows[0]["id"]),
-                "person_ref": (await self.field.refs(found))[0]}
+                              UUID(tandem_id))
+        return pair | {"tandem_id": tandem_id, "about": tandem_id, "checkin_id": str(rows[0]["id"])}
+
+    async def trial_over(self) -> Need:
+        """A tandem whose trial is over, so that both are asked whether they go on."""
+        return await self.tandem(trial_until=self.in_days("matching", -1))
 
     async def checkin(self, state: str) -> Need:
         """A check-in in this state."""
@@ -380,10 +416,15 @@ async def set_up(network: Network) -> World:
     """Start the four services, with a verified partner and two programmes that all of them know."""
     await network.start(*SERVICES[:-1])
     await network.start("notify", mail_folder=network.cluster.state / "fuzzed-mail")
+    return await in_network(network)
+
+
+async def in_network(network: Network, partner_id: str = "") -> World:
+    """The same in a network that runs: its rows are of this partner of the region, else of a new one."""
     keys = {role: await network.key(role, region=REGION if role is Role.COORDINATOR else None) for role in ACTING}
     world = World(network, {role.value: headers for role, headers in keys.items()},
-                  await network.key(Role.COORDINATOR), await network.key(Role.COORDINATOR, region="05"))
-    world.partner_id = await world.partner()
+                  await network.key(Role.COORDINATOR), await network.key(Role.COORDINATOR, region="05"), partner_id)
+    world.partner_id = partner_id or await world.partner()
     for chooser in ("coordinator", "authority"):
         programme_id = (await world.programme())["programme_id"]
         await world.call("registry", "PUT", f"/programmes/{programme_id}/rule_sets/2023-01-01",

@@ -1,9 +1,13 @@
-"""Who may do what, in full: every operation with every role in its own and a foreign scope, as the tables say it."""
+"""Who may do what, in full: every operation with every role in its own and a foreign scope, as the tables say it.
+
+Whom the table leaves out asks about the things of a small world, which stay as they are; whom it lets in changes rows
+that are made for that one request, by the recipes of fuzz_recipes.py.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -15,11 +19,12 @@ from fastapi.routing import APIRoute
 
 from deploy.local.cluster import Cluster
 from libs.common.auth import key_hash
-from libs.common.callers import Grant, Role, Scope
+from libs.common.callers import Grant, Role
 from libs.common.facts import SERVICES
 from tests.contract.apps import app_of
 from tests.harness import Network
-from tests.network.doors import OPENED_BY, Request, described, every_operation, request_of, table_of, things_of
+from tests.network import fuzz_recipes, fuzz_world
+from tests.network.doors import OPENED_BY, Request, described, every_operation, reads, request_of, table_of, things_of
 from tests.network.world import ELSEWHERE, HERE, Thing, World, a_world
 
 pytestmark = pytest.mark.timeout(120)
@@ -27,24 +32,52 @@ Operation = tuple[str, str]
 # Requests at the same time: fewer than a service's connections.
 AT_ONCE = 5
 OPERATIONS = pytest.mark.parametrize("operation", list(every_operation()), ids="-".join)
+READING, CHANGING = [pytest.mark.parametrize("operation", [
+    one for one in every_operation() if reads(*one) is reading], ids="-".join) for reading in (True, False)]
+# As the documents describe them.
+DESCRIBED = {(one.service, one.name): one for one in fuzz_world.operations()}
 # Whoever sees an event may register somebody for it.
 SEEING_IS_ENOUGH = {"register_party", "register_known_person"}
 # A partner tells what it notices wherever it notices it.
 ANYWHERE = {"submit_observation"}
+# An operation about several things needs new rows like each of them; all others need what their recipe makes.
+LIKE: dict[str, fuzz_recipes.Recipe] = {
+    "event": fuzz_recipes.of("event", "draft"), "public_event": fuzz_recipes.of("event"),
+    "network_event": lambda rows: rows.event(visibility="network")}
+# Who may, and yet finds a rule of the field against it, whatever the rows: the slug that says so.
+RULED_OUT = {
+    # Nobody can come to what is not announced: whoever sees a draft, its own, is told so.
+    ("register_party", "event"): "registration-not-open", ("register_known_person", "event"): "registration-not-open",
+}
+# What changes not the row itself but rows that belong to it, and what the answer then shows of these.
+BELONGING = {"publish_series": '"state":"open"', "cancel_series": '"state":"cancelled"'}
 # Outside the API, or open to all: health, metrics, and the descriptions of the API itself.
 WITHOUT_CALLER = {"live", "ready", "metrics", "show_docs", "show_asyncapi"}
 
 
 @dataclass(frozen=True)
 class Acting:
-    """In which roles, and in which scope, the permission table lets a caller act in an operation."""
+    """In which roles, and by which grants, the permission table lets a caller act in an operation."""
 
     roles: frozenset[Role]
-    scope: Scope
+    grants: tuple[Grant, ...] = ()
+
+    def owns(self, thing: Thing) -> bool:
+        """Whether the thing lies inside one of the grants; said here anew, not asked of the services' own Scope."""
+        return any(lies_in(grant, thing) for grant in self.grants)
 
     def sees(self, thing: Thing) -> bool:
-        """Whether the thing is shown: it is open to one of these roles, or lies inside the scope."""
-        return (thing.open and not self.roles <= thing.hidden_from) or self.scope.covers(thing)
+        """Whether the thing is shown: it is open to one of these roles, or the own."""
+        return (thing.open and not self.roles <= thing.hidden_from) or self.owns(thing)
+
+
+def lies_in(grant: Grant, thing: Thing) -> bool:
+    """Whether a thing is in a grant's region, of its partner, or in its project; a grant of none holds everywhere."""
+    if grant.region is None and grant.partner_id is None and grant.project_id is None:
+        return True
+    there = grant.region is not None and (thing.region or "").startswith(grant.region)
+    return there or (grant.partner_id is not None and grant.partner_id == thing.partner_id) or (
+        grant.project_id is not None and grant.project_id == thing.project_id)
 
 
 @dataclass(frozen=True)
@@ -60,14 +93,14 @@ class Caller:
         """What the permission table makes of this caller in an operation of these roles, or its refusal's status."""
         if not self.proves:
             return 401
-        fitting = [grant for grant in self.grants if grant.role in roles]
+        fitting = tuple(grant for grant in self.grants if grant.role in roles)
         if fitting:
-            return Acting(frozenset(grant.role for grant in fitting), Scope.of(fitting))
+            return Acting(frozenset(grant.role for grant in fitting), fitting)
         if Role.PUBLIC in roles:
-            return Acting(frozenset({Role.PUBLIC}), Scope())
+            return Acting(frozenset({Role.PUBLIC}))
         if self.headers:
             return 403
-        return Acting(frozenset({Role.LINK}), Scope(everything=True)) if Role.LINK in roles else 401
+        return Acting(frozenset({Role.LINK}), (Grant(Role.LINK),)) if Role.LINK in roles else 401
 
 
 @dataclass(frozen=True)
@@ -92,6 +125,7 @@ class Matrix:
     world: World
     callers: list[Caller]
     connections: dict[str, asyncpg.Connection]
+    makers: fuzz_world.World
 
     async def send(self, service: str, request: Request, caller: Caller) -> httpx.Response:
         """Send as the caller; If-Match is the version that the thing has just now."""
@@ -143,7 +177,9 @@ async def matrix(
     connections = {service: await asyncpg.connect(cluster.superuser_url(databases[service])) for service in SERVICES}
     try:
         world = await a_world(network, tmp_path_factory.mktemp("mails"))
-        yield Matrix(world, await everyone(world), connections)
+        makers = await fuzz_world.in_network(network, str(world.partner_id))
+        yield Matrix(world, await everyone(world), connections, makers)
+        await makers.end()
     finally:
         for connection in connections.values():
             await connection.close()
@@ -210,7 +246,7 @@ def cells(matrix: Matrix, operation: Operation) -> list[Cell]:
                 found.append(Cell(caller, about, request, begins(matrix, name, acting), inside=True))
             else:
                 refused = touches(operation, request, acting, thing)
-                found.append(Cell(caller, about, request, refused, acting.scope.covers(thing)))
+                found.append(Cell(caller, about, request, refused, acting.owns(thing)))
     return found
 
 
@@ -218,14 +254,14 @@ def begins(matrix: Matrix, name: str, acting: Acting) -> tuple[int, ...]:
     """How who begins something new in this region, for this partner, is refused; the public has no scope."""
     new = Thing("", partner_id=matrix.world.partner_id)
     free = name in ANYWHERE or acting.roles & {Role.PUBLIC, Role.LINK}
-    return () if free or acting.scope.covers(new) else (403, 404)
+    return () if free or acting.owns(new) else (403, 404)
 
 
 def touches(operation: Operation, request: Request, acting: Acting, thing: Thing) -> tuple[int, ...]:
     """How who asks about this thing is refused: to be read it must be shown, to be changed it must be the own."""
     service, name = operation
     seeing = request.method == "GET" or name in SEEING_IS_ENOUGH
-    if acting.sees(thing) if seeing else acting.scope.covers(thing):
+    if acting.sees(thing) if seeing else acting.owns(thing):
         return ()
     _, path, _ = described(service)[name]
     return (404,) if "{" in path or request.query.keys() - {"limit"} else (200,)
@@ -296,21 +332,17 @@ async def test_a_link_opens_only_what_it_was_signed_for(matrix: Matrix, name: st
     assert await matrix.rows(service) == before
 
 
-@OPERATIONS
-async def test_whom_the_table_lets_in_gets_it(matrix: Matrix, operation: Operation) -> None:
-    """Reading shows the very thing; changing is done, or refused by a rule of the field and not by who asks."""
+@READING
+async def test_whom_the_table_lets_in_reads_it(matrix: Matrix, operation: Operation) -> None:
+    """Reading shows the very thing."""
     service, name = operation
-    inside = [cell for cell in cells(matrix, operation) if not cell.refused]
-    for cell in inside:
+    shown = let_in(matrix, operation)
+    for cell in shown:
         answer = await matrix.send(service, cell.request, cell.caller)
         case = (name, cell.caller.name, cell.about, answer.status_code, answer.text[:600])
-        if cell.request.method == "GET":
-            assert answer.status_code == 200, case
-            assert is_shown(matrix.world.things.get(cell.about), answer, inside=cell.inside), case
-        elif not answer.is_success:
-            assert answer.status_code in {409, 422}, case
-            assert answer.json()["slug"] not in {"invalid-request", "if-match-unreadable"}, case
-    assert inside
+        assert answer.status_code == 200, case
+        assert is_shown(matrix.world.things.get(cell.about), answer, inside=cell.inside), case
+    assert shown
 
 
 def is_shown(thing: Thing | None, answer: httpx.Response, *, inside: bool) -> bool:
@@ -320,3 +352,96 @@ def is_shown(thing: Thing | None, answer: httpx.Response, *, inside: bool) -> bo
     if thing.only_inside and answer.headers["content-type"] == "application/json":
         return thing.mark in answer.text and (thing.only_inside in answer.text) is inside
     return thing.mark in answer.text and (inside or thing.only_inside not in answer.text or not thing.only_inside)
+
+
+def let_in(matrix: Matrix, operation: Operation) -> list[Cell]:
+    """The fields of the matrix in which the operation is done."""
+    return [cell for cell in cells(matrix, operation) if not cell.refused]
+
+
+@CHANGING
+async def test_whom_the_table_lets_in_changes_it(matrix: Matrix, operation: Operation) -> None:
+    """Each of them really does it, to rows of the own scope that were made for this one request."""
+    inside = let_in(matrix, operation)
+    assert inside
+    assert await not_done(matrix, operation, inside) == []
+
+
+async def not_done(matrix: Matrix, operation: Operation, inside: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """Who of those that are let in did not do it, about what, and what they got instead: status and answer."""
+    failed: list[tuple[str, ...]] = []
+    for cell in inside:
+        request = await request_about_new_rows(matrix, operation, cell)
+        answer = await matrix.makers.send(request)
+        slug = RULED_OUT.get((operation[1], cell.about))
+        if slug:
+            expected = answer.status_code == 409 and answer.json()["slug"] == slug
+        else:
+            expected = answer.is_success and await is_done(matrix, request, answer)
+        if not expected:
+            failed.append((cell.caller.name, cell.about, str(answer.status_code), answer.text[:600]))
+    return failed
+
+
+async def request_about_new_rows(matrix: Matrix, operation: Operation, cell: Cell) -> fuzz_world.Request:
+    """The request of the cell's caller, about new rows that lie where the cell's thing lies."""
+    several = len(things_of(*operation)) > 1
+    assert not several or cell.about in LIKE, f"{operation}: say in LIKE how a new row like {cell.about!r} is made"
+    need = await LIKE[cell.about](matrix.makers) if several else None
+    request = await fuzz_recipes.request_of(matrix.makers, DESCRIBED[operation], need)
+    caller = await as_of_partner(matrix, cell.caller, request.path.get("partner_id"))
+    return request.but(headers={"Authorization": caller.headers.get("Authorization")})
+
+
+async def as_of_partner(matrix: Matrix, caller: Caller, partner_id: str | None) -> Caller:
+    """The caller, or who is to this new partner what the caller is to the world's."""
+    if partner_id is None or all(grant.partner_id != matrix.world.partner_id for grant in caller.grants):
+        return caller
+    grants = tuple(replace(grant, partner_id=UUID(partner_id)) if grant.partner_id == matrix.world.partner_id
+                   else grant for grant in caller.grants)
+    return Caller(caller.name, await _key(matrix.world, *grants), grants)
+
+
+async def is_done(matrix: Matrix, request: fuzz_world.Request, answer: httpx.Response) -> bool:
+    """Whether the row has another version than it had, or what belongs to it is shown in its new state."""
+    if "If-Match" not in request.headers:
+        return True
+    if request.operation.name in BELONGING:
+        return BELONGING[request.operation.name] in answer.text
+    there = await matrix.makers.etag(request.operation.service, *next(iter(request.path.items())))
+    return there != request.headers["If-Match"]
+
+
+async def test_a_guard_that_is_too_narrow_is_seen(matrix: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the registry lets no partner editor pause an offer any more, though its table does."""
+    pausing = ("registry", "pause_offer")
+    inside = let_in(matrix, pausing)
+    permissions = matrix.world.network["registry"].app.state.auth._permissions
+    monkeypatch.setitem(permissions, "pause_offer", frozenset({Role.COORDINATOR}))
+    assert [(who, status) for who, _, status, _ in await not_done(matrix, pausing, inside)] == [
+        ("partner_editor here", "403"), ("coordinator elsewhere, partner_editor here", "404")]
+
+
+@pytest.mark.parametrize(("operation", "recipe", "status"), [
+    (("registry", "publish_offer"), fuzz_recipes.of("offer"), "409"),
+    (("matching", "note_record"), lambda rows: fuzz_recipes.with_(
+        fuzz_recipes.mentor(rows, "screen"), relevant_entry=True), "200"),
+], ids=["a state that it does not begin with", "a change that changes nothing"])
+async def test_a_request_that_does_nothing_is_seen(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch, operation: Operation, recipe: fuzz_recipes.Recipe, status: str,
+) -> None:
+    """Planted: a recipe for an offer that nobody has submitted; one by which nothing is noted."""
+    inside = let_in(matrix, operation)
+    monkeypatch.setitem(fuzz_recipes.RECIPES, operation[1], recipe)
+    failed = await not_done(matrix, operation, inside)
+    assert [(who, what) for who, _, what, _ in failed] == [(cell.caller.name, status) for cell in inside]
+
+
+async def test_a_new_operation_without_a_recipe_is_seen(matrix: Matrix) -> None:
+    """Planted: an operation that nobody has said anything about; what is said is about operations that there are."""
+    new = replace(DESCRIBED["registry", "publish_offer"], name="praise_offer")
+    with pytest.raises(AssertionError, match=r"praise_offer of registry \(POST .*\) has no recipe"):
+        await fuzz_recipes.request_of(matrix.makers, new)
+    names = {name for _, name in every_operation()}
+    assert {*fuzz_recipes.RECIPES, *fuzz_recipes.SPINE, *BELONGING} <= names
+    assert all(about in things_of(*one) for name, about in RULED_OUT for one in every_operation() if one[1] == name)
