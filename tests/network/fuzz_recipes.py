@@ -246,8 +246,9 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_offer", "accept_by_link"), by_link(ACCEPT, "offered")),
     **dict.fromkeys(("read_series", "publish_series", "cancel_series", "extend_series", "leave_out_day"), of("series")),
     # matching
-    **dict.fromkeys(("register_mentor", "register_interest", "start_run", "set_weights"),
+    **dict.fromkeys(("register_mentor", "register_interest", "set_weights"),
                     lambda w: with_(nothing(), programme_id=w.programmes["coordinator"])),
+    "start_run": lambda w: with_(nothing(), programme_id=w.programmes["of nobody"]),
     "register_household": lambda w: with_(
         nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
     "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),

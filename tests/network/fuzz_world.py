@@ -413,7 +413,7 @@ class World:
 
 
 async def set_up(network: Network) -> World:
-    """Start the four services, with a verified partner and two programmes that all of them know."""
+    """Start the four services, with a verified partner and programmes that all of them know."""
     await network.start(*SERVICES[:-1])
     await network.start("notify", mail_folder=network.cluster.state / "fuzzed-mail")
     return await in_network(network)
@@ -425,10 +425,11 @@ async def in_network(network: Network, partner_id: str = "") -> World:
     world = World(network, {role.value: headers for role, headers in keys.items()},
                   await network.key(Role.COORDINATOR), await network.key(Role.COORDINATOR, region="05"), partner_id)
     world.partner_id = partner_id or await world.partner()
-    for chooser in ("coordinator", "authority"):
+    # Nobody is in the third: a run there finds nobody while a recipe brings two together.
+    for name, chooser in (("coordinator", "coordinator"), ("authority", "authority"), ("of nobody", "coordinator")):
         programme_id = (await world.programme())["programme_id"]
         await world.call("registry", "PUT", f"/programmes/{programme_id}/rule_sets/2023-01-01",
                          {"min_members": 6, "main_contacts": 1, "chooser": chooser})
-        world.programmes[chooser] = programme_id
+        world.programmes[name] = programme_id
     await network.settled()
     return world
