@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "spine_0003"
-down_revision = "spine_0001"
+down_revision = "spine_0002"
 branch_labels = None
 depends_on = None
 
