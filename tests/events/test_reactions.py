@@ -10,6 +10,7 @@ import nats
 from libs.common.facts.registry import ErasureRequested, PartnerLeft, PartnerSuspended, PartnerVerified, ProjectOpened
 from services.events.events.rules import BERLIN
 from tests.events.stage import REGION, Stage, a_party
+from tests.harness import new_idempotency_key
 
 PERSON = {"name": "Olena Beispiel", "email": "Olena@Example.org", "phone": "0151 23456789", "languages": ["uk", "de"]}
 
@@ -157,6 +158,21 @@ async def test_an_erased_person_does_not_come_back(stage: Stage) -> None:
     assert (listed["state"], listed["name"], listed["email"]) == ("cancelled", None, None)
     assert (again.status_code, again.json()["slug"]) == (404, "person-erased")
     assert (await ask(stage, "registry", "persons", address="olena@example.org"))["answer"]["person_refs"] == []
+
+
+async def test_who_was_erased_elsewhere_is_not_entered_anew(stage: Stage) -> None:
+    """Also of whom events has never heard before: whoever has an old list is refused, and no row leads to them."""
+    running, gone = await stage.published(), str(uuid4())
+    await stage.network.move(timedelta(days=7, minutes=1))
+    await stage.network.tell("events", ErasureRequested(erasure_id=uuid4(), person_refs=(UUID(gone),)))
+    ahead = await stage.published(**later(stage))
+    for path in (f"{ahead}/registrations/known", f"{running}/attendance/walk_in/known"):
+        headers = stage.coordinator | new_idempotency_key()
+        answer = await stage.client.post(path, json={"person_ref": gone}, headers=headers)
+        assert (answer.status_code, answer.json()["slug"]) == (404, "person-erased")
+
+    for table in ("registration", "attendance"):
+        assert await stage.network.rows("events", f"SELECT 1 FROM {table} WHERE person_ref = $1", UUID(gone)) == []
 
 
 async def test_partners_and_projects_are_known_as_they_were_last_told(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from libs.common.facts.question import Addressee, Words
 from libs.common.facts.registry import ErasureRequested
 from libs.common.refusals import Refused
 from services.matching.links.queries import CHECKIN
+from services.matching.mentors.routes import MentorFields
 from services.matching.persons.reactions import describe, find_persons, reach
 from tests.matching.field import REGION, Field, Json, a_person
 
@@ -151,6 +152,31 @@ async def test_an_erased_mentor_frees_the_household(field: Field) -> None:
 
     assert (gone["state"], gone["gender"], gone["languages"], gone["postcode"], gone["record_seen_on"]) == (
         "left", "not_stated", {}, None, None)
+
+
+async def test_an_erased_person_is_proposed_no_more(field: Field) -> None:
+    """With nothing but a pending proposal, of either side: it is dismissed, and who is left waits again."""
+    mentor = await field.ready_mentor(capacity=2)
+    ours, theirs = [await field.proposed(await field.waiting_household(), mentor=mentor) for _ in range(2)]
+    _, household = await field.refs(ours)
+    await erased(field, household)
+    assert (await field.get(f"/proposals/{ours['id']}"))["state"] == "dismissed"
+    await erased(field, mentor["person_ref"])
+    assert (await field.get(f"/proposals/{theirs['id']}"))["state"] == "dismissed"
+
+    assert (await field.get(f"/households/{theirs['household_id']}"))["state"] == "waiting"
+
+
+async def test_an_erased_mentor_is_not_described_anew(field: Field) -> None:
+    """Whoever has an old form open cannot write back what was blanked, nor a consent."""
+    mentor = await field.ready_mentor()
+    await erased(field, mentor["person_ref"])
+    body = {name: value for name, value in field.mentor_body().items() if name in MentorFields.model_fields}
+    assert await field.refused(f"/mentors/{mentor['id']}", body, method="PUT") == (409, "mentor-state")
+    consent = {"given_on": str(field.day), "text_version": 1}
+    assert await field.refused(f"/mentors/{mentor['id']}/consent", consent) == (409, "mentor-state")
+
+    assert (await field.get(f"/mentors/{mentor['id']}"))["languages"] == {}
 
 
 async def test_an_erased_member_leaves_the_group_as_it_was_without_them(field: Field) -> None:

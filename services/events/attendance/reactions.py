@@ -15,6 +15,7 @@ from services.events.attendance.model import Attendance, new_certificate
 from services.events.attendance.rules import Present, recorded_fact
 from services.events.events.model import Event
 from services.events.events.rules import day_of
+from services.events.registrations.queries import note_erased
 
 
 async def count_secret(transaction: OpenTransaction, project_id: UUID | None) -> str | None:
@@ -59,6 +60,7 @@ def key_of(attendance: Attendance, details: PersonDetails | None, secret: str | 
 @reacts_to(ErasureRequested)
 async def forget_attendance(transaction: OpenTransaction, fact: ErasureRequested) -> None:
     """Whose attendance it was is no longer known; that somebody was there stays, and so does the certificate."""
+    await note_erased(transaction, fact.person_refs)  # what is being recorded of them now is waited for
     query = select(Attendance).where(col(Attendance.person_ref).in_(fact.person_refs))
     for attendance in await transaction.scalars(query.with_for_update()):
         attendance.person_ref = None

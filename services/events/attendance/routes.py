@@ -176,8 +176,8 @@ async def record_known_walk_in(
     """Record that a person whom another service knows came without registration."""
     if once.repeated:
         return [AttendanceOut.of(attendance) for attendance in await walked_in(transaction, once.id)]
-    event, secret = await _countable(transaction, event_id)
     elsewhere = await is_known_elsewhere(transaction, body.person_ref)
+    event, secret = await _countable(transaction, event_id)
     own = [] if elsewhere else [body.person_ref]
     known = await details_of(transaction, own, about=f"event/{event.id}")
     present = _walked_in(body, once.id, person_ref=body.person_ref, known_elsewhere=elsewhere)

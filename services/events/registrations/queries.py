@@ -1,12 +1,13 @@
 """Reads about registrations: the locked list of an event, who may see which, and what is told to whom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, String, Uuid, bindparam, cast, func
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from libs.common.callers import Role
@@ -15,7 +16,7 @@ from libs.common.facts.question import Words
 from libs.common.links import Link
 from libs.common.privacy import load_keys, new_person, seal
 from libs.common.refusals import NotFound, Stale
-from libs.common.tables import person
+from libs.common.tables import person, person_key
 from services.events.events.model import Event
 from services.events.events.queries import seen_by, words_of
 from services.events.events.rules import BERLIN
@@ -101,12 +102,30 @@ async def is_registered(transaction: OpenTransaction, event_id: UUID, person_ref
 
 
 async def is_known_elsewhere(transaction: OpenTransaction, person_ref: UUID) -> bool:
-    """Whether the person is not one of those whom the caller may read here; NotFound when they have been erased."""
+    """Whether the person is not one of those whom the caller may read here; NotFound when they have been erased.
+
+    From here on an erasure of theirs waits until this transaction ends. Call it before an event is locked.
+    """
+    await transaction.execute(select(func.pg_advisory_xact_lock_shared(_erasure_of(person_ref))))
     await load_keys(transaction, [person_ref])
     if transaction.person_keys.get(person_ref, b"") is None:
         raise NotFound("person-erased", "This person's data has been erased.")
     own = await transaction.scalars(select(person.c.person_ref).where(person.c.person_ref == person_ref))
     return own.first() is None
+
+
+async def note_erased(transaction: OpenTransaction, person_refs: Iterable[UUID]) -> None:
+    """Keep the opaque references of those who are known elsewhere as erased, so that nobody enters them anew."""
+    refs = sorted(person_refs)
+    for person_ref in refs:
+        await transaction.execute(select(func.pg_advisory_xact_lock(_erasure_of(person_ref))))
+    gone = [{"person_ref": ref, "wrapped": None, "destroyed_at": transaction.clock.now()} for ref in refs]
+    if gone:
+        await transaction.execute(insert(person_key).values(gone).on_conflict_do_nothing())
+
+
+def _erasure_of(person_ref: UUID) -> Any:
+    return func.hashtextextended(f"erasure of {person_ref}", 0)
 
 
 async def as_anyone(transaction: OpenTransaction, event: Event) -> None:

@@ -30,6 +30,7 @@ from services.events.registrations.queries import (
     links_of,
     locked_event,
     locked_registration,
+    note_erased,
     take_over_counts,
     waiting_line,
     words_about,
@@ -140,6 +141,7 @@ async def expire_offer(transaction: OpenTransaction, registration_id: UUID) -> N
 @reacts_to(ErasureRequested)
 async def erase(transaction: OpenTransaction, fact: ErasureRequested) -> None:
     """Destroy the keys of these persons, blank the codes of their registrations, and free the places they held."""
+    await note_erased(transaction, fact.person_refs)
     await erase_persons(transaction, fact.person_refs)
     query = select(Registration).where(col(Registration.person_ref).in_(fact.person_refs))
     found = list(await transaction.scalars(query.order_by(col(Registration.event_id), col(Registration.id))))

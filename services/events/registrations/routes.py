@@ -163,11 +163,11 @@ async def register_known_person(
     event_id: UUID, body: KnownRegistrationIn, transaction: Transaction, once: Creation, response: Response,
 ) -> RegistrationOut:
     """A coordinator or counsellor registers a person known to another service, so that it hears of the attendance."""
+    elsewhere = not once.repeated and await is_known_elsewhere(transaction, body.person_ref)
     event = await locked_seen_event(transaction, event_id)
     if once.repeated:
         return await _repeated(transaction, event, once.id, response)
     needs = _refuse_unless_room(transaction, event, body)
-    elsewhere = await is_known_elsewhere(transaction, body.person_ref)
     if await is_registered(transaction, event.id, body.person_ref):
         raise Refused("registered-already", "This person is registered for this event already.", field="person_ref")
     registration = _registration(transaction, event, body, needs, id=once.id, person_ref=body.person_ref,

@@ -137,6 +137,10 @@ class Mentor(Accompanying, Table, table=True):
                           field="capacity", taken=taken)
         self.capacity = capacity
 
+    def refuse_left(self) -> None:
+        """Nothing more is said of who has left; nor does it come back when they were erased."""
+        self._only(set(MentorState) - {MentorState.LEFT}, "changed")
+
     def refuse_unless_available(self, day: date) -> None:
         """Only who is ready or active, with a certificate that holds, is invited."""
         if self.state not in AVAILABLE or not self.has_valid_record(day):

@@ -155,6 +155,7 @@ async def change_mentor(
 ) -> MentorOut:
     """What the mentor says of themselves has changed; the capacity is never below the places that are taken."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.refuse_left()
     await beyond_scope(transaction)
     mentor.set_capacity(body.capacity, taken=await taken(transaction, mentor))
     mentor.gender = body.gender
@@ -206,6 +207,7 @@ async def note_mentor_consent(
     """The mentor has consented to be matched, in this version of the text."""
     refuse_future(body.given_on, transaction.clock.now(), "given_on")
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor.refuse_left()
     mentor.consented_on, mentor.consent_version = body.given_on, body.text_version
     return await _told(transaction, mentor, response)
 

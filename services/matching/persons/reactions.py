@@ -154,6 +154,7 @@ async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[st
 
 
 async def _forget(transaction: OpenTransaction, query: Any) -> bool:
+    await transaction.flush()  # what was ended here must not be read over
     rows = (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()
     for row in rows:
         row.forget()
