@@ -1,5 +1,6 @@
 """What follows when something that a checklist asks for has changed: rule sets, attendances, members, documents."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select as select_rows
@@ -78,7 +79,10 @@ async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) 
     rules = (await transaction.scalars(select(RuleSet).where(
         RuleSet.programme_id == fact.programme_id, RuleSet.valid_from == fact.valid_from).with_for_update())).first()
     rules = rules or RuleSet(programme_id=fact.programme_id, valid_from=fact.valid_from, **values)
-    for name, value in (values | {"valid_until": fact.valid_until}).items():
+    at = _told_at(transaction)
+    if not rules.is_news(at):
+        return
+    for name, value in (values | {"valid_until": fact.valid_until, "told_at": at}).items():
         setattr(rules, name, value)
     transaction.add(rules)
     await transaction.flush()
@@ -97,7 +101,10 @@ async def tick_training(transaction: OpenTransaction, fact: AttendanceRecorded) 
     attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
     attended = attended or AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
                                             training_code=fact.training_code)
-    attended.attended_on, attended.counts = fact.on, True
+    at = _told_at(transaction)
+    if not attended.is_news(at):
+        return
+    attended.attended_on, attended.counts, attended.told_at = fact.on, True, at
     transaction.add(attended)
     await _recheck_group_of(transaction, fact.person_ref)
 
@@ -112,10 +119,16 @@ async def untick_training(transaction: OpenTransaction, fact: AttendanceCorrecte
         attended = AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
                                     training_code=fact.training_code)
         transaction.add(attended)
-    if attended is None:
+    at = _told_at(transaction)
+    if attended is None or not attended.is_news(at):
         return
-    attended.counts = fact.counts
+    attended.counts, attended.told_at = fact.counts, at
     await _recheck_group_of(transaction, attended.person_ref)
+
+
+def _told_at(transaction: OpenTransaction) -> datetime:
+    assert transaction.hearing is not None  # noqa: S101 - a reaction always hears something
+    return transaction.hearing.time
 
 
 async def _is_known(transaction: OpenTransaction, person_ref: UUID) -> bool:
