@@ -7,6 +7,7 @@ import nats.js.errors
 
 from libs.common.facts import HEARS
 from tests.chaos.due_work import due_work_is_done_once
+from tests.chaos.erased import erased_stay_erased
 from tests.chaos.ledger import Thing
 from tests.chaos.probes import numbers_at_the_end
 from tests.chaos.promises import SOME, Promise, some_of
@@ -181,7 +182,7 @@ async def answers_are_no_bugs(world: World) -> None:
 
 INVARIANTS: Sequence[Callable[[World], Awaitable[None]]] = (
     numbers_are_gapless, facts_equal_commands, each_fact_is_heard_once, effects_happen_once, only_poison_is_parked,
-    due_work_is_done_once, audit_chains_hold, streams_end_as_outboxes_do, answers_are_no_bugs,
+    due_work_is_done_once, audit_chains_hold, streams_end_as_outboxes_do, answers_are_no_bugs, erased_stay_erased,
 )
 AT_EVERY_QUIET = (numbers_are_gapless, each_fact_is_heard_once, effects_happen_once)
 # Only once what was parked has been discarded: until then it holds back what came behind it.

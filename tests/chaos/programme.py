@@ -11,12 +11,16 @@ from random import Random
 from libs.common.facts import HEARS
 from tests.chaos.bus_faults import poison_aggregate
 from tests.chaos.door import NeverAnswered
+from tests.chaos.erased import erased_stay_erased
 from tests.chaos.faults import AWAY, Fault, drawn, purge
 from tests.chaos.invariants import AFTER_DISCARDING, AT_EVERY_QUIET, INVARIANTS
 from tests.chaos.promises import Promise, Violation
 from tests.chaos.rebuilding import rebuilt_equals_heard
 from tests.chaos.stage import Stage
+from tests.chaos.workloads.closings import ClosingsWorkload, ConcernsWorkload
+from tests.chaos.workloads.erasures import ErasuresWorkload
 from tests.chaos.workloads.events import EventsWorkload
+from tests.chaos.workloads.groups import GroupsWorkload
 from tests.chaos.workloads.matching import MatchingWorkload
 from tests.chaos.workloads.notify import NotifyWorkload
 from tests.chaos.workloads.playing import Caller, Workload
@@ -24,7 +28,10 @@ from tests.chaos.workloads.registry import RegistryWorkload
 from tests.chaos.world import World
 
 # The registry's comes first: the others' commands need its coordinator and partners.
-WORKLOADS: Sequence[type[Workload]] = (RegistryWorkload, NotifyWorkload, EventsWorkload, MatchingWorkload)
+WORKLOADS: Sequence[type[Workload]] = (
+    RegistryWorkload, NotifyWorkload, EventsWorkload, GroupsWorkload, MatchingWorkload, ClosingsWorkload,
+    ConcernsWorkload, ErasuresWorkload,
+)
 # Seconds between two faults, and between two commands of one caller.
 PAUSES, THINKING = (0.05, 0.6), (0.0, 0.1)
 LAST_SECONDS = 60.0
@@ -177,6 +184,8 @@ async def _look_back(world: World, plan: Plan, workloads: Sequence[Workload], sa
 
 async def _rebuild(world: World, _plan: Plan) -> None:
     await rebuilt_equals_heard(world)
+    # What was heard again must have brought nobody back.
+    await erased_stay_erased(world)
 
 
 async def _poison_an_aggregate(world: World, registry: RegistryWorkload) -> None:

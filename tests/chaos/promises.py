@@ -34,6 +34,10 @@ class Promise(StrEnum):
     PLACES = "no place is given twice"
     IN_TURN = "seats are given in order"
     MAILED = "each notification is sent once"
+    TICKED = "a group is ready exactly when its people attended"
+    NEUTRAL = "a concern reaches the neutral contact, and nobody else"
+    LEARNED = "each learning is received once"
+    ERASED = "who is erased is erased everywhere, for good"
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from deploy.local import ports
+from deploy.local.demo.mailbox import MailFolder
 from tests.chaos.door import Answer, Door
 from tests.chaos.instances import Instance
-from tests.chaos.ledger import Ledger
+from tests.chaos.ledger import Ledger, Thing
 from tests.chaos.probes import Unsettled, look_at_the_dead, settle
 from tests.chaos.promises import Promise, Violation
 from tests.chaos.stage import Stage
+from tests.harness import in_days
 
 UP_SECONDS = 60.0
 
@@ -36,6 +38,20 @@ class Planted:
 
 
 @dataclass
+class Person:
+    """Somebody who can be erased: their address, what they are in the ledger, and who they are in the services.
+
+    contact: where their person_ref is read, unless it is in refs; taken: they are being erased, or have been.
+    """
+
+    email: str
+    things: list[Thing]
+    contact: str = ""
+    refs: set[str] = field(default_factory=set)
+    taken: bool = False
+
+
+@dataclass
 class World:
     """A run: its stage, processes, client, ledger, and what was found so far."""
 
@@ -47,6 +63,7 @@ class World:
     instances: list[Instance] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     planted: list[Planted] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     unsettled: list[Unsettled] = field(default_factory=list)
     stopping: bool = False
@@ -57,6 +74,7 @@ class World:
         """A client and a ledger of its own."""
         self.door = Door(self.chance)
         self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.mailbox = MailFolder(self.folder / "mail")
         self.operator = {"Authorization": f"Bearer {self.stage.operator}"}
 
     def violated(self, promise: Promise, sentence: str) -> None:
@@ -98,6 +116,18 @@ class World:
         """A request of the operator, who is network_admin and ops."""
         return await self.door.insist(service, method, path, headers=self.operator, **more)
 
+    async def enter(self, role: str, region: str) -> dict[str, str]:
+        """Somebody with a key and a role in a region; what their requests carry."""
+        body = {"label": role, "expires": in_days(200).isoformat()}
+        issued = (await self.operate("registry", "POST", "/v1/access_keys", json=body)).json
+        key = self.ledger.add(Thing("registry", "access_key", role, issued["id"]))
+        self.ledger.note("POST /v1/access_keys", key, fact="registry.access_key.issued.v1")
+        body = {"principal": issued["principal"], "role": role, "region": region}
+        given = (await self.operate("registry", "POST", "/v1/grants", json=body)).json
+        grant = self.ledger.add(Thing("registry", "grant", role, given["id"]))
+        self.ledger.note("POST /v1/grants", grant, fact="registry.grant.given.v1")
+        return {"Authorization": f"Bearer {issued['key']}"}
+
     async def now(self, service: str) -> datetime:
         """What time it is in a service's network."""
         return datetime.fromisoformat((await self.operate(service, "GET", "/v1/clock")).json["now"])
@@ -129,6 +159,11 @@ class World:
     def recently_forgotten(self) -> bool:
         """Whether the bus lost something so recently that the relays may not have filled it again."""
         return asyncio.get_running_loop().time() < self.bus_forgot_at + 15
+
+    @property
+    def erased(self) -> set[str]:
+        """The person_refs of those whose erasure has been asked for, as far as the workloads know them."""
+        return {ref for person in self.people if person.taken for ref in person.refs}
 
     @property
     def planted_ids(self) -> set[UUID]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tests.chaos.ledger import Thing
 from tests.chaos.promises import Promise
 from tests.chaos.workloads.playing import Caller, Shown, Workload
+from tests.chaos.world import Person
 from tests.harness import in_days
 
 REGION = "15087"
@@ -28,6 +29,12 @@ LATER = {
     "invited": {"invited", "expired"}, "accepted_one": {"accepted_one", "expired"},
     "due": {"due", "escalated", "dropped"}, "escalated": {"escalated", "dropped"},
 }
+# What the erasure of one of a pair may have led to, whatever was acknowledged before.
+PARTED = {
+    "mentor": {"left"}, "household": {"closed"}, "proposal": {"dismissed", "declined", "expired", "tandem"},
+    "tandem": {"ended_early"}, "checkin": {"dropped"},
+}
+PAIR = ("mentor_id", "household_id")
 # Live proposals and running tandems of a household in each of its states.
 TOGETHER = {"waiting": (0, 0), "proposed": (1, 0), "in_tandem": (0, 1)}
 Done = Callable[[Shown], bool]
@@ -96,6 +103,11 @@ class MatchingWorkload(Workload):
         await self.must("POST", "/v1/mentors/{id}/screen", mentor, to="screening", done=_is("screening"))
         await self.must("POST", "/v1/mentors/{id}/record", mentor, done=_has("record_seen_on"), body=seen)
         await self.must("POST", "/v1/mentors/{id}/approve", mentor, to="ready", done=_is("ready", "active"))
+        self._known(mentor, contact["email"])
+
+    def _known(self, thing: Thing, email: str) -> None:
+        """From now on they may ask to be erased."""
+        self.world.people.append(Person(email, [thing], contact=f"/v1/{thing.noun}s/{thing.id}/contact"))
 
     async def _lower(self, mentor_id: str) -> None:
         """Whoever is proposed for a place that is there no longer must not get it."""
@@ -120,6 +132,7 @@ class MatchingWorkload(Workload):
         await self.must("POST", "/v1/households/{id}/consent", household, done=_has("consented_on"), body=given)
         await self.must("POST", "/v1/households/{id}/wait", household, to="waiting", done=_has("waiting_since"),
                         fact="matching.household.waiting.v1")
+        self._known(household, contact["email"])
 
     async def match(self) -> None:
         """A run; its proposals are what the callers decide about."""
@@ -138,23 +151,14 @@ class MatchingWorkload(Workload):
         for item in await self.pages("matching", f"/v1/proposals?run_id={run.id}"):
             if item["id"] not in known:
                 proposal = self.ledger.add(Thing("matching", "proposal", "", item["id"], item["state"]))
-                proposal.version, proposal.more = item["version"], {"taken": False, "mentor_id": item["mentor_id"]}
+                proposal.version, proposal.more = item["version"], {"taken": False, **{one: item[one] for one in PAIR}}
                 proposal.facts["matching.proposal.created.v1"] = 1
-
-    async def _taken(self, noun: str, states: frozenset[str]) -> Thing | None:
-        """One of these that no other caller deals with, as it is now."""
-        free = [one for one in self.ledger.of(noun) if one.state in states and not one.more["taken"]]
-        if not free:
-            return None
-        one = self.chance.choice(free)
-        one.more["taken"] = True
-        return one
 
     async def decide(self) -> None:
         """The next step of a proposal, mostly on towards a tandem."""
         # Mostly one that is far already, or few would get there before their time is over.
-        far = await self._taken("proposal", HOLDING) if self.chance.random() < 0.7 else None
-        proposal = far or await self._taken("proposal", LIVE)
+        far = self.take("proposal", HOLDING) if self.chance.random() < 0.7 else None
+        proposal = far or self.take("proposal", LIVE)
         if proposal is None:
             return
         shown = await self.read("/v1/proposals", proposal)
@@ -190,11 +194,11 @@ class MatchingWorkload(Workload):
 
     async def _begin(self, proposal: Thing) -> None:
         tandem = self.ledger.add(Thing("matching", "tandem", ""))
-        tandem.more["taken"] = False
+        tandem.more = {"taken": False, **{one: proposal.more[one] for one in PAIR}}
         body = {"proposal_id": proposal.id, "kind": "everyday"}
         answer = await self.create("/v1/tandems", body, tandem, fact="matching.tandem.started.v1")
-        proposal.state = "tandem"
-        if not answer.ok:
+        proposal.state = "tandem" if answer.ok else proposal.state
+        if not answer.ok and not self._parted(proposal):
             self.world.violated(Promise.KEPT, f"{proposal.about} had met and became no tandem: {answer.slug}")
         await self._count_places(next(
             one for one in self.ledger.of("mentor") if one.id == proposal.more["mentor_id"]))
@@ -209,7 +213,7 @@ class MatchingWorkload(Workload):
 
     async def accompany(self) -> None:
         """A side says how it goes, or whether it goes on; a tandem rests, or ends."""
-        tandem = await self._taken("tandem", RUNNING)
+        tandem = self.take("tandem", RUNNING)
         if tandem is None:
             return
         shown = await self.read("/v1/tandems", tandem)
@@ -224,6 +228,7 @@ class MatchingWorkload(Workload):
                 checkin = next((one for one in self.ledger.of("checkin") if one.id == item["id"]), None)
                 checkin = checkin or self.ledger.add(Thing("matching", "checkin", "", item["id"]))
                 checkin.version, checkin.state = item["version"], item["state"]
+                checkin.more = {one: tandem.more[one] for one in PAIR}
                 await self.step(checkin, "record", "done", fact="done", mood=4)
                 return True
         return False
@@ -255,14 +260,21 @@ class MatchingWorkload(Workload):
         checkins = await self.pages("matching", "/v1/checkins")
         there["checkin"] = {item["id"]: item for item in checkins}
         for thing in self.ledger.things:
-            if thing.id and thing.noun in there and thing.noun != "run":
+            if thing.id and thing.noun in {*PARTED} & there.keys():
                 self._compare_state(thing, there[thing.noun].get(thing.id))
         self._compare_runs(there)
         self._compare_places(there)
         self._compare_talks(there["tandem"], checkins)
 
+    def _parted(self, thing: Thing) -> bool:
+        """Whether the thing is, or is about, somebody whose erasure was asked for."""
+        pair = {thing.id, *(thing.more.get(one) for one in PAIR)}
+        return any(one.more.get("erased") for one in [*self.ledger.of("mentor"), *self.ledger.of("household")]
+                   if one.id in pair)
+
     def _compare_state(self, thing: Thing, shown: Shown | None) -> None:
-        if shown and (shown["state"] not in LATER.get(thing.state, {thing.state}) or shown["version"] < thing.version):
+        later = LATER.get(thing.state, {thing.state}) | (PARTED[thing.noun] if self._parted(thing) else set())
+        if shown and (shown["state"] not in later or shown["version"] < thing.version):
             self.world.violated(Promise.KEPT, f"{thing.about} was {thing.state} at {thing.version}, and is "
                                               f"{shown['state']} at {shown['version']}")
 
@@ -281,6 +293,8 @@ class MatchingWorkload(Workload):
         for mentor_id, item in there["mentor"].items():
             if held[mentor_id] > item["capacity"]:
                 self.world.violated(Promise.PLACES, f"mentor {mentor_id} holds {held[mentor_id]} of {item['capacity']}")
+            if item["state"] == "left" and (held[mentor_id] or any(one["mentor_id"] == mentor_id for one in live)):
+                self.world.violated(Promise.PLACES, f"mentor {mentor_id} has left, and is proposed or accompanies")
         proposed, lived = (Counter(item["household_id"] for item in some) for some in (live, running))
         for household_id, item in there["household"].items():
             if (found := (proposed[household_id], lived[household_id])) != TOGETHER.get(item["state"], (0, 0)):

@@ -68,6 +68,15 @@ class Workload:
             else:
                 self.ledger.refused_rightly += 1
 
+    def take(self, noun: str, states: frozenset[str]) -> Thing | None:
+        """One of these in one of these states, now `taken` by this caller, who ends that; None when none is free."""
+        free = [one for one in self.ledger.of(noun) if one.state in states and not one.more["taken"]]
+        if not free:
+            return None
+        one = self.chance.choice(free)
+        one.more["taken"] = True
+        return one
+
     async def read(self, path: str, thing: Thing) -> Answer:
         """The thing as the API shows it now; that it is not there is a violation."""
         answer = await self.door.insist(thing.service, "GET", f"{path}/{thing.id}", headers=self.headers)
@@ -100,7 +109,7 @@ class Workload:
                 self.ledger.note(f"{method} {path}", thing, fact=fact, tries=doubted + 1)
                 return True
             if answer is not None:
-                thing.version, thing.state = shown.etag, shown.json["state"]
+                thing.version, thing.state = shown.etag, shown.json.get("state", thing.state)
                 return False
             doubted += 1
 

@@ -58,15 +58,7 @@ class RegistryWorkload(Workload):
 
     async def prepare(self) -> None:
         """A coordinator of the region."""
-        issued = await self.world.operate(
-            "registry", "POST", "/v1/access_keys", json={"label": "coordinator", "expires": in_days(200).isoformat()})
-        key = self.ledger.add(Thing("registry", "access_key", "coordinator", issued.json["id"]))
-        self.ledger.note("POST /v1/access_keys", key, fact="registry.access_key.issued.v1")
-        body = {"principal": issued.json["principal"], "role": "coordinator", "region": "15"}
-        given = await self.world.operate("registry", "POST", "/v1/grants", json=body)
-        grant = self.ledger.add(Thing("registry", "grant", "coordinator", given.json["id"]))
-        self.ledger.note("POST /v1/grants", grant, fact="registry.grant.given.v1")
-        self.headers = self.world.coordinator = {"Authorization": f"Bearer {issued.json['key']}"}
+        self.headers = self.world.coordinator = await self.world.enter("coordinator", "15")
         await self.apply()
 
     def callers(self) -> Sequence[Caller]:
