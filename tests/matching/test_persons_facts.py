@@ -219,6 +219,18 @@ async def test_erasing_both_sides_at_once_ends_what_they_have(field: Field) -> N
     assert [tuple(row) for row in rows] == [(None, None, None, None, None)]
 
 
+async def test_what_an_erased_side_said_is_not_written_down_any_more(field: Field) -> None:
+    """That the closing talk was held is; its ratings and goals would bring back what was blanked."""
+    tandem = await field.tandem()
+    mentor, _ = await field.refs(tandem)
+    await erased(field, mentor)
+    body = {"tandem_id": tandem["id"], "held_on": str(field.day)}
+    refused = await field.send("POST", "/closings", body | {"mentors_rating": 2})
+    assert (refused.status_code, refused.json()["slug"]) == (404, "person-erased")
+
+    assert (await field.create("/closings", body))["mentors_rating"] is None
+
+
 async def test_erasing_a_stranger_is_told_too(field: Field) -> None:
     """Matching had nothing, and says so: the erasure is complete only when all have answered."""
     assert (await erased(field, str(uuid4())))["stores"] == []

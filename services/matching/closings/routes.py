@@ -15,14 +15,16 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import LearningCaptured
 from libs.common.outbox import announce
-from libs.common.privacy import seal, unseal
+from libs.common.privacy import load_keys, seal, unseal
 from libs.common.refusals import Invalid, NotFound, Refused
 from services.matching.closings.model import SEALED_DRAFT, Closing, LearningKind, LearningState
 from services.matching.closings.queries import names_of_tandem
 from services.matching.closings.rules import found_in
 from services.matching.households.model import Note
+from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import beyond_scope, inside
 from services.matching.profiles.rules import Rating, refuse_future
+from services.matching.proposals.queries import Pair
 from services.matching.tandems.model import EndReason, Tandem
 from services.matching.tandems.queries import locked_tandem
 from services.matching.tandems.reactions import completed
@@ -49,6 +51,11 @@ class ClosingIn(Body):
     household_rating: Rating | None = None
     goals_reached: list[Code] = Field(default=[], max_length=10, examples=[["school"]])
     learning: LearningIn | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether it holds what the two sides said."""
+        return bool(self.mentors_rating or self.household_rating or self.goals_reached)
 
 
 class ClosingOut(BaseModel):
@@ -83,6 +90,8 @@ async def hold_closing(body: ClosingIn, transaction: Transaction, once: Creation
     refuse_future(body.held_on, transaction.clock.now(), "held_on")
     tandem, pair = await locked_tandem(transaction, body.tandem_id)
     await _refuse_second(transaction, tandem)
+    if body.tells:
+        await _refuse_erased(transaction, pair)
     closing = Closing(
         id=once.id, tandem_id=tandem.id, region=tandem.region, person_ref=pair.household.person_ref,
         held_on=body.held_on, mentors_rating=body.mentors_rating, household_rating=body.household_rating,
@@ -155,6 +164,14 @@ async def discard_learning(
 async def _refuse_second(transaction: OpenTransaction, tandem: Tandem) -> None:
     if await transaction.scalar(select(Closing.id).where(Closing.tandem_id == tandem.id)):
         raise Refused("closing-held", "The closing talk of this tandem has been held already.")
+
+
+async def _refuse_erased(transaction: OpenTransaction, pair: Pair) -> None:
+    """What somebody said who has been erased since is not written down; that the talk was held may be."""
+    refs = [pair.household.person_ref, *([pair.unit.person_ref] if isinstance(pair.unit, Mentor) else [])]
+    await load_keys(transaction, refs)
+    if any(transaction.person_keys.get(ref) is None for ref in refs):
+        raise NotFound("person-erased", "This person's data has been erased.")
 
 
 async def _write(transaction: OpenTransaction, closing: Closing, learning: LearningIn) -> None:
