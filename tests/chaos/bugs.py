@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql
 
-from libs.common import dependencies, relay
+from libs.common import dependencies, persons, relay
 from libs.common import inbox as inbox_module
 from libs.common.callers import SYSTEM, Caller
 from libs.common.db import Database, OpenTransaction, get_or_refuse
@@ -291,10 +291,40 @@ def left_behind() -> None:
     _put(import_module("services.matching.proposals.reactions"), "part", nothing)
 
 
+def key_kept() -> None:
+    """An erasure blanks the rows and says so; the keys of the persons stay."""
+    async def nothing(_transaction: OpenTransaction, _person_ref: UUID, _at: Any) -> bool:
+        return False
+
+    _put(persons, "destroy_key", nothing)
+
+
+def ticked_unattended() -> None:
+    """That an attendance was taken back is not followed: the group stays ready without it."""
+    reactions = import_module("services.matching.prerequisites.reactions")
+    recheck = reactions._recheck_group_of
+
+    async def only_more(transaction: OpenTransaction, person_ref: UUID) -> None:
+        await transaction.execute(update(reactions.AttendedTraining).values(counts=True))
+        await recheck(transaction, person_ref)
+
+    _put(reactions, "_recheck_group_of", only_more)
+
+
+def learning_lost() -> None:
+    """That there is a learning is noted; its text is asked for later, which nothing reminds of."""
+    reactions = import_module("services.registry.learnings.reactions")
+
+    async def never(*_given: Any) -> None:
+        return
+
+    _put(reactions, "schedule", never)
+
+
 NAMED = (
     ack_before_commit, mark_before_publish, cursor_on_id, second_relay, no_dedupe, mark_outside, note_after_effect,
     hole_ignored, never_asks, announce_after_commit, answer_before_commit, due_work_forgotten, due_work_twice,
     same_id_again, poison_blocks, parked_is_overtaken, idempotency_ignored, etag_ignored,
-    places_uncounted, left_behind,
+    places_uncounted, left_behind, key_kept, ticked_unattended, learning_lost,
 )
 BUGS = {plant.__name__.replace("_", "-"): Bug((plant.__doc__ or "").rstrip("."), plant) for plant in NAMED}

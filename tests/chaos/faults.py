@@ -12,6 +12,7 @@ import nats.errors
 import nats.js.errors
 
 from tests.chaos.bus_faults import POISONS, poison, publish_again
+from tests.chaos.network_faults import cut_from_bus, cut_from_database, silence_bus
 from tests.chaos.promises import Promise
 from tests.chaos.world import World
 
@@ -210,7 +211,7 @@ async def tell_poison(world: World, kind: str = "", speaker: str = "") -> str:
 async def second_instance(world: World, service: str = "") -> str:
     """F14: a second instance; only one of the two leads, and when that one is killed the other takes over."""
     service = service or world.chance.choice(world.services)
-    first, second = world.instance(service), world.start(service)
+    first, second = world.instance(service), await world.start(service)
     world.door.addresses[service].append(second.url)
     try:
         await world.up([first, second], seconds=10)
@@ -254,6 +255,9 @@ FAULTS: dict[str, tuple[Fault, str, int]] = {
     "flip a bit": (flip_a_bit, "F4", 2),
     "tell again": (tell_again, "F5", 5),
     "poison": (tell_poison, "F6", 5),
+    "cut off the bus": (cut_from_bus, "F7", 2),
+    "cut off PostgreSQL": (cut_from_database, "F7", 2),
+    "black hole before the bus": (silence_bus, "F7", 1),
     "let a month pass": (leap, "F10", 2),
     "second instance": (second_instance, "F14", 2),
 }

@@ -14,6 +14,7 @@ from random import Random
 
 from libs.common.facts import SERVICES
 from tests.chaos import sabotaged
+from tests.proxy import Proxy
 
 # Importing a service takes seconds of a processor. One process imports them once, and each start is a fork of it that
 # runs the service's own __main__, as `python -m services.<service> serve` does.
@@ -59,7 +60,13 @@ Death = Callable[["Instance", bool], Awaitable[None]]
 
 
 class Instance:
-    """One process of a service: started again, after a pause, however it ends, until it is told to stop."""
+    """One process of a service: started again, after a pause, however it ends, until it is told to stop.
+
+    bus and database are its lines to the servers, which can be cut.
+    """
+
+    bus: Proxy
+    database: Proxy
 
     def __init__(
         self, service: str, port: int, environment: dict[str, str], log: Path, *, bug: str, chance: Random,

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from libs.common.facts import SERVICES as ALL_SERVICES
 from tests.chaos.bugs import BUGS
 from tests.chaos.faults import (
     Step,
@@ -21,6 +22,7 @@ from tests.chaos.faults import (
     tell_again,
     tell_poison,
 )
+from tests.chaos.network_faults import cut_from_bus, cut_from_database, silence_bus
 from tests.chaos.programme import Plan, Verdict, play
 from tests.chaos.showing import commit, progress, saying
 from tests.chaos.stage import Stage
@@ -42,6 +44,9 @@ HEARING: Steps = tuple(("crash at a named point", crash_at, (LISTENER, "inbox-be
 RELAYING: Steps = tuple(("crash at a named point", crash_at, (SPEAKER, "relay-before-publish")) for _ in range(2))
 DUE: Steps = tuple(("crash at a named point", crash_at, (SPEAKER, "due-before-commit")) for _ in range(2))
 TWO: Steps = (("second instance", second_instance, (SPEAKER,)),)
+ERASED: Steps = (("nothing", let_make, ("erasure", "4")),)
+ATTENDED: Steps = (("nothing", let_make, ("attendance", "12")), *WORK)
+CLOSED: Steps = (*MATCHED, ("nothing", let_make, ("closing", "2")))
 # Which faults each bug is looked for with; without a kill where none is needed.
 SOUGHT_BY: dict[str, Steps] = {
     "ack-before-commit": HEARING, "mark-before-publish": RELAYING, "cursor-on-id": WORK, "second-relay": TWO,
@@ -49,11 +54,16 @@ SOUGHT_BY: dict[str, Steps] = {
     "never-asks": NO_KILL, "announce-after-commit": ON_ANSWER, "answer-before-commit": ON_ANSWER,
     "due-work-forgotten": DUE, "due-work-twice": DUE, "same-id-again": NO_KILL, "poison-blocks": NO_KILL,
     "parked-is-overtaken": NO_KILL, "idempotency-ignored": NO_KILL, "etag-ignored": (*NO_KILL, *WORK, *WORK),
-    "places-uncounted": MATCHED, "left-behind": OVER,
+    "places-uncounted": MATCHED, "left-behind": OVER, "key-kept": ERASED, "ticked-unattended": ATTENDED,
+    "learning-lost": CLOSED,
 }
 # Where the two services above cannot show it; without a bug all of them run.
-SHOWN_BY = dict.fromkeys(("places-uncounted", "left-behind"), (SPEAKER, "matching")) | {"": (*SERVICES, "matching")}
-ALL: Steps = (*NO_KILL, *HEARING[:1], *RELAYING[:1], *DUE[:1], *ON_ANSWER[:1], *LOSE, *TWO)
+SHOWN_BY = {
+    **dict.fromkeys(("places-uncounted", "left-behind", "learning-lost"), (SPEAKER, "matching")),
+    "ticked-unattended": (*SERVICES, "matching"), "key-kept": ALL_SERVICES, "": ALL_SERVICES}
+CUT: Steps = (("cut off the bus", cut_from_bus, (LISTENER,)), ("cut off PostgreSQL", cut_from_database, (SPEAKER,)),
+              ("black hole before the bus", silence_bus, (LISTENER,)))
+ALL: Steps = (*NO_KILL, *HEARING[:1], *RELAYING[:1], *DUE[:1], *ON_ANSWER[:1], *LOSE, *TWO, *CUT)
 
 
 @dataclass(frozen=True)

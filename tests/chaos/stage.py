@@ -5,6 +5,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -65,12 +66,12 @@ class Stage:
             await self.execute(service, WITNESS)
         await self.empty_bus()
 
-    def environment(self, service: str, port: int, mail: Path) -> dict[str, str]:
-        """What a service's process is told by its environment."""
-        where = f"http://127.0.0.1:{port}"
-        settings = settings_for(service, self.cluster, network=NETWORK, url=where, demonstration=True)
+    def environment(self, service: str, port: int, mail: Path, *, bus: int, database: int) -> dict[str, str]:
+        """What a service's process is told by its environment; bus and database: the ports at which it finds them."""
+        where, cluster = f"http://127.0.0.1:{port}", replace(self.cluster, nats_port=bus, postgres_port=database)
+        settings = settings_for(service, cluster, network=NETWORK, url=where, demonstration=True)
         told = settings.model_dump() | {
-            "database_url": self.cluster.database_url(service, self.databases[service]), "rate_per_minute": 10_000_000,
+            "database_url": cluster.database_url(service, self.databases[service]), "rate_per_minute": 10_000_000,
             "log_level": "info", "mail_folder": mail, "mail_retry_seconds": 0.5}
         shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                  for name, value in told.items() if value is not None}

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.chaos.probes import Unsettled, look_at_the_dead, settle
 from tests.chaos.promises import Promise, Violation
 from tests.chaos.stage import Stage
 from tests.harness import in_days
+from tests.proxy import Proxy
 
 UP_SECONDS = 60.0
 
@@ -72,6 +74,7 @@ class World:
 
     def __post_init__(self) -> None:
         """A client and a ledger of its own."""
+        self._lines = AsyncExitStack()
         self.door = Door(self.chance)
         self.ledger = Ledger(self.folder / "ledger.jsonl")
         self.mailbox = MailFolder(self.folder / "mail")
@@ -85,19 +88,23 @@ class World:
         """The first instance of a service."""
         return next(one for one in self.instances if one.service == service)
 
-    def start(self, service: str) -> Instance:
-        """Start one more instance; requests go to it as soon as it is up (see `up`)."""
-        port = ports.free_port(0, service)
-        one = Instance(
-            service, port, self.stage.environment(service, port, self.folder / "mail"), self.folder / f"{service}.log",
-            bug=self.bug, chance=self.chance, on_death=self._died)
+    async def start(self, service: str) -> Instance:
+        """Start one more instance with lines of its own to the servers; requests go to it as soon as it is `up`."""
+        port, cluster = ports.free_port(0, service), self.stage.cluster
+        bus = await self._lines.enter_async_context(Proxy(cluster.nats_port))
+        database = await self._lines.enter_async_context(Proxy(cluster.postgres_port))
+        environment = self.stage.environment(
+            service, port, self.folder / "mail", bus=bus.port, database=database.port)
+        one = Instance(service, port, environment, self.folder / f"{service}.log",
+                       bug=self.bug, chance=self.chance, on_death=self._died)
+        one.bus, one.database = bus, database
         self.instances.append(one)
         return one
 
     async def start_all(self) -> None:
         """Start every service, and return when all are ready."""
         for service in self.services:
-            self.door.addresses[service] = [self.start(service).url]
+            self.door.addresses[service] = [(await self.start(service)).url]
         if not await self.up(self.instances):
             raise RuntimeError(f"the services do not become ready; their logs are in {self.folder}")
 
@@ -147,6 +154,7 @@ class World:
     async def stop(self) -> None:
         """End every process of this run, and close what it opened."""
         await asyncio.gather(*(one.stop() for one in self.instances))
+        await self._lines.aclose()
         await self.door.close()
         self.ledger.close()
 
