@@ -198,6 +198,19 @@ async def test_an_erased_member_leaves_the_group_as_it_was_without_them(field: F
     assert (ended["state"], ended["end_reason"]) == ("withdrawn", "nobody_left")
 
 
+async def test_the_checklist_of_a_group_that_has_ended_names_no_erased_member(field: Field) -> None:
+    """It is not checked any more; what it refers to of the person goes all the same."""
+    group = await field.ready_group()
+    members = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Nächstes Jahr wieder."})
+    await erased(field, members[0]["person_ref"])
+    lines = await field.get(f"/prerequisites?mentor_group_id={group['id']}")
+    evidence = {line["rule"]: line["evidence"] for line in lines}
+
+    assert members[0]["person_ref"] not in str(evidence)
+    assert (len(evidence["min_members"]), len(evidence["training_basic"])) == (3, 1)
+
+
 async def test_erasing_both_sides_at_once_ends_what_they_have(field: Field) -> None:
     """Whoever comes first; check-ins, concerns and closings tell nothing any more."""
     tandem = await field.tandem()

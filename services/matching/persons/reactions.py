@@ -29,7 +29,7 @@ from services.matching.mentors.model import Mentor
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.prerequisites.queries import members_of
-from services.matching.prerequisites.reactions import recheck
+from services.matching.prerequisites.reactions import forget_evidence, recheck
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.reactions import step_back
@@ -133,6 +133,8 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     else:
         member.withdraw_consent(today(now))
     await recheck(transaction, group)
+    if erase:
+        await forget_evidence(transaction, group, member.person_ref)
     if not await members_of(transaction, group.id):
         await step_back(transaction, group)
         await leave_tandems(transaction, group)

@@ -72,6 +72,14 @@ async def _weigh(
                 contact_refs=await contact_refs(transaction, group.id)))
 
 
+async def forget_evidence(transaction: OpenTransaction, group: MentorGroup, person_ref: UUID) -> None:
+    """Nothing on a group's checklist refers to a person any more, also when the checklist rests."""
+    attended = await transaction.scalars(select(AttendedTraining.id).where(AttendedTraining.person_ref == person_ref))
+    gone = {f"person/{person_ref}", *(f"attendance/{one}" for one in attended)}
+    for line in await checklist(transaction, group.id):
+        line.evidence = [one for one in line.evidence if one not in gone]
+
+
 @reacts_to(ProgrammeRulesChanged)
 async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) -> None:
     """Keep the rule set; groups that are bound by it are checked against what it says now."""
