@@ -84,7 +84,12 @@ class GroupsWorkload(Workload):
         for verb, to in (("form", "forming"), ("prepare", "in_preparation")):
             await self._step(group, "POST", verb, to, lambda shown, to=to: shown["state"] == to)
         group.more["prepared"] = True
-        if self.chance.random() < 0.8:
+        chance = self.chance.random()
+        if chance > 0.9:
+            await self._step(group, "POST", "withdraw", "withdrawn", lambda shown: shown["state"] == "withdrawn",
+                             {"reason": "Nächstes Jahr wieder."})
+            group.more["withdrawn"] = True
+        elif chance < 0.8:
             group.more["months"] = MONTHS
             await self._step(group, "PUT", "housing", None, lambda shown: bool(shown["housing"]),
                              HOME | {"available_from": LONG_AGO})
@@ -183,14 +188,15 @@ class GroupsWorkload(Workload):
         address = f"/v1/prerequisites?mentor_group_id={group.id}"
         lines = (await self.door.insist("matching", "GET", address, headers=self.headers)).json
         found = {line["rule"]: (line["needed"], line["there"]) for line in lines}
-        if found != wanted:
+        # Of a group that has withdrawn the checklist rests.
+        if found != wanted and "withdrawn" not in group.more:
             self.world.violated(Promise.TICKED, f"{group.about} shows {found}, and what was acknowledged is {wanted}")
         complete = all(there >= needed for needed, there in wanted.values())
-        state = "withdrawn" if not present else "ready" if complete else "in_preparation"
+        state = "withdrawn" if not present or "withdrawn" in group.more else "ready" if complete else "in_preparation"
         if shown["state"] != state:
             self.world.violated(Promise.TICKED, f"{group.about} is {shown['state']} and should be {state}")
         never = len(group.more["attempted"]) < TRAINED or not group.more["months"]
-        if told if never else complete and not told:
+        if told if never else complete and not told and "withdrawn" not in group.more:
             self.world.violated(Promise.TICKED, f"that {group.about} is ready was {'told' if told else 'never told'}")
 
     async def _compare_copies(self) -> None:
