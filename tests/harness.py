@@ -121,16 +121,15 @@ class Network:
 
     async def tell(
         self, listener: str, *facts: Fact, region: str | None = None, project: UUID | None = None,
-        at: datetime | None = None,
     ) -> list[UUID]:
-        """Let a running service hear facts of services that do not run here, told now or at; returns the facts' ids."""
+        """Let a running service hear facts of services that do not run here; returns the facts' ids."""
         inbox, ids = self[listener].running.inbox, []
         for fact in facts:
             speaker, fact_id = fact.speaker(), uuid4()
             number = await self._heard(self[listener], speaker) + 1
             headers = envelope_headers(
                 network="test", subject=fact.subject, fact_id=fact_id, about=fact.about(), correlation=uuid4().hex,
-                at=at or self[listener].running.database.clock.now(), actor_role="system",
+                at=self[listener].running.database.clock.now(), actor_role="system",
                 region=region or getattr(fact, "region", None), project=project or getattr(fact, "project_id", None))
             await inbox.take(speaker, [Heard(speaker, number, fact_id, fact.subject, fact.about(), headers,
                                              fact.model_dump_json().encode())])

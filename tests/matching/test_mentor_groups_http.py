@@ -66,27 +66,6 @@ async def test_a_corrected_attendance_takes_the_group_back(field: Field) -> None
         "prerequisite.expired", "prerequisite.fulfilled", "mentor_group.ready"]
 
 
-async def test_the_past_heard_again_takes_no_group_through_it(field: Field) -> None:
-    """As `lotse rebuild` does it: stricter rules taken back, and an attendance taken back and counted, are no news."""
-    group = await field.ready_group()
-    (member, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
-    (attendance, _) = (await checklist(field, group))["training_basic"]["evidence"]
-    recorded = field.attended(member["person_ref"]).model_copy(
-        update={"attendance_id": UUID(attendance.partition("/")[2])})
-    correction = AttendanceCorrected(
-        attendance_id=recorded.attendance_id, event_id=recorded.event_id, region=REGION, counts=False,
-        person_ref=recorded.person_ref, training_code="basic")
-    usual, strict = sponsorship(field.sponsorship), sponsorship(field.sponsorship, rent_months=120)
-    past = [strict, usual, recorded, correction, correction.model_copy(update={"counts": True})]
-    now = field.network["matching"].running.database.clock.now()
-    for _ in range(2):
-        for second, fact in enumerate(past):
-            await field.network.tell("matching", fact, at=now + timedelta(seconds=second))
-
-    assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "ready"
-    assert (await field.subjects(group["id"])).count("mentor_group.ready") == 3
-
-
 async def test_attendances_of_others_tick_nothing(field: Field) -> None:
     """Unknown persons, no person at all, no training: nothing is kept. A correction may come without its attendance."""
     group = await field.create("/mentor_groups", field.group_body())

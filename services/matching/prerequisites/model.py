@@ -62,11 +62,6 @@ class RuleSet(Table, table=True):
     required_trainings: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
     required_documents: list[str] = plain(default_factory=list, sa_type=ARRAY(Text))
     chooser: str = plain(Chooser.COORDINATOR.value)
-    told_at: datetime | None = moment(None)
-
-    def is_news(self, at: datetime) -> bool:
-        """Whether what was told then is no older than what is known: the past heard again changes nothing."""
-        return self.told_at is None or at >= self.told_at
 
     @property
     def authority_chooses(self) -> bool:
@@ -84,11 +79,6 @@ class AttendedTraining(Table, table=True):
     training_code: str = personal()
     attended_on: date | None = personal(None)
     counts: bool = personal(default=True)
-    told_at: datetime | None = moment(None)
-
-    def is_news(self, at: datetime) -> bool:
-        """Whether what was told then is no older than what is known: the past heard again changes nothing."""
-        return self.told_at is None or at >= self.told_at
 
 
 class Prerequisite(Table, table=True):

@@ -1,6 +1,5 @@
 """What follows when something that a checklist asks for has changed: rule sets, attendances, members, documents."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select as select_rows
@@ -87,10 +86,7 @@ async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) 
     rules = (await transaction.scalars(select(RuleSet).where(
         RuleSet.programme_id == fact.programme_id, RuleSet.valid_from == fact.valid_from).with_for_update())).first()
     rules = rules or RuleSet(programme_id=fact.programme_id, valid_from=fact.valid_from, **values)
-    at = _told_at(transaction)
-    if not rules.is_news(at):
-        return
-    for name, value in (values | {"valid_until": fact.valid_until, "told_at": at}).items():
+    for name, value in (values | {"valid_until": fact.valid_until}).items():
         setattr(rules, name, value)
     transaction.add(rules)
     await transaction.flush()
@@ -109,10 +105,7 @@ async def tick_training(transaction: OpenTransaction, fact: AttendanceRecorded) 
     attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
     attended = attended or AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
                                             training_code=fact.training_code)
-    at = _told_at(transaction)
-    if not attended.is_news(at):
-        return
-    attended.attended_on, attended.counts, attended.told_at = fact.on, True, at
+    attended.attended_on, attended.counts = fact.on, True
     transaction.add(attended)
     await _recheck_group_of(transaction, fact.person_ref)
 
@@ -127,16 +120,10 @@ async def untick_training(transaction: OpenTransaction, fact: AttendanceCorrecte
         attended = AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
                                     training_code=fact.training_code)
         transaction.add(attended)
-    at = _told_at(transaction)
-    if attended is None or not attended.is_news(at):
+    if attended is None:
         return
-    attended.counts, attended.told_at = fact.counts, at
+    attended.counts = fact.counts
     await _recheck_group_of(transaction, attended.person_ref)
-
-
-def _told_at(transaction: OpenTransaction) -> datetime:
-    assert transaction.hearing is not None  # noqa: S101 - a reaction always hears something
-    return transaction.hearing.time
 
 
 async def _is_known(transaction: OpenTransaction, person_ref: UUID) -> bool:
