@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import asyncpg
@@ -125,16 +124,13 @@ async def rebuild_bus(cluster: Cluster, service: str) -> int:
 
 
 async def rebuild_service(cluster: Cluster, service: str) -> str:
-    """Drop a service's copies and figures and let it hear everything from the first fact on; returns what happened.
+    """Let a service make its copies and figures anew, from the first fact on; returns what happened.
 
-    What it owns stays. The services must run, since they are asked; CannotGoOn when one that counts by itself is not
-    through within a minute.
+    What it owns stays. The services must run, since they are asked; CannotGoOn when it is not through within a minute.
     """
-    tables = import_module(f"services.{service}.tables")
     try:
         async with database_of(cluster, service) as database:
-            return await rebuild(
-                database, copies=getattr(tables, "COPIES", ()), kind=getattr(tables, "REBUILD", ""))
+            return await rebuild(database)
     except NotThrough as late:
         raise CannotGoOn(f"{service}: {late}.", "All services must run; it goes on by itself, `lotse status` shows what"
                          " is away.") from late

@@ -121,7 +121,7 @@ def verify_audit(state: State = None) -> None:
 
 
 def rebuild(service: ServiceName, state: State = None) -> None:
-    """Drop a service's copies and figures and let it hear everything again, from the first fact on."""
+    """Let a service make its copies and figures anew, from the first fact on."""
     with _running(state) as cluster:
         done = asyncio.run(operating.rebuild_service(cluster, _known(service)))
     say(f"{service} {done}; `lotse status` shows how it does.")

@@ -155,17 +155,8 @@ class Inbox:
                 await put_aside(transaction, fact, raised=describe(raised), attempts=counted(raised))
 
     async def react(self, transaction: OpenTransaction, fact: Heard) -> None:
-        """Run this service's reactions to one fact, in its correlation; a fact nobody reacts to passes."""
-        token = correlation.set(fact.correlation)
-        transaction.hearing = fact
-        try:
-            for kind, reaction in self.reactions.to_facts.get(fact.subject, ()):
-                await reaction(transaction, kind.model_validate_json(fact.body))
-                # What the next reaction, or the next fact of the batch, reads must be there.
-                await transaction.flush()
-        finally:
-            transaction.hearing = None
-            correlation.reset(token)
+        """Run this service's reactions to one fact."""
+        await react(self.reactions, transaction, fact)
 
     def _turn_of(self, speaker: str) -> asyncio.Lock:
         return self._turn.setdefault(speaker, asyncio.Lock())
@@ -179,6 +170,20 @@ class Inbox:
             number = await transaction.scalar(select(heard.c.number).where(heard.c.speaker == speaker))
         self.marks[speaker] = number or 0
         return self.marks[speaker]
+
+
+async def react(reactions: Reactions, transaction: OpenTransaction, fact: Heard) -> None:
+    """Run these reactions to one fact, in its correlation; a fact nobody reacts to passes."""
+    token = correlation.set(fact.correlation)
+    transaction.hearing = fact
+    try:
+        for kind, reaction in reactions.to_facts.get(fact.subject, ()):
+            await reaction(transaction, kind.model_validate_json(fact.body))
+            # What the next reaction, or the next fact of the batch, reads must be there.
+            await transaction.flush()
+    finally:
+        transaction.hearing = None
+        correlation.reset(token)
 
 
 async def _note(transaction: OpenTransaction, facts: Sequence[Heard], mark: int, new_mark: int) -> set[UUID]:

@@ -16,9 +16,27 @@ def reacts_to(*facts: type[Fact]) -> Callable[[Decorated], Decorated]:
     """Mark `async (transaction, fact)` as this service's reaction to these facts.
 
     It runs in the transaction that also notes the fact as heard. transaction.hearing is the fact's envelope. What
-    it raises is tried again later and then parked, unless the database was away.
+    it raises is tried again later and then parked, unless the database was away. Of several reactions to a fact in
+    one module, the upper ones run first.
     """
     return _mark("reacts_to", facts)
+
+
+def keeps_copy(*facts: type[Fact]) -> Callable[[Decorated], Decorated]:
+    """As reacts_to, for what does nothing but write down what the owner told, in tables of COPIES.
+
+    When copies are made anew (copies.py) it runs again, over all facts, and no other reaction does: so it announces
+    nothing, lets nothing fall due, and touches nothing that is this service's own.
+    """
+    def mark(function: Decorated) -> Decorated:
+        return _mark("keeps_copy", facts)(_mark("reacts_to", facts)(function))
+
+    return mark
+
+
+def copies_made_anew(function: Decorated) -> Decorated:
+    """Mark `async (transaction)` as what follows once copies were made anew: what went by a wrong one is mended."""
+    return _mark("copies_made_anew", (True,))(function)
 
 
 def when_due(*kinds: str) -> Callable[[Decorated], Decorated]:
@@ -41,11 +59,12 @@ def _mark(name: str, values: tuple[Any, ...]) -> Callable[[Decorated], Decorated
 
 @dataclass
 class Reactions:
-    """All reactions of one service, by fact's subject, by kind of due work, and by question."""
+    """All reactions of one service: by a fact's subject, by kind of due work, by question, and those to new copies."""
 
     to_facts: dict[str, list[tuple[type[Fact], Reaction]]] = field(default_factory=dict)
     to_due: dict[str, Reaction] = field(default_factory=dict)
     to_questions: dict[type[Question[Any]], Reaction] = field(default_factory=dict)
+    to_new_copies: list[Reaction] = field(default_factory=list)
 
     @classmethod
     def of(cls, modules: Iterable[ModuleType]) -> "Reactions":
@@ -67,6 +86,14 @@ class Reactions:
                 if value in table and table[value] is not function:
                     raise ValueError(f"two reactions for {value}")
                 table[value] = function
+        if hasattr(function, "lotse_copies_made_anew") and function not in self.to_new_copies:
+            self.to_new_copies.append(function)
+
+    def keeping_copies(self) -> "Reactions":
+        """Those that only keep copies, and what follows once these are made anew."""
+        kept = {subject: [pair for pair in told if hasattr(pair[1], "lotse_keeps_copy")]
+                for subject, told in self.to_facts.items()}
+        return Reactions({subject: told for subject, told in kept.items() if told}, to_new_copies=self.to_new_copies)
 
     def speakers(self) -> set[str]:
         """The services whose facts are reacted to."""

@@ -20,6 +20,7 @@ from libs.common.asks import answer_asks, ask_for_facts
 from libs.common.audit import AuditChain
 from libs.common.auth import Auth, Permissions
 from libs.common.bus import Bus, NoBus
+from libs.common.copies import KNOWN, REBUILD, Copies
 from libs.common.db import Database
 from libs.common.due import DueWork
 from libs.common.facts import HEARS
@@ -151,18 +152,18 @@ def _while_serving(running: Running) -> Callable[[FastAPI], AbstractAsyncContext
 
 def build(
     name: str, settings: CommonSettings, *, routers: Sequence[APIRouter], reactions: Sequence[ModuleType],
-    permissions: Permissions, title: str, description: str, works: Sequence[OwnWork] = (),
+    permissions: Permissions, title: str, description: str, works: Sequence[OwnWork] = (), copies: Sequence[str] = (),
 ) -> FastAPI:
     """The service's app, with the door, refusals, identity and health that all four share.
 
-    works: what this service's leader does beside relaying, hearing and due work.
+    works: what this service's leader does beside relaying, hearing and due work. copies: its tables that hold only what
+    others told.
     Raises ValueError when a route is missing in the permission table, or the table names no route.
     """
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
     set_up_traces(name, settings.otlp_endpoint)
     german, collected = german_sentences(name), Metrics(name)
-    heard = reactions if name == "registry" else [known, *reactions]
-    running = Running(name, settings, Reactions.of(heard), collected, works)
+    running = Running(name, settings, _reacting(name, reactions, copies), collected, works)
 
     app = Documented(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
                      openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
@@ -182,6 +183,15 @@ def build(
     show_refusals(app, german)
     app.add_middleware(Door, metrics=collected, seconds=settings.request_seconds, german=german)
     return app
+
+
+def _reacting(name: str, modules: Sequence[ModuleType], copies: Sequence[str]) -> Reactions:
+    """The service's reactions. The registry owns keys and grants and counts figures anew; others have copies."""
+    if name == "registry":
+        return Reactions.of(modules)
+    reactions = Reactions.of([known, *modules])
+    reactions.to_due[REBUILD] = Copies([*KNOWN, *copies], reactions).make_anew
+    return reactions
 
 
 def own_database(settings: CommonSettings, *, pool: int) -> Database:

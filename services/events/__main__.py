@@ -4,7 +4,6 @@ from libs.common.command import run
 from libs.common.rebuild import rebuilding
 from services.events.app import create_app
 from services.events.settings import Settings
-from services.events.tables import COPIES
 
 if __name__ == "__main__":
-    run("events", Settings, create_app, rebuild=rebuilding("events", copies=COPIES))
+    run("events", Settings, create_app, rebuild=rebuilding("events"))

@@ -16,6 +16,7 @@ from services.events.registrations import reactions as registration_reactions
 from services.events.registrations import routes as registrations
 from services.events.series import routes as series
 from services.events.settings import Settings
+from services.events.tables import COPIES
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -30,4 +31,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reactions=[partner_reactions, project_reactions, event_reactions, registration_reactions,
                    attendance_reactions],
         permissions=PERMISSIONS,
+        copies=COPIES,
     )

@@ -4,7 +4,6 @@ from libs.common.command import run
 from libs.common.rebuild import rebuilding
 from services.matching.app import create_app
 from services.matching.settings import Settings
-from services.matching.tables import COPIES
 
 if __name__ == "__main__":
-    run("matching", Settings, create_app, rebuild=rebuilding("matching", copies=COPIES))
+    run("matching", Settings, create_app, rebuild=rebuilding("matching"))

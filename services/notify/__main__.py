@@ -4,7 +4,6 @@ from libs.common.command import run
 from libs.common.rebuild import rebuilding
 from services.notify.app import create_app
 from services.notify.settings import Settings
-from services.notify.tables import COPIES
 
 if __name__ == "__main__":
-    run("notify", Settings, create_app, rebuild=rebuilding("notify", copies=COPIES))
+    run("notify", Settings, create_app, rebuild=rebuilding("notify"))

@@ -15,6 +15,7 @@ from services.notify.registrations import reactions as registration_reactions
 from services.notify.settings import Settings
 from services.notify.subscriptions import reactions as subscription_reactions
 from services.notify.subscriptions import routes as subscriptions
+from services.notify.tables import COPIES
 from services.notify.templates import routes as templates
 
 
@@ -27,5 +28,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         routers=[subscriptions.router, recipients.router, templates.router, deliveries.router],
         reactions=[delivery_reactions, subscription_reactions, registration_reactions, recipient_reactions],
         permissions=PERMISSIONS,
+        copies=COPIES,
         works=[partial(sender, settings=settings)],
     )

@@ -11,5 +11,5 @@ class Table(Kept, registry=registry(metadata=MetaData(naming_convention=NAMES)))
     """What every table of notify derives from."""
 
 
-# Tables that hold only what others told: `rebuild` empties them and hears it again.
+# Tables that hold only what others told: `rebuild` makes them anew.
 COPIES = ("known_registration",)

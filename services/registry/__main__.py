@@ -8,7 +8,6 @@ from libs.common.service import own_database
 from services.registry.access_keys.queries import first_operator
 from services.registry.app import create_app
 from services.registry.settings import Settings
-from services.registry.tables import REBUILD
 
 
 async def first_key(settings: Settings) -> None:
@@ -24,4 +23,4 @@ async def first_key(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run("registry", Settings, create_app, rebuild=rebuilding("registry", kind=REBUILD), first_key=first_key)
+    run("registry", Settings, create_app, rebuild=rebuilding("registry"), first_key=first_key)

@@ -9,7 +9,3 @@ from libs.common.tables import NAMES
 
 class Table(Kept, registry=registry(metadata=MetaData(naming_convention=NAMES))):
     """What every table of registry derives from."""
-
-
-# `rebuild` lets this fall due: figures are counted from nothing again. All else here is its own.
-REBUILD = "figures_rebuild"

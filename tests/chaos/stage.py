@@ -3,7 +3,7 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +61,7 @@ class Stage:
         self.databases = {service: f"{service}_{name}" for service in self.services}
         for service, database in self.databases.items():
             await copy_database(self.cluster, service, database)
-        await self._introduce_operator()
+        await self.introduce_operator(self.services)
         for service in self.services:
             await self.execute(service, WITNESS)
         await self.empty_bus()
@@ -149,10 +149,11 @@ class Stage:
         """End both servers; their folder goes with them."""
         self.servers.stop()
 
-    async def _introduce_operator(self) -> None:
+    async def introduce_operator(self, services: Iterable[str]) -> None:
+        """Let these services know the operator's key and grants, of which no fact tells."""
         key, principal, expires = uuid4(), uuid4(), in_days(300)
         grants = [(uuid4(), role) for role in OPERATOR_ROLES]
-        for service in self.services:
+        for service in services:
             connection = await self._connect(self.databases[service])
             try:
                 await connection.execute(

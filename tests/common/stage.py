@@ -86,6 +86,7 @@ def an_app(
     *reactions: Any,
     router: APIRouter | None = None,
     permissions: Mapping[str, frozenset[Role]] | None = None,
+    copies: Sequence[str] = (),
     **settings: Any,
 ) -> FastAPI:
     """A service of the spine alone, with these reactions and routes."""
@@ -95,6 +96,7 @@ def an_app(
         routers=[router or APIRouter()],
         reactions=together(*reactions),
         permissions=permissions or {},
+        copies=copies,
         title="Test",
         description="Test.",
     )

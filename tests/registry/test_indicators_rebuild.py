@@ -68,7 +68,7 @@ async def test_a_rebuild_from_nothing_gives_the_same_figures(network: Network, r
                 answering(network, "matching", {"ask.matching.facts.v1": outbox_of([])})):
         await network.rows("registry", "DELETE FROM counted_fact WHERE kind = 'attendance'")
         done = await said_by(network, "registry", "rebuild")
-    assert done == (0, "registry has counted its figures again, from the first fact on.\n", "")
+    assert done == (0, "registry has made its copies and figures anew, from the first fact on.\n", "")
     await network.settled()
 
     assert [ok(await registry.get(address, headers=coordinator)) for address in figures] == before

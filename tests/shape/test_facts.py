@@ -114,10 +114,10 @@ def deaf(reactions: Reactions, hears: tuple[str, ...]) -> set[str]:
 def forgotten(reactions: Reactions, modules: list[ModuleType]) -> list[str]:
     """Marked functions of reactions modules that the service was not given."""
     given = {function for told in reactions.to_facts.values() for _, function in told}
-    given |= set(reactions.to_due.values()) | set(reactions.to_questions.values())
+    given |= {*reactions.to_due.values(), *reactions.to_questions.values(), *reactions.to_new_copies}
+    marks = ("reacts_to", "when_due", "answers", "copies_made_anew")
     return [f"{module.__name__}.{name}" for module in modules for name, function in vars(module).items()
-            if any(hasattr(function, f"lotse_{mark}") for mark in ("reacts_to", "when_due", "answers"))
-            and function not in given]
+            if any(hasattr(function, f"lotse_{mark}") for mark in marks) and function not in given]
 
 
 def reactions_of(service: str) -> tuple[Reactions, list[ModuleType]]:

@@ -2,14 +2,14 @@
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.registry import PartnerFact, PartnerLeft, PartnerSuspended, PartnerVerified
-from libs.common.reactions import reacts_to
+from libs.common.reactions import keeps_copy
 from services.events.partners.model import KnownPartner, Standing
 
 STANDING: dict[type[PartnerFact], Standing] = {
     PartnerVerified: Standing.VERIFIED, PartnerSuspended: Standing.SUSPENDED, PartnerLeft: Standing.LEFT}
 
 
-@reacts_to(PartnerVerified, PartnerSuspended, PartnerLeft)
+@keeps_copy(PartnerVerified, PartnerSuspended, PartnerLeft)
 async def know_partner(transaction: OpenTransaction, fact: PartnerFact) -> None:
     """From now on the partner may organise events, or may not. Events it has published stay as they are."""
     partner = await transaction.get(KnownPartner, fact.partner_id)

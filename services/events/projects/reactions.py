@@ -2,11 +2,11 @@
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
-from libs.common.reactions import reacts_to
+from libs.common.reactions import keeps_copy
 from services.events.projects.model import KnownProject
 
 
-@reacts_to(ProjectOpened)
+@keeps_copy(ProjectOpened)
 async def know_project(transaction: OpenTransaction, fact: ProjectOpened) -> None:
     """From now on events may count for the project."""
     project = await transaction.get(KnownProject, fact.project_id)
@@ -17,7 +17,7 @@ async def know_project(transaction: OpenTransaction, fact: ProjectOpened) -> Non
     await transaction.flush()
 
 
-@reacts_to(ProjectClosed)
+@keeps_copy(ProjectClosed)
 async def close_project(transaction: OpenTransaction, fact: ProjectClosed) -> None:
     """From now on no event may name the project; what happened before keeps its name."""
     project = await transaction.get(KnownProject, fact.project_id)

@@ -4,13 +4,14 @@ from uuid import UUID
 
 from sqlalchemy import select as select_rows
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
 from libs.common.facts.matching import MentorGroupReady, PrerequisiteExpired, PrerequisiteFulfilled
 from libs.common.facts.registry import ProgrammeRulesChanged
 from libs.common.outbox import announce
-from libs.common.reactions import reacts_to
+from libs.common.reactions import copies_made_anew, keeps_copy, reacts_to
 from libs.common.tables import person
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
@@ -79,9 +80,9 @@ async def forget_evidence(transaction: OpenTransaction, group: MentorGroup, pers
         line.evidence = [one for one in line.evidence if one not in gone]
 
 
-@reacts_to(ProgrammeRulesChanged)
+@keeps_copy(ProgrammeRulesChanged)
 async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) -> None:
-    """Keep the rule set; groups that are bound by it are checked against what it says now."""
+    """Keep the rule set as it is now."""
     values = fact.model_dump(mode="json", exclude={"valid_from", "valid_until", "programme_id"})
     rules = (await transaction.scalars(select(RuleSet).where(
         RuleSet.programme_id == fact.programme_id, RuleSet.valid_from == fact.valid_from).with_for_update())).first()
@@ -90,16 +91,31 @@ async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) 
         setattr(rules, name, value)
     transaction.add(rules)
     await transaction.flush()
-    groups = await transaction.scalars(select(MentorGroup).where(
-        MentorGroup.programme_id == fact.programme_id, col(MentorGroup.interested_on) >= fact.valid_from,
-        col(MentorGroup.state).in_(BEFORE_HOUSEHOLD)).order_by(col(MentorGroup.id)).with_for_update())
+
+
+@reacts_to(ProgrammeRulesChanged)
+async def check_groups(transaction: OpenTransaction, fact: ProgrammeRulesChanged) -> None:
+    """Groups that are bound by the rule set are checked against what it says now."""
+    await _recheck_all(transaction, select(MentorGroup).where(
+        MentorGroup.programme_id == fact.programme_id, col(MentorGroup.interested_on) >= fact.valid_from))
+
+
+@copies_made_anew
+async def check_all_groups(transaction: OpenTransaction) -> None:
+    """What a wrong copy has done to a checklist is put right, and told."""
+    await _recheck_all(transaction, select(MentorGroup))
+
+
+async def _recheck_all(transaction: OpenTransaction, query: SelectOfScalar[MentorGroup]) -> None:
+    groups = await transaction.scalars(
+        query.where(col(MentorGroup.state).in_(BEFORE_HOUSEHOLD)).order_by(col(MentorGroup.id)).with_for_update())
     for group in groups.all():
         await recheck(transaction, group)
 
 
-@reacts_to(AttendanceRecorded)
-async def tick_training(transaction: OpenTransaction, fact: AttendanceRecorded) -> None:
-    """A person whom matching knows attended a training: it counts for the checklist of their group."""
+@keeps_copy(AttendanceRecorded)
+async def know_training(transaction: OpenTransaction, fact: AttendanceRecorded) -> None:
+    """A person whom matching knows attended a training."""
     if fact.person_ref is None or fact.training_code is None or not await _is_known(transaction, fact.person_ref):
         return
     attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
@@ -107,11 +123,10 @@ async def tick_training(transaction: OpenTransaction, fact: AttendanceRecorded) 
                                             training_code=fact.training_code)
     attended.attended_on, attended.counts = fact.on, True
     transaction.add(attended)
-    await _recheck_group_of(transaction, fact.person_ref)
 
 
-@reacts_to(AttendanceCorrected)
-async def untick_training(transaction: OpenTransaction, fact: AttendanceCorrected) -> None:
+@keeps_copy(AttendanceCorrected)
+async def correct_training(transaction: OpenTransaction, fact: AttendanceCorrected) -> None:
     """An attendance did not take place, or did after all."""
     attended = await transaction.get(AttendedTraining, fact.attendance_id, with_for_update=True)
     if attended is None and fact.counts and fact.person_ref and fact.training_code:
@@ -120,22 +135,25 @@ async def untick_training(transaction: OpenTransaction, fact: AttendanceCorrecte
         attended = AttendedTraining(id=fact.attendance_id, person_ref=fact.person_ref, region=fact.region,
                                     training_code=fact.training_code)
         transaction.add(attended)
+    if attended is not None:
+        attended.counts = fact.counts
+
+
+@reacts_to(AttendanceRecorded, AttendanceCorrected)
+async def check_group_of(transaction: OpenTransaction, fact: AttendanceRecorded | AttendanceCorrected) -> None:
+    """A training ticks, or un-ticks, the checklist of the group whose member was there."""
+    attended = await transaction.get(AttendedTraining, fact.attendance_id)
     if attended is None:
         return
-    attended.counts = fact.counts
-    await _recheck_group_of(transaction, attended.person_ref)
+    group = (await transaction.scalars(
+        select(MentorGroup).join(Member, col(Member.mentor_group_id) == col(MentorGroup.id))
+        .where(Member.person_ref == attended.person_ref, col(Member.left_on).is_(None))
+        .with_for_update(of=MentorGroup))).first()
+    if group is not None:
+        await recheck(transaction, group)
 
 
 async def _is_known(transaction: OpenTransaction, person_ref: UUID) -> bool:
     """Whether matching owns this person and has not erased them: a late fact brings nobody back."""
     return bool(await transaction.scalar(select_rows(person.c.person_ref).where(
         person.c.person_ref == person_ref, person.c.erased_at.is_(None))))
-
-
-async def _recheck_group_of(transaction: OpenTransaction, person_ref: UUID) -> None:
-    await transaction.flush()
-    group = (await transaction.scalars(
-        select(MentorGroup).join(Member, col(Member.mentor_group_id) == col(MentorGroup.id))
-        .where(Member.person_ref == person_ref, col(Member.left_on).is_(None)).with_for_update(of=MentorGroup))).first()
-    if group is not None:
-        await recheck(transaction, group)

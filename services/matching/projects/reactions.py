@@ -2,11 +2,11 @@
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
-from libs.common.reactions import reacts_to
+from libs.common.reactions import keeps_copy
 from services.matching.projects.model import KnownProject
 
 
-@reacts_to(ProjectOpened)
+@keeps_copy(ProjectOpened)
 async def know_project(transaction: OpenTransaction, fact: ProjectOpened) -> None:
     """From now on tandems may count for the project."""
     known = await transaction.get(KnownProject, fact.project_id, with_for_update=True)
@@ -16,7 +16,7 @@ async def know_project(transaction: OpenTransaction, fact: ProjectOpened) -> Non
     await transaction.flush()
 
 
-@reacts_to(ProjectClosed)
+@keeps_copy(ProjectClosed)
 async def close_project(transaction: OpenTransaction, fact: ProjectClosed) -> None:
     """No further tandem counts for it."""
     known = await transaction.get(KnownProject, fact.project_id, with_for_update=True)

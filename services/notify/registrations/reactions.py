@@ -18,11 +18,11 @@ from libs.common.facts.events import (
     RegistrationWaitlisted,
 )
 from libs.common.facts.registry import ErasureRequested
-from libs.common.reactions import reacts_to
+from libs.common.reactions import keeps_copy
 from services.notify.registrations.model import KnownRegistration
 
 
-@reacts_to(RegistrationReceived, RegistrationConfirmed, RegistrationWaitlisted, RegistrationSeatOffered)
+@keeps_copy(RegistrationReceived, RegistrationConfirmed, RegistrationWaitlisted, RegistrationSeatOffered)
 async def know(transaction: OpenTransaction, fact: RegistrationFact) -> None:
     """Someone hopes to come."""
     row = KnownRegistration(**fact.model_dump(include={"registration_id", "event_id", "person_ref", "region"}))
@@ -30,20 +30,20 @@ async def know(transaction: OpenTransaction, fact: RegistrationFact) -> None:
         insert(KnownRegistration).values(**row.model_dump()).on_conflict_do_nothing(index_elements=["registration_id"]))
 
 
-@reacts_to(RegistrationDeclined, RegistrationOfferExpired, RegistrationCancelled)
+@keeps_copy(RegistrationDeclined, RegistrationOfferExpired, RegistrationCancelled)
 async def forget(transaction: OpenTransaction, fact: RegistrationFact) -> None:
     """Someone does not come."""
     await transaction.execute(
         delete(KnownRegistration).where(col(KnownRegistration.registration_id) == fact.registration_id))
 
 
-@reacts_to(EventHeld, EventCancelled)
+@keeps_copy(EventHeld, EventCancelled)
 async def forget_all(transaction: OpenTransaction, fact: EventHeld | EventCancelled) -> None:
     """The event is over."""
     await transaction.execute(delete(KnownRegistration).where(col(KnownRegistration.event_id) == fact.event_id))
 
 
-@reacts_to(ErasureRequested)
+@keeps_copy(ErasureRequested)
 async def erase(transaction: OpenTransaction, fact: ErasureRequested) -> None:
     """Persons are erased: their registrations here too."""
     await transaction.execute(

@@ -8,9 +8,8 @@ from uuid import UUID
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from libs.common.asks import ask_for_facts
-from libs.common.bus import Bus, NoBus
 from libs.common.clock import day_of, start_of
+from libs.common.copies import REBUILD, told_after
 from libs.common.db import OpenTransaction
 from libs.common.due import schedule
 from libs.common.envelope import Heard
@@ -21,13 +20,11 @@ from libs.common.facts.registry import ConsultationRecorded, IndicatorAtRisk, In
 from libs.common.inbox import is_unreadable
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to, when_due
-from libs.common.refusals import Unavailable
 from libs.common.tables import outbox
 from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState
 from services.registry.indicators.queries import figures_of, unreached_indicators
 from services.registry.indicators.rules import PERSON, next_check, state_of
 from services.registry.projects.model import Project, ProjectState
-from services.registry.tables import REBUILD
 
 TANDEM = "tandem"
 
@@ -116,37 +113,21 @@ async def rebuild(transaction: OpenTransaction) -> int:
     Facts heard meanwhile wait behind it. Unavailable, and nothing is changed, when a speaker is away.
     """
     others = sorted({kind.speaker() for kind in COUNTS} - {"registry"})
-    told = {speaker: await _told_after(transaction.bus, speaker, 0) for speaker in others}
+    told = {speaker: await told_after(transaction.bus, speaker, 0, BY_SUBJECT) for speaker in others}
     # Only now: whoever counts meanwhile would wait as long as the others take to answer.
     await transaction.execute(text("LOCK TABLE counted_fact IN SHARE ROW EXCLUSIVE MODE"))
     await transaction.execute(delete(CountedFact))
     total = await _keep_heard(transaction, await _own_facts(transaction))
-    for speaker, facts in told.items():
-        fresh = await _told_after(transaction.bus, speaker, facts[-1].number if facts else 0)
+    for speaker, (facts, last) in told.items():
+        fresh, _ = await told_after(transaction.bus, speaker, last, BY_SUBJECT)
         total += await _keep_heard(transaction, [*facts, *fresh])
     return total
-
-
-async def _told_after(bus: Bus, speaker: str, after: int) -> list[Heard]:
-    """What the speaker has told behind that number and what counts here; its last fact stands for where it ended."""
-    found: list[Heard] = []
-    while page := await _page(bus, speaker, after):
-        after = page[-1].number
-        found = [*(fact for fact in found if fact.subject in BY_SUBJECT), *page]
-    return found
 
 
 @when_due(REBUILD)
 async def count_from_nothing(transaction: OpenTransaction, _network: UUID) -> None:
     """Operations wants all figures counted again; tried again, however often, while a speaker is away."""
     await rebuild(transaction)
-
-
-async def _page(bus: Bus, speaker: str, after: int) -> list[Heard]:
-    try:
-        return (await ask_for_facts(bus, speaker, after)).facts
-    except NoBus as away:
-        raise Unavailable("owner-away", "The {owner} service does not answer.", owner=speaker) from away
 
 
 async def _own_facts(transaction: OpenTransaction) -> list[Heard]:
@@ -156,7 +137,7 @@ async def _own_facts(transaction: OpenTransaction) -> list[Heard]:
 
 
 async def _keep_heard(transaction: OpenTransaction, page: Iterable[Heard]) -> int:
-    facts = [fact for heard in page if heard.subject in BY_SUBJECT and (fact := _remembered(heard))]
+    facts = [fact for heard in page if (fact := _remembered(heard))]
     await keep(transaction, facts)
     return len(facts)
 
