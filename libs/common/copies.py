@@ -21,6 +21,8 @@ log = structlog.get_logger()
 # The due work by which a running service makes anew what it holds of others, about NOBODY.
 REBUILD = "rebuild"
 NOBODY = UUID(int=0)
+# A savepoint for each fact would take as long as the fact.
+AT_ONCE = 500
 # What every service but the registry copies of it.
 KNOWN = ("known_key", "known_grant")
 
@@ -42,8 +44,8 @@ class Copies:
         facts = await self._hold_all(transaction)
         for name in self._tables:
             await transaction.execute(delete(table(name)))
-        for fact in facts:
-            await self._copy(transaction, fact)
+        for start in range(0, len(facts), AT_ONCE):
+            await self._copy(transaction, facts[start : start + AT_ONCE])
         if transaction.to_announce:
             raise RuntimeError(f"keeping a copy announced {transaction.to_announce[0]['subject']}")
         for follow in self._reactions.to_new_copies:
@@ -67,21 +69,25 @@ class Copies:
         return [fact for fact in merge(*(facts for facts, _ in told.values()), key=lambda fact: fact.time)
                 if fact.number <= marks.get(fact.speaker, 0) and fact.fact_id not in waits]
 
-    async def _copy(self, transaction: OpenTransaction, fact: Heard) -> None:
+    async def _copy(self, transaction: OpenTransaction, facts: Sequence[Heard]) -> None:
         """What failed, was parked and given up when it was heard may fail again; it does not keep back all others."""
         try:
             async with transaction.begin_nested():
-                await react(self._reactions, transaction, fact)
+                for fact in facts:
+                    await react(self._reactions, transaction, fact)
         except Exception as raised:
             if is_transient(raised):
                 raise
-            log.error("a fact could not be copied", fact=str(fact.fact_id), subject=fact.subject,
-                      reason=describe(raised))
+            if len(facts) == 1:
+                log.error("a fact could not be copied", fact=str(facts[0].fact_id), subject=facts[0].subject,
+                          reason=describe(raised))
+                return
+            middle = len(facts) // 2
+            await self._copy(transaction, facts[:middle])
+            await self._copy(transaction, facts[middle:])
 
 
-async def told_after(
-    bus: Bus, speaker: str, after: int, subjects: Collection[str],
-) -> tuple[list[Heard], int]:
+async def told_after(bus: Bus, speaker: str, after: int, subjects: Collection[str]) -> tuple[list[Heard], int]:
     """The speaker's facts behind that number with one of these subjects, and the last number of all that it told.
 
     What it announces while it is asked may be missing: else a busy one would be asked for ever. Unavailable when it is

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,13 +41,14 @@ async def say(network: Network, *facts: Fact) -> None:
     await network.settled()
 
 
-async def a_field(network: Network, *given: Fact, programme: Callable[..., Fact] = sponsorship) -> Field:
-    """Matching and notify, in earnest; the other two only say what they are told to. given: said in the beginning."""
+async def a_field(network: Network, mails: Path, *, programme: Callable[..., Fact] = sponsorship) -> Field:
+    """Matching and notify, in earnest; the other two only say what they are told to."""
     for name in ("registry", "events"):
         await on_stage(network, name)
-    await network.start("matching", "notify")
+    await network.start("matching")
+    await network.start("notify", mail_folder=mails)
     field = Field(network, network["matching"].client, await network.key(Role.COORDINATOR, region=REGION))
-    await say(network, rules(field.programme), programme(field.sponsorship), *given)
+    await say(network, rules(field.programme), programme(field.sponsorship))
     return field
 
 
@@ -76,9 +78,9 @@ async def made_anew(network: Network, *services: str) -> None:
     await network.settled()
 
 
-async def test_rules_that_held_once_are_not_applied_again(network: Network) -> None:
+async def test_rules_that_held_once_are_not_applied_again(network: Network, tmp_path: Path) -> None:
     """A rule set was corrected from four members to five: a group of four is not called ready in between."""
-    field = await a_field(network)
+    field = await a_field(network, tmp_path)
     await say(network, sponsorship(field.sponsorship, min_members=5))
     group, _ = await prepared(field)
     before = await stand(network)
@@ -89,9 +91,9 @@ async def test_rules_that_held_once_are_not_applied_again(network: Network) -> N
     assert await stand(network) == before
 
 
-async def test_a_training_that_was_struck_out_is_not_counted_again(network: Network) -> None:
+async def test_a_training_that_was_struck_out_is_not_counted_again(network: Network, tmp_path: Path) -> None:
     """The group that was ready by it is not called ready, nor its training done, and not expired, a second time."""
-    field = await a_field(network)
+    field = await a_field(network, tmp_path)
     _, (first, _) = await prepared(field)
     struck = AttendanceCorrected(attendance_id=first.attendance_id, event_id=uuid4(), region=REGION, counts=False,
                                  person_ref=first.person_ref, training_code="basic")
@@ -105,9 +107,9 @@ async def test_a_training_that_was_struck_out_is_not_counted_again(network: Netw
     assert await stand(network) == before
 
 
-async def test_what_a_wrong_copy_has_done_is_put_right_and_told(network: Network) -> None:
+async def test_what_a_wrong_copy_has_done_is_put_right_and_told(network: Network, tmp_path: Path) -> None:
     """A group was ready by rules, and by a training, that nobody told of: it is no longer, and hears it once."""
-    field = await a_field(network, programme=lambda one: sponsorship(one, min_members=5))
+    field = await a_field(network, tmp_path, programme=lambda one: sponsorship(one, min_members=5))
     group, (first, second) = await prepared(field)
     right = await stand(network)
     await network.rows("matching", "UPDATE rule_set SET min_members = 4 WHERE min_members = 5")
@@ -132,10 +134,11 @@ async def test_what_a_wrong_copy_has_done_is_put_right_and_told(network: Network
         first.attendance_id, second.attendance_id}
 
 
-async def test_an_erasure_is_neither_told_nor_done_a_second_time(network: Network) -> None:
+async def test_an_erasure_is_neither_told_nor_done_a_second_time(network: Network, tmp_path: Path) -> None:
     """Events, matching and notify told that the persons are erased, once; and the keys stay destroyed since then."""
     await on_stage(network, "registry")
-    await network.start("events", "matching", "notify")
+    await network.start("events", "matching")
+    await network.start("notify", mail_folder=tmp_path)
     field = Field(network, network["matching"].client, await network.key(Role.COORDINATOR, region=REGION))
     await say(network, sponsorship(field.sponsorship))
     group = await field.create("/mentor_groups", field.group_body())
@@ -173,9 +176,9 @@ async def test_a_consent_that_was_withdrawn_once_does_not_end_what_came_later(ne
     assert [row["state"] for row in await network.rows("matching", "SELECT state FROM mentor")] == ["ready"]
 
 
-async def test_nobody_is_written_to_a_second_time(network: Network) -> None:
+async def test_nobody_is_written_to_a_second_time(network: Network, tmp_path: Path) -> None:
     """Notify knows again who is registered; nobody hears anything anew, not even where the note of a mail is gone."""
-    await a_field(network)
+    await a_field(network, tmp_path)
     event, start = uuid4(), in_days(9)
     stays, leaves, late = ({"registration_id": uuid4(), "event_id": event, "person_ref": uuid4(), "region": REGION}
                            for _ in range(3))
