@@ -12,6 +12,10 @@ check:
 test *arguments:
     ./lotse test {{ arguments }}
 
+# compose.yaml on the Docker engine of this machine, about four minutes: just deploy -k restarting
+deploy *arguments:
+    ./lotse test -m slow tests/deploy/test_compose_up.py {{ arguments }}
+
 # Kill, cut and poison a network at work, then look whether every promise was kept: just chaos --seconds 60 --seed 1
 chaos *arguments: _environment
     {{ python }} -m tests.chaos {{ arguments }}

@@ -30,8 +30,10 @@ command.run("registry", Settings, create_app)
 
 def started(cluster: Cluster, databases: dict[str, str], version: str) -> subprocess.CompletedProcess[str]:
     """A start of registry with what a compose file of this version tells it."""
-    told = {"LOTSE_COMPOSE_VERSION": version, "LOTSE_DATABASE_URL": cluster.database_url("registry", databases["registry"]),
-            "LOTSE_MASTER_KEY": cluster.master_key("registry"), "LOTSE_INSTALLATION_SECRET": cluster.installation_secret}
+    told = {
+        "LOTSE_COMPOSE_VERSION": version, "LOTSE_MASTER_KEY": cluster.master_key("registry"),
+        "LOTSE_DATABASE_URL": cluster.database_url("registry", databases["registry"]),
+        "LOTSE_INSTALLATION_SECRET": cluster.installation_secret}
     return subprocess.run([sys.executable, "-c", START], cwd=ROOT, env=os.environ | told, capture_output=True,
                           text=True, check=False, timeout=60)
 
