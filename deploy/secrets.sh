@@ -21,6 +21,14 @@ keep() {
 }
 value() { cat "$1"; }
 
+# put FILE PLACE OWNER MODE: a copy, new with each start; beside and renamed, so that nobody reads half of it.
+put() {
+    cp "$1" "$2.new"
+    chown "$3" "$2.new"
+    chmod "$4" "$2.new"
+    mv "$2.new" "$2"
+}
+
 mkdir -p /secrets/postgres /secrets/nats /secrets/provision
 keep /secrets/postgres/postgres_password "$postgres_user" "$(random)"
 keep /secrets/provision/provisioner_password "$service_user" "$(random)"
@@ -48,12 +56,21 @@ done
 passwords="${passwords}provisioner_password: \"$(value /secrets/provision/provisioner_password)\"
 ops_password: \"$(value /secrets/provision/ops_password)\""
 keep /secrets/nats/passwords.conf "$nats_user" "$passwords"
+# Empty until the operator writes it: docs/operations.md, "Mail".
+[ -e /secrets/notify/smtp_password ] || put /dev/null /secrets/notify/smtp_password "$service_user" 0400
 # Not secret, and new with each version; nats-server includes files only from beside its own.
 for file in server.conf tls.conf accounts.conf; do
-    cp "/config/nats/$file" "/secrets/nats/$file"
-    chown "$nats_user" "/secrets/nats/$file"
-    chmod 0444 "/secrets/nats/$file"
+    put "/config/nats/$file" "/secrets/nats/$file" "$nats_user" 0444
 done
+# The operator's certificates, which only root may be able to read where they come from.
+if [ -s /config/tls/server.crt ]; then
+    put /config/tls/server.crt /secrets/nats/server.crt "$nats_user" 0444
+    put /config/tls/server.key /secrets/nats/server.key "$nats_user" 0400
+    put /config/nats/tls_on.conf /secrets/nats/tls.conf "$nats_user" 0444
+    for service in $services; do
+        put /config/tls/ca.crt "/secrets/$service/nats_ca.crt" "$service_user" 0444
+    done
+fi
 for reader in $services; do
     chown "$service_user" "/secrets/$reader" "/secrets/$reader-owner"
 done

@@ -42,7 +42,9 @@ class Bus:
         self.broker = NatsBroker(
             self.url,
             name=f"{settings.network}/{service}",
-            security=NatsUserPassword(user, settings.nats_password.get_secret_value(), ssl_context=_tls(settings)),
+            security=NatsUserPassword(
+                user, settings.nats_password.get_secret_value(), ssl_context=tls_to_bus(settings),
+                tls_handshake_first=tls_comes_first(self.url)),
             connect_timeout=CONNECT_SECONDS,
             allow_reconnect=True,
             max_reconnect_attempts=-1,
@@ -157,8 +159,16 @@ class Bus:
             os._exit(70)
 
 
-def _tls(settings: CommonSettings) -> ssl.SSLContext | None:
-    return ssl.create_default_context(cafile=str(settings.nats_ca)) if settings.nats_ca else None
+def tls_to_bus(settings: CommonSettings) -> ssl.SSLContext | None:
+    """How the bus is trusted: by the settings' certificates, else by the system's; None where no TLS is asked for."""
+    if settings.nats_ca:
+        return ssl.create_default_context(cafile=str(settings.nats_ca))
+    return ssl.create_default_context() if tls_comes_first(settings.nats_url) else None
+
+
+def tls_comes_first(nats_url: str) -> bool:
+    """Whether TLS begins before the server's first word: else whoever is in between could say that there is none."""
+    return nats_url.startswith("tls://")
 
 
 Listener = Callable[[list[Msg]], Awaitable[None]]

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from libs.common.bus import tls_to_bus
 from libs.common.durability import unsafe_settings
 from libs.common.logs import set_up_logs
 from libs.common.migrate import migrate
@@ -64,7 +65,8 @@ async def _work(
 
 
 async def _provision(settings: CommonSettings) -> None:
-    changes = await provision(settings.nats_url, "provisioner", settings.provisioner_password.get_secret_value())
+    changes = await provision(settings.nats_url, "provisioner", settings.provisioner_password.get_secret_value(),
+                              tls=tls_to_bus(settings))
     log.info("provisioned", changes=changes)
 
 

@@ -1,6 +1,7 @@
 """Provisioning: the streams and durables of the bus, compared and brought up to date; run again at will."""
 
 import asyncio
+import ssl
 
 import nats
 import nats.js.errors
@@ -15,6 +16,7 @@ from nats.js.api import (
     StreamConfig,
 )
 
+from libs.common.bus import tls_comes_first
 from libs.common.facts import HEARS, SERVICES
 
 WEEK_SECONDS = 7 * 24 * 3600
@@ -33,12 +35,14 @@ OF_DURABLE = (
 FIXED = ("ack_policy", "deliver_policy", "replay_policy")
 
 
-async def provision(nats_url: str, user: str, password: str) -> list[str]:
+async def provision(
+    nats_url: str, user: str, password: str, *, tls: ssl.SSLContext | None = None,
+) -> list[str]:
     """Bring the streams and durables to what HEARS says; returns what was made or changed, in words."""
     async with asyncio.timeout(30):
         connection = await nats.connect(
             nats_url, user=user, password=password, allow_reconnect=False, connect_timeout=5,
-            inbox_prefix=b"_INBOX_provisioner",
+            inbox_prefix=b"_INBOX_provisioner", tls=tls, tls_handshake_first=tls_comes_first(nats_url),
         )
     try:
         jetstream = connection.jetstream(timeout=10)

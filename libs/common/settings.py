@@ -28,7 +28,10 @@ class CommonSettings(BaseSettings):
     installation_secret is the same in all four and makes principals of tokens.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LOTSE_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LOTSE_", extra="ignore", hide_input_in_errors=True,
+        # compose.yaml passes what nobody has set as nothing.
+        env_ignore_empty=True)
 
     network: str = "lotsennetz"
     host: str = "127.0.0.1"

@@ -9,7 +9,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from deploy.local.demo.mailbox import MailCatcher
 from deploy.local.demo.play import play
+from tests.certificates import certificates_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = {"registry": 18110, "events": 18111, "notify": 18112, "mailpit": 18125}
@@ -39,9 +40,13 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _compose(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", "compose", "-p", PROJECT, "--profile", "demo", *arguments], cwd=ROOT,
-                          env=_environment(), capture_output=True, text=True, check=check, timeout=1200)
+def _compose(
+    *arguments: str, check: bool = True, said: str | None = None, more: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """said: what it reads from standard input; more: what the operator sets beside the rest."""
+    return subprocess.run(["docker", "compose", "-p", PROJECT, "--profile", "demo", *arguments], cwd=ROOT, input=said,
+                          env=_environment() | dict(more or {}), capture_output=True, text=True, check=check,
+                          timeout=1200)
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +189,31 @@ def test_a_second_matching_takes_over_when_the_leader_is_killed(compose: None) -
 
     assert _ready(ports[other])["leading"] is True
 
+
+def test_the_mail_servers_password_is_written_into_the_secrets(compose: None) -> None:
+    """By the command that docs/operations.md gives: notify alone reads it, and no environment holds it."""
+    _compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "sh", "secrets", "-c",
+             "cat >/secrets/notify/smtp_password", said="a mail password\n")
+
+    read = _compose("exec", "-T", "notify", "python", "-c",
+                    "from services.notify.settings import Settings; print(Settings().smtp_password.get_secret_value())")
+    mode = _compose("exec", "-T", "notify", "stat", "-c", "%a", "/run/secrets/own/smtp_password")
+    assert (read.stdout.strip(), mode.stdout.strip()) == ("a mail password", "400")
+
+
+def test_the_bus_speaks_tls_with_the_operators_certificates(compose: None, tmp_path: Path) -> None:
+    """Three settings and a folder; every service is ready, and whoever comes without TLS is not served."""
+    for name, text in certificates_for("nats").items():
+        (tmp_path / name).write_text(text, "utf-8")
+        (tmp_path / name).chmod(0o400)
+    more = {"LOTSE_NATS_TLS_FOLDER": str(tmp_path), "LOTSE_NATS_URL": "tls://nats:4222",
+            "LOTSE_NATS_CA": "/run/secrets/own/nats_ca.crt"}
+
+    _compose("down", more=more)
+    up = _compose("up", "-d", "--no-build", "--wait", "--wait-timeout", "240", check=False, more=more)
+
+    assert up.returncode == 0, up.stderr[-3000:] + _compose("logs", "--tail", "40").stdout[-6000:]
+    assert all(_until_ready(PORTS[name], 60)["ready"] for name in ("registry", "events", "notify"))
+    first = ("import socket; s = socket.create_connection(('nats', 4222), 5); s.settimeout(2)\n"
+             "try: print(s.recv(4))\nexcept OSError: print('not a word')")
+    assert _compose("exec", "-T", "notify", "python", "-c", first).stdout.strip() == "not a word"
