@@ -40,7 +40,7 @@ imports: _environment
 lock *arguments:
     .ci/locks write {{ arguments }}
 
-# Write the contracts anew (OpenAPI, facts, permissions, columns, settings); read the diff before it is committed.
+# Write the contracts anew (OpenAPI, AsyncAPI, facts, permissions, columns, settings); read the diff before it is committed.
 contracts: _environment
     LOTSE_WRITE_CONTRACTS=1 {{ python }} -m pytest -q tests/contract tests/shape/test_facts.py
     git diff --stat -- tests/contract docs
