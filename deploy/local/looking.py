@@ -9,6 +9,7 @@ import httpx
 
 from deploy.local.exits import CannotGoOn, Exit
 from libs.common.durability import Setting, durable_settings
+from libs.common.settings import leads_to_postgres
 
 _ASK_SECONDS = 2.0
 
@@ -25,10 +26,14 @@ async def with_health(run: dict[str, Any]) -> dict[str, Any]:
 async def durability(database_urls: Iterable[str], monitor_url: str) -> list[Setting]:
     """The settings that decide whether data survive a crash, seen by every role; each different finding once."""
     found: dict[Setting, None] = {}
+    urls = list(database_urls)
+    if not all(leads_to_postgres(url) for url in urls):
+        raise CannotGoOn("That is not the address of a PostgreSQL.", "--database-url and LOTSE_DATABASE_URL read"
+                         " postgresql://role:password@host:port/database.", Exit.UNSAFE)
     try:
-        for url in database_urls:
+        for url in urls:
             found |= dict.fromkeys(await durable_settings(url, nats_monitor_url=monitor_url))
-    except (OSError, asyncpg.PostgresError) as problem:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
         raise CannotGoOn(
             f"The servers cannot be asked: {problem}.", "See that they run (`lotse status`).", Exit.UNAVAILABLE
         ) from problem

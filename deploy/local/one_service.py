@@ -5,6 +5,7 @@ from importlib import import_module
 from pydantic import ValidationError
 
 from deploy.local.exits import CannotGoOn, Exit
+from deploy.local.service_settings import refused_settings
 from libs.common.facts import SERVICES
 from libs.common.service import serve
 
@@ -18,9 +19,5 @@ def serve_one(service: str) -> None:
     try:
         settings = import_module(f"services.{service}.settings").Settings()
     except ValidationError as wrong:
-        faults = [
-            f"LOTSE_{str(fault['loc'][0]).upper()}: {fault['msg']}" if fault["loc"] else fault["msg"]
-            for fault in wrong.errors()
-        ]
-        raise CannotGoOn("The settings are not complete or not right.", "\n".join(faults), Exit.UNSAFE) from None
+        raise refused_settings(wrong) from None
     serve(import_module(f"services.{service}.app").create_app(settings), settings)

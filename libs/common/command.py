@@ -6,9 +6,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
+import nats.errors
 import structlog
 from fastapi import FastAPI
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from libs.common.bus import tls_to_bus
 from libs.common.durability import unsafe_settings
@@ -16,11 +18,13 @@ from libs.common.logs import set_up_logs
 from libs.common.migrate import migrate
 from libs.common.provision import provision
 from libs.common.service import serve
-from libs.common.settings import CommonSettings
+from libs.common.settings import CommonSettings, faults
 
 log = structlog.get_logger()
 Kind = TypeVar("Kind", bound=CommonSettings)
 USAGE, UNAVAILABLE, UNSAFE = 64, 69, 78
+DATABASE_SAYS = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
+BUS_SAYS = (nats.errors.Error,)
 # Raised when compose.yaml must change together with the services.
 COMPOSE_VERSION = 1
 
@@ -29,7 +33,7 @@ def run(
     service: str, kind: type[Kind], create_app: Callable[[Kind], FastAPI],
     **more: Callable[[Kind], Coroutine[Any, Any, None]],
 ) -> None:
-    """Do what the one argument says; ends with 64 for a wrong word, 69 with something away, 78 for unsafe settings."""
+    """Do what the one argument says; ends with 64 for a wrong word, 69 with something away, 78 for wrong settings."""
     verb = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the program and one word
     verbs = ("serve", "migrate", "provision", *more)
     if verb not in verbs:
@@ -38,8 +42,7 @@ def run(
     try:
         settings = kind()
     except ValidationError as wrong:
-        for fault in wrong.errors():
-            sys.stderr.write(f"LOTSE_{str(fault['loc'][0]).upper() if fault['loc'] else '…'}: {fault['msg']}\n")
+        sys.stderr.writelines(f"{fault}\n" for fault in faults(wrong))
         sys.exit(UNSAFE)
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
     if verb == "serve":
@@ -48,9 +51,21 @@ def run(
         return
     try:
         asyncio.run(_work(verb, service, settings, more))
-    except (OSError, TimeoutError, RuntimeError, ValueError) as raised:
-        log.error("could not do it", verb=verb, kind=type(raised).__name__, reason=str(raised))
+    except (OSError, RuntimeError, ValueError, *DATABASE_SAYS, *BUS_SAYS) as raised:
+        log.error("could not do it", verb=verb, kind=type(raised).__name__, reason=_sentence(verb, raised))
         sys.exit(UNAVAILABLE)
+
+
+def _sentence(verb: str, raised: Exception) -> str:
+    """What went wrong and what to do; of what PostgreSQL says the first line only: a detail may quote a row."""
+    if not isinstance(raised, (OSError, *DATABASE_SAYS, *BUS_SAYS)):
+        return str(raised)
+    told = str(getattr(raised, "orig", None) or raised).partition("\n")[0]
+    if verb == "provision":
+        return (f"the bus refuses or does not answer ({told}): see that it runs, and that LOTSE_NATS_URL and"
+                " LOTSE_PROVISIONER_PASSWORD are right")
+    return (f"the database refuses or does not answer ({told}): see that it runs and is migrated, and that"
+            f" LOTSE_{'OWNER_' if verb == 'migrate' else ''}DATABASE_URL is right")
 
 
 async def _work(
@@ -74,8 +89,9 @@ def _refuse_if_unsafe(settings: CommonSettings) -> None:
     """End with 78 when what is acknowledged could be lost, or when the compose file is older than this version."""
     try:
         reasons = asyncio.run(_unsafe(settings))
-    except (OSError, asyncpg.PostgresError) as away:
-        log.error("the database cannot be asked whether it is safe", kind=type(away).__name__)
+    except (OSError, *DATABASE_SAYS) as away:
+        log.error("the database cannot be asked whether it is safe", kind=type(away).__name__,
+                  reason=_sentence("serve", away))
         sys.exit(UNAVAILABLE)
     if 0 < settings.compose_version < COMPOSE_VERSION:
         reasons.append(

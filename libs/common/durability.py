@@ -82,7 +82,7 @@ async def _monitored(url: str) -> list[Setting]:
         async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
             server = (await client.get(f"{url}/varz")).raise_for_status().json()
             streams = (await client.get(f"{url}/jsz", params={"config": "true"})).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as problem:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
         raise ConnectionError(f"nats-server's monitoring at {url} does not answer: {problem!r}") from problem
     return [_version(str(server.get("version", ""))), _syncing(streams)]
 

@@ -43,6 +43,7 @@ async def provision(
         connection = await nats.connect(
             nats_url, user=user, password=password, allow_reconnect=False, connect_timeout=5,
             inbox_prefix=b"_INBOX_provisioner", tls=tls, tls_handshake_first=tls_comes_first(nats_url),
+            error_cb=_raised_anyway,
         )
     try:
         jetstream = connection.jetstream(timeout=10)
@@ -55,6 +56,10 @@ async def provision(
         return changes
     finally:
         await connection.close()
+
+
+async def _raised_anyway(_raised: Exception) -> None:
+    """Whoever provisions is told by what is raised; nats-py would log the same with a traceback."""
 
 
 async def _stream(jetstream: JetStreamContext, service: str) -> list[str]:

@@ -30,5 +30,5 @@ class Settings(CommonSettings):
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> Self:
         if self.smtp_user and not self.smtp_starttls and self.smtp_host not in LOOPBACK:
-            raise ValueError("smtp_starttls must be on: the password would travel in the clear")
+            raise ValueError("LOTSE_SMTP_STARTTLS must be on: the password would travel in the clear")
         return self
