@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
 from libs.common.callers import SYSTEM, Caller
@@ -183,6 +184,12 @@ async def get_or_refuse(
     if version is not None and version != found.version:  # type: ignore[attr-defined]
         raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
     return found
+
+
+def touch(row: object) -> None:
+    """Count the aggregate as changed, although only what belongs to it is: its version rises with the next flush."""
+    # None of its own columns is another; one that every table of the field has is written again.
+    flag_modified(row, "region")
 
 
 def is_transient(raised: BaseException) -> bool:

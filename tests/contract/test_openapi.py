@@ -11,6 +11,18 @@ from tests.contract import files
 from tests.contract.apps import SERVICES, app_of, operations_of
 
 DOCUMENTS = files.HERE / "openapi"
+# Changes without If-Match, each with the reason why nothing of another's can be lost. What a link's holder does is
+# none of them: they have read no ETag, and the link is for one purpose.
+UNCONDITIONAL = {
+    "revoke_access_key": "it ends once and for all, whatever else was changed",
+    "withdraw_grant": "it ends once and for all, whatever else was changed",
+    "assure_offer": "it confirms what is there and overwrites nothing",
+    "correct_attendance": "who says it knows who was there, whatever was written down before",
+    "record_attendance": "it adds who was there, and leaves alone what is recorded already",
+    "move_clock": "a demonstration's clock only moves forward",
+    "replay_parked": "a command to this service, about no thing of the field",
+    "discard_parked": "a command to this service, about no thing of the field",
+}
 
 
 def untold(app: FastAPI) -> list[str]:
@@ -30,6 +42,30 @@ def unrefused(app: FastAPI) -> list[str]:
                 PROBLEM not in told.get("content", {}) for told in refusals.values()):
             found.append(name)
     return found
+
+
+def careless(app: FastAPI) -> dict[str, str]:
+    """Operations that create without Idempotency-Key or change without If-Match, and which of the two they lack."""
+    found = {}
+    for name, (method, path, operation) in operations_of(app).items():
+        headers = {one["name"].lower() for one in operation.get("parameters", ()) if one["in"] == "header"}
+        creates = not {"201", "202"}.isdisjoint(operation["responses"])
+        lacks = "idempotency-key" if method == "POST" and creates else "if-match"
+        if method != "GET" and "{token}" not in path and lacks not in headers:
+            found[name] = lacks
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_creates_is_idempotent_and_what_changes_asks_for_what_was_read(service: str) -> None:
+    """A repeated POST creates nothing twice, and nobody overwrites another's change; exceptions have their reasons."""
+    assert {name: lack for name, lack in careless(app_of(service)).items()
+            if name not in UNCONDITIONAL or lack != "if-match"} == {}
+
+
+def test_every_exception_is_still_one() -> None:
+    """A reason that nothing needs any more is taken out."""
+    assert UNCONDITIONAL.keys() <= {name for service in SERVICES for name in careless(app_of(service))}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -65,7 +101,15 @@ def test_a_planted_change_and_a_planted_silence_are_found(tmp_path: Path) -> Non
     async def secret() -> dict[str, Any]:
         return {}
 
+    @app.post("/v1/secret", status_code=201)
+    async def make_secret() -> dict[str, Any]:
+        return {}
+
+    @app.put("/v1/secret")
+    async def change_secret() -> dict[str, Any]:
+        return {}
+
     app.openapi_schema = None
     assert "not what the code says" in files.differs(place, files.as_json(app.openapi()), write=False)
-    assert untold(app) == ["secret"]
-    assert unrefused(app) == ["secret"]
+    assert sorted(untold(app)) == sorted(unrefused(app)) == ["change_secret", "make_secret", "secret"]
+    assert careless(app) == {"make_secret": "idempotency-key", "change_secret": "if-match"}

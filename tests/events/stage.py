@@ -73,6 +73,14 @@ class Stage:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def tally(
+        self, address: str, body: dict[str, Any], *, headers: dict[str, str] | None = None, etag: str = "",
+    ) -> httpx.Response:
+        """Count the people at an event, as its editor; without an ETag given, on what it is now."""
+        etag = etag or (await self.client.get(address, headers=self.coordinator)).headers["ETag"]
+        sent = (self.editor if headers is None else headers) | {"If-Match": etag}
+        return await self.client.put(f"{address}/tally", json=body, headers=sent)
+
     async def register(
         self, address: str, adults: int = 1, children: list[str] | None = None, *, childcare: bool = False,
         **fields: Any,

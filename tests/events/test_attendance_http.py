@@ -216,14 +216,29 @@ async def test_a_drop_in_event_is_tallied_and_the_last_count_holds(stage: Stage)
     address = await stage.published(registration_mode="none")
     await begun(stage)
     tally = {"total": 23, "genders": {"f": 14, "m": 9}, "age_bands": {"0-5": 4}, "languages": {"ar": 9}}
-    first = await stage.client.put(f"{address}/tally", json=tally, headers=stage.editor)
-    second = await stage.client.put(f"{address}/tally", json=tally | {"total": 24}, headers=stage.coordinator)
-    too_many = await stage.client.put(f"{address}/tally", json=tally | {"total": 22}, headers=stage.editor)
+    first = await stage.tally(address, tally)
+    second = await stage.tally(address, tally | {"total": 24}, headers=stage.coordinator)
+    too_many = await stage.tally(address, tally | {"total": 22})
 
     assert (first.status_code, second.json()["total"], too_many.status_code) == (200, 24, 422)
     assert (await stage.read(f"{address}/tally"))["genders"] == {"f": 14, "m": 9}
     assert [(one["total"], one["genders"]) for one in await recorded(stage, "tallied")] == [
         (23, {"f": 14, "m": 9}), (24, {"f": 14, "m": 9})]
+
+
+async def test_a_count_that_another_has_entered_is_not_overwritten_unseen(stage: Stage) -> None:
+    """Reading the event or its count gives the ETag that the next count needs."""
+    address = await stage.published(registration_mode="none")
+    await begun(stage)
+    read = (await stage.client.get(address, headers=stage.editor)).headers["ETag"]
+    first = await stage.tally(address, {"total": 23}, etag=read)
+    second = await stage.tally(address, {"total": 9}, etag=read)
+    without = await stage.client.put(f"{address}/tally", json={"total": 9}, headers=stage.editor)
+
+    assert [answer.status_code for answer in (first, second, without)] == [200, 412, 428]
+    shown = await stage.client.get(f"{address}/tally", headers=stage.editor)
+    assert (shown.json()["total"], shown.headers["ETag"]) == (23, first.headers["ETag"])
+    assert shown.headers["ETag"] == (await stage.client.get(address, headers=stage.editor)).headers["ETag"] != read
 
 
 async def test_nobody_is_counted_by_tally_and_by_list(stage: Stage) -> None:
@@ -233,9 +248,8 @@ async def test_nobody_is_counted_by_tally_and_by_list(stage: Stage) -> None:
     await begun(stage)
     walk_in, tally = "attendance/walk_in", {"total": 3}
     await stage.client.post(f"{listed}/{walk_in}", json={}, headers=stage.editor)
-    await stage.client.put(f"{tallied}/tally", json=tally, headers=stage.editor)
-    answers = [await stage.client.put(f"{listed}/tally", json=tally, headers=stage.editor),
-               await stage.client.put(f"{registered}/tally", json=tally, headers=stage.editor),
+    await stage.tally(tallied, tally)
+    answers = [await stage.tally(listed, tally), await stage.tally(registered, tally),
                await stage.client.post(f"{tallied}/{walk_in}", json={}, headers=stage.editor)]
 
     assert [answer.json()["slug"] for answer in answers] == ["counted-by-list", "tally-not-drop-in", "counted-by-tally"]
@@ -274,7 +288,7 @@ async def test_attendance_belongs_to_who_manages_the_event(stage: Stage) -> None
         answers = [
             await record(stage, address, party, headers=headers or {"X-Nobody": "1"}),
             await stage.client.post(correction, json={"counts": False}, headers=headers),
-            await stage.client.put(f"{address}/tally", json={"total": 1}, headers=headers),
+            await stage.tally(address, {"total": 1}, headers=headers, etag='"1"'),
             await stage.client.get(f"{address}/attendance", headers=headers),
             await stage.client.get(f"{address}/tally", headers=headers)]
         assert {answer.status_code for answer in answers} == {status}

@@ -40,7 +40,7 @@ async def a_world(stage: Stage) -> UUID:
     await begun(stage)
     async with count_secrets(stage.network, None):
         assert (await record(stage, listed, party)).status_code == 200
-    tallied = await stage.client.put(f"{counted}/tally", json={"total": 3}, headers=stage.editor)
+    tallied = await stage.tally(counted, {"total": 3})
     assert tallied.status_code == 200, tallied.text
     await stage.network.rows("events", "UPDATE event SET visibility = 'invite'")
     return project_id

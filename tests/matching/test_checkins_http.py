@@ -197,7 +197,7 @@ async def test_a_learning_leaves_only_checked_and_approved(field: Field) -> None
     async with database.transaction() as transaction:
         with pytest.raises(Refused, match="no such"):
             await tell_learning(transaction, question)
-    await field.send("PUT", f"/mentors/{tandem['mentor_id']}/contact", {"name": "Nora Neu"})
+    await field.act(f"/mentors/{tandem['mentor_id']}/contact", {"name": "Nora Neu"}, method="PUT")
     assert await field.refused(f"{address}/approve") == (422, "learning-names-someone")
     assert await field.told(closing["id"]) == []
     await field.act(f"{address}/learning", learning | {"text": "Feste Treffen halfen."}, method="PUT")

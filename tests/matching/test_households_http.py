@@ -59,8 +59,8 @@ async def test_names_and_notes_are_sealed(field: Field) -> None:
     assert b"vormittags" not in stored
     assert (await field.get(address))["note"] == "Nur vormittags anrufen"
     assert (await field.get(f"{address}/contact"))["name"] == "Samira Demo"
-    changed = await field.send("PUT", f"{address}/contact", {"name": "Samira Neu", "written_in": ["ckb", "ar"]})
-    assert (changed.json()["name"], changed.json()["written_in"]) == ("Samira Neu", ["ckb", "ar"])
+    changed = await field.act(f"{address}/contact", {"name": "Samira Neu", "written_in": ["ckb", "ar"]}, method="PUT")
+    assert (changed["name"], changed["written_in"]) == ("Samira Neu", ["ckb", "ar"])
 
     audit = await field.network.rows(
         "matching", "SELECT action FROM audit WHERE about = $1 AND person_ref = $2", f"household/{household['id']}",
@@ -68,6 +68,23 @@ async def test_names_and_notes_are_sealed(field: Field) -> None:
     assert {one["action"] for one in audit} == {"change", "read"}
     listed = (await field.get(f"/households?programme_id={field.programme}"))["items"]
     assert listed[0].keys().isdisjoint({"wishes", "must_haves", "note", "person_ref", "members"})
+
+
+@pytest.mark.parametrize("noun", ["household", "mentor"])
+async def test_nobody_overwrites_a_contact_that_another_has_changed(field: Field, noun: str) -> None:
+    """The ETag that reading the contact gives is that of the whole; a second change on it is refused."""
+    body = field.household_body() if noun == "household" else field.mentor_body()
+    made = await field.create(f"/{noun}s", body)
+    address = f"/{noun}s/{made['id']}/contact"
+    read = (await field.send("GET", address)).headers["ETag"]
+    first = await field.send("PUT", address, {"name": "Samira Neu"}, etag=read)
+    second = await field.send("PUT", address, {"name": "Samira Anders"}, etag=read)
+    without = await field.send("PUT", address, {"name": "Samira Anders"})
+
+    assert [answer.status_code for answer in (first, second, without)] == [200, 412, 428]
+    shown = await field.send("GET", address)
+    assert (shown.json()["name"], shown.headers["ETag"]) == ("Samira Neu", first.headers["ETag"])
+    assert (await field.send("GET", f"/{noun}s/{made['id']}")).headers["ETag"] == first.headers["ETag"] != read
 
 
 async def test_a_counsellor_sees_the_own_partners_households_only(field: Field) -> None:

@@ -132,6 +132,9 @@ async def test_members_join_change_and_leave(field: Field) -> None:
     assert (await standings(field, group))["min_members"] == "fulfilled"
     changed = await field.act(f"/members/{member['id']}", {
         "contact": a_person("Vera Fünfte"), "gender": "d", "is_main_contact": True}, method="PUT")
+    another = await field.act(f"/members/{member['id']}", {
+        "contact": a_person("Vera Sechste"), "gender": "d", "is_main_contact": True}, method="PUT")
+    assert another["version"] > changed["version"]
     assert (changed["name"], changed["gender"]) == ("Vera Fünfte", "d")
     assert (await checklist(field, group))["main_contacts"]["there"] == 2
     assert (await field.act(f"/members/{member['id']}/leave"))["left_on"] == str(field.day)

@@ -89,8 +89,8 @@ async def test_who_a_mentor_is_stands_in_its_contact_alone(field: Field) -> None
     address = f"/mentors/{mentor['id']}"
     assert "Mira" not in (await field.send("GET", address)).text
     assert (await field.get(f"{address}/contact"))["name"] == "Mira Beispiel"
-    changed = await field.send("PUT", f"{address}/contact", {"name": "Mira Neu", "written_in": ["en", "de"]})
-    assert (changed.status_code, changed.json()["email"], changed.json()["written_in"]) == (200, None, ["en", "de"])
+    changed = await field.act(f"{address}/contact", {"name": "Mira Neu", "written_in": ["en", "de"]}, method="PUT")
+    assert (changed["email"], changed["written_in"]) == (None, ["en", "de"])
     audit = await field.network.rows(
         "matching", "SELECT action, about FROM audit WHERE person_ref::text = $1 ORDER BY id", mentor["person_ref"])
 

@@ -150,9 +150,7 @@ async def present(world: World) -> Need:
 async def tallied(world: World) -> Need:
     """A drop-in event that has been tallied."""
     need = await world.event("running", registration_mode="none", capacity=None)
-    answer = await world.network["events"].client.put(
-        f"/v1/events/{need['event_id']}/tally", json={"total": 5}, headers=world.keys[Role.COORDINATOR])
-    assert answer.is_success, answer.text
+    await world.call("events", "PUT", f"/events/{need['event_id']}/tally", {"total": 5})
     return need
 
 

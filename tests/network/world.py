@@ -176,7 +176,7 @@ async def _in_events(world: World, stage: Stage, training: str, tallied: str, ca
     world.add("held_event", id_of(training), table="event", project_id=world.project_id, shown_by=there["id"], **own)
     world.add("attendance", there["id"], project_id=world.project_id, **own)
     world.add("certificate", there["certificate"], open=True, shown_by="basic_training")
-    ok(await stage.client.put(f"{tallied}/tally", headers=world.coordinator, json={"total": 7}))
+    ok(await stage.tally(tallied, {"total": 7}, headers=world.coordinator))
     world.add("tallied_event", id_of(tallied), table="event", **own)
     starts = world.now().replace(microsecond=0) + timedelta(days=9)
     ahead: Json = {"starts": starts.isoformat(), "ends": (starts + timedelta(hours=2)).isoformat()}

@@ -121,6 +121,19 @@ async def test_contacts_are_shown_to_their_own_and_every_reading_is_noted(networ
     assert [row["action"] for row in audit] == ["change", "read"]
 
 
+async def test_a_contact_that_is_sent_twice_is_one_contact(network: Network, registry: Any) -> None:
+    """The same key answers with the same person; without a key, or with another, it is one more."""
+    partner, editor, _ = await a_verified_partner(network)
+    address, once = f"/v1/partners/{partner['id']}/contacts", editor | new_idempotency_key()
+    more = {"name": "Omar Beispiel", "email": "omar@kupferkreis.example.org"}
+    first, again = [ok(await registry.post(address, json=more, headers=once)) for _ in range(2)]
+
+    assert first == again
+    assert len(ok(await registry.get(address, headers=editor))) == 2
+    other = await registry.post(address, json=more | {"name": "Omar Anders"}, headers=once)
+    assert refusal(other) == (422, "idempotency-key-reused")
+
+
 async def test_no_name_or_address_is_stored_in_clear(network: Network, registry: Any) -> None:
     """What is personal is sealed; the whole database has no byte of it."""
     await a_verified_partner(network)

@@ -58,7 +58,8 @@ async def _events(stage: Stage, editor: Actor, project: str) -> None:
     events = [await _event(stage, editor, project, kind, now, position) for position, kind in enumerate(kinds)]
     await stage.pass_time(timedelta(days=len(kinds) + 3))
     for event in events[:TRAININGS]:
-        await stage.call(editor, "PUT", "events", f"/events/{event}/tally", body={"total": PEOPLE_EACH})
+        await stage.call(editor, "PUT", "events", f"/events/{event}/tally", body={"total": PEOPLE_EACH},
+                         after=await stage.get(editor, "events", f"/events/{event}"))
     for event in events[TRAININGS:]:
         for home in DISTRICTS[:2]:
             await stage.post(editor, "events", f"/events/{event}/attendance/walk_in", {

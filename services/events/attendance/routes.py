@@ -13,8 +13,8 @@ from libs.common.bodies import Body
 from libs.common.codes.lists import AgeBand, AudienceSector, EventKind, Gender
 from libs.common.codes.regions import region as region_of
 from libs.common.codes.types import Ags, LanguageTag
-from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.dependencies import Creation, Page, PageOf, Transaction, page, tag
+from libs.common.db import OpenTransaction, get_or_refuse, touch
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.events import AttendanceTallied
 from libs.common.outbox import announce
 from libs.common.persons import PersonDetails, details_of, meet
@@ -200,7 +200,11 @@ async def list_attendance(event_id: UUID, transaction: Transaction, paging: Page
 async def correct_attendance(
     attendance_id: UUID, body: CorrectionIn, transaction: Transaction, response: Response,
 ) -> AttendanceOut:
-    """Say that a recorded attendance did not take place, or did after all; told as a fact of its own."""
+    """Say that a recorded attendance did not take place, or did after all; told as a fact of its own.
+
+    Without If-Match: who says it knows who was there, whatever was written down before, and said twice it changes
+    nothing.
+    """
     attendance = await get_or_refuse(transaction, Attendance, attendance_id)
     await locked_event(transaction, attendance.event_id)
     await transaction.refresh(attendance)
@@ -214,9 +218,14 @@ async def correct_attendance(
 
 
 @router.put("/events/{event_id}/tally")
-async def tally_event(event_id: UUID, body: TallyIn, transaction: Transaction) -> TallyOut:
-    """Say how many people were at a drop-in event, without naming anyone; said again, the last count holds."""
-    await get_or_refuse(transaction, Event, event_id)
+async def tally_event(
+    event_id: UUID, body: TallyIn, transaction: Transaction, expected: Expected, response: Response,
+) -> TallyOut:
+    """Say how many people were at a drop-in event, without naming anyone; said again, the last count holds.
+
+    If-Match takes the ETag of the event, or of its last count: they are the same.
+    """
+    await get_or_refuse(transaction, Event, event_id, version=expected, lock=True)
     event = await locked_event(transaction, event_id)
     event.refuse_unless_begun(transaction.clock.now())
     refuse_tally(event, listed=await is_listed(transaction, event.id))
@@ -228,14 +237,18 @@ async def tally_event(event_id: UUID, body: TallyIn, transaction: Transaction) -
     announce(transaction, AttendanceTallied(
         event_id=event.id, kind=event.kind, region=event.region, on=tally.on, project_id=event.project_id,
         total=body.total, genders=body.genders, age_bands=body.age_bands))
+    touch(event)
     await transaction.flush()
+    tag(response, event.version)
     return TallyOut(event_id=event.id, **tally.model_dump())
 
 
 @router.get("/events/{event_id}/tally")
-async def read_tally(event_id: UUID, transaction: Transaction) -> TallyOut:
+async def read_tally(event_id: UUID, transaction: Transaction, response: Response) -> TallyOut:
     """The last count of a drop-in event."""
-    return TallyOut(event_id=event_id, **(await get_or_refuse(transaction, Tally, event_id)).model_dump())
+    tally = await get_or_refuse(transaction, Tally, event_id)
+    tag(response, (await get_or_refuse(transaction, Event, event_id)).version)
+    return TallyOut(event_id=event_id, **tally.model_dump())
 
 
 @router.get("/attendance/certificates/{code}")

@@ -187,9 +187,10 @@ async def read_household(household_id: UUID, transaction: Transaction, response:
 
 
 @router.get("/{household_id}/contact")
-async def read_household_contact(household_id: UUID, transaction: Transaction) -> ContactOut:
+async def read_household_contact(household_id: UUID, transaction: Transaction, response: Response) -> ContactOut:
     """Whom to turn to in the household, and how to reach them. Reading it is noted in the audit."""
     household = await get_or_refuse(transaction, Household, household_id)
+    tag(response, household.version)
     return await contact_out(transaction, household.person_ref, f"household/{household.id}")
 
 
@@ -205,10 +206,13 @@ async def change_household(
 
 
 @router.put("/{household_id}/contact")
-async def change_household_contact(household_id: UUID, body: ContactIn, transaction: Transaction) -> ContactOut:
+async def change_household_contact(
+    household_id: UUID, body: ContactIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ContactOut:
     """The contact person's name or addresses have changed."""
-    household = await get_or_refuse(transaction, Household, household_id, lock=True)
-    await contact_changed(transaction, household.person_ref, body)
+    household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
+    await contact_changed(transaction, household, body)
+    tag(response, household.version)
     return await contact_out(transaction, household.person_ref, f"household/{household.id}")
 
 

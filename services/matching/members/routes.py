@@ -90,8 +90,8 @@ async def change_member(
 ) -> MemberOut:
     """The coordinator corrects who a member is, or makes them a main contact."""
     member, group = await _locked(transaction, member_id, expected)
-    await contact_changed(transaction, member.person_ref, body.contact)
     member.gender, member.is_main_contact = body.gender, body.is_main_contact
+    await contact_changed(transaction, member, body.contact)
     await recheck(transaction, group)
     return await _shown(transaction, member, response)
 

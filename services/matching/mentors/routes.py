@@ -143,9 +143,10 @@ async def read_mentor(mentor_id: UUID, transaction: Transaction, response: Respo
 
 
 @router.get("/{mentor_id}/contact")
-async def read_mentor_contact(mentor_id: UUID, transaction: Transaction) -> ContactOut:
+async def read_mentor_contact(mentor_id: UUID, transaction: Transaction, response: Response) -> ContactOut:
     """Who the mentor is and how to reach them. Reading it is noted in the audit."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id)
+    tag(response, mentor.version)
     return await contact_out(transaction, mentor.person_ref, f"mentor/{mentor.id}")
 
 
@@ -164,10 +165,13 @@ async def change_mentor(
 
 
 @router.put("/{mentor_id}/contact")
-async def change_mentor_contact(mentor_id: UUID, body: ContactIn, transaction: Transaction) -> ContactOut:
+async def change_mentor_contact(
+    mentor_id: UUID, body: ContactIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ContactOut:
     """The mentor's name or addresses have changed."""
-    mentor = await get_or_refuse(transaction, Mentor, mentor_id, lock=True)
-    await contact_changed(transaction, mentor.person_ref, body)
+    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    await contact_changed(transaction, mentor, body)
+    tag(response, mentor.version)
     return await contact_out(transaction, mentor.person_ref, f"mentor/{mentor.id}")
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, or_, select
 
 from libs.common.callers import Scope
-from libs.common.db import OpenTransaction
+from libs.common.db import OpenTransaction, touch
 from libs.common.persons import PersonDetails, change_person, details_of, languages_of, meet
 from libs.common.refusals import NotFound, Stale
 from services.matching.profiles.rules import ContactIn, ContactOut, details
@@ -77,6 +77,11 @@ async def met(
                       region=region, partner_id=partner_id)
 
 
-async def contact_changed(transaction: OpenTransaction, person_ref: UUID, given: ContactIn) -> None:
-    """Replace a person's name and addresses; NotFound once they have been erased."""
-    await change_person(transaction, person_ref, PersonDetails(**details(given)), languages=given.written_in)
+async def contact_changed(transaction: OpenTransaction, row: Any, given: ContactIn) -> None:
+    """Replace the name and addresses of the row's person, and count the row as changed.
+
+    NotFound once they have been erased.
+    """
+    await change_person(transaction, row.person_ref, PersonDetails(**details(given)), languages=given.written_in)
+    touch(row)
+    await transaction.flush()

@@ -1,5 +1,6 @@
 """The HTTP door of partners: apply, verify, suspend, leave, and who speaks for them."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, EmailStr, Field
 from sqlmodel import col, or_, select
+from uuid_utils.compat import uuid7
 
 from libs.common.bodies import Body, Line, Paragraph
 from libs.common.callers import Role
@@ -19,7 +21,7 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.facts.registry import PartnerFact, PartnerLeft, PartnerSuspended, PartnerVerified
 from libs.common.outbox import announce
 from libs.common.persons import PersonDetails, details_of, languages_of, meet
-from libs.common.refusals import Refused
+from libs.common.refusals import NotFound, Refused
 from services.registry.grants.model import refuse_outside
 from services.registry.partners.model import Contact, Partner, PartnerState
 from services.registry.partners.queries import contact_refs, contacts_of, known_partner
@@ -140,21 +142,22 @@ async def read_partner(partner_id: UUID, transaction: Transaction, response: Res
 async def list_contacts(partner_id: UUID, transaction: Transaction) -> list[ContactOut]:
     """Who speaks for a partner. Reading it is noted in the audit."""
     partner = await get_or_refuse(transaction, Partner, partner_id)
-    contacts = {contact.person_ref: contact for contact in await contacts_of(transaction, partner.id)}
-    found = await details_of(transaction, contacts, about=f"partner/{partner.id}")
-    return [
-        ContactOut(person_ref=ref, **details.model_dump(), languages=list(await languages_of(transaction, ref)),
-                   public=contacts[ref].public)
-        for ref, details in found.items()
-    ]
+    return await _shown_contacts(transaction, await contacts_of(transaction, partner.id), partner.id)
 
 
 @router.post("/{partner_id}/contacts", status_code=201)
-async def add_contact(partner_id: UUID, body: ContactIn, transaction: Transaction) -> ContactOut:
+async def add_contact(
+    partner_id: UUID, body: ContactIn, transaction: Transaction, once: Creation,
+) -> ContactOut:
     """One more person speaks for the partner."""
     partner = await get_or_refuse(transaction, Partner, partner_id, lock=True)
+    if once.repeated:
+        added = await get_or_refuse(transaction, Contact, once.id)
+        for shown in await _shown_contacts(transaction, [added], partner.id):
+            return shown
+        raise NotFound("person-erased", "This person's data has been erased.")
     partner.refuse_if_listed_only()
-    contact = await _add_contact(transaction, partner, body)
+    contact = await _add_contact(transaction, partner, body, contact_id=once.id)
     return ContactOut(person_ref=contact.person_ref, **body.model_dump())
 
 
@@ -198,10 +201,26 @@ async def _told(
     return PartnerOut.of(partner)
 
 
-async def _add_contact(transaction: OpenTransaction, partner: Partner, body: ContactIn) -> Contact:
+async def _shown_contacts(
+    transaction: OpenTransaction, contacts: Sequence[Contact], partner_id: UUID,
+) -> list[ContactOut]:
+    """Names and addresses of these, without those who were erased; noted in the audit."""
+    public = {contact.person_ref: contact.public for contact in contacts}
+    found = await details_of(transaction, public, about=f"partner/{partner_id}")
+    return [
+        ContactOut(person_ref=ref, **details.model_dump(), languages=list(await languages_of(transaction, ref)),
+                   public=public[ref])
+        for ref, details in found.items()
+    ]
+
+
+async def _add_contact(
+    transaction: OpenTransaction, partner: Partner, body: ContactIn, contact_id: UUID | None = None,
+) -> Contact:
     person_ref = await meet(
         transaction, PersonDetails(name=body.name, email=body.email, phone=body.phone), languages=body.languages,
         region=partner.region, partner_id=partner.id)
-    contact = Contact(partner_id=partner.id, region=partner.region, person_ref=person_ref, public=body.public)
+    contact = Contact(id=contact_id or uuid7(), partner_id=partner.id, region=partner.region, person_ref=person_ref,
+                      public=body.public)
     transaction.add(contact)
     return contact
