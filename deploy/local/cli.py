@@ -104,6 +104,9 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65531, help="The first of the four services' ports (0: free ones).")
     ] = ports.FIRST_SERVICE_PORT,
+    refusals: Annotated[
+        Path | None, typer.Option(hidden=True, help="Write each refusal into this file, and provoke some more.")
+    ] = None,
 ) -> None:
     """Play the network's main job for real, on a fresh network of its own, and stay until Ctrl-C.
 
@@ -123,7 +126,7 @@ def demo(
         nats_port=0,
         monitoring_port=0,
     )
-    raise typer.Exit(asyncio.run(run(plan, demonstration(once=once), say=say)))
+    raise typer.Exit(asyncio.run(run(plan, demonstration(once=once, refusals=refusals), say=say)))
 
 
 @app.command(epilog=_EXIT_CODES)

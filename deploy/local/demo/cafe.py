@@ -8,7 +8,7 @@ from deploy.local.demo.offers import DISTRICT
 from deploy.local.demo.stage import EVERYONE, Actor, Answer, Stage
 
 CHILDCARE_PLACES = 8
-FAMILY = "familie.haddad@leser.example.org"
+FAMILY, FAMILY_NAME = "familie.haddad@leser.example.org", "عائلة حداد"
 CAFE = {
     "region": DISTRICT, "kind": "language_cafe", "field": "language", "languages": ["de"], "capacity": 40,
     "childcare": {"places": CHILDCARE_PLACES, "age_bands": ["0-5", "6-13"]},
@@ -46,14 +46,14 @@ async def _series(stage: Stage, editor: Actor) -> str:
     return str(events[0]["id"])
 
 
-async def _register(stage: Stage, event: str, email: str, language: str, adults: int) -> Answer:
+async def _register(stage: Stage, event: str, email: str, name: str, language: str, adults: int) -> Answer:
     return await stage.post(EVERYONE, "events", f"/events/{event}/registrations", {
         "party": {"adults": adults, "children": ["0-5"]}, "needs": {"childcare": True}, "home_region": DISTRICT,
-        "person": {"name": email.split("@", 1)[0].replace(".", " ").title(), "email": email, "languages": [language]}})
+        "person": {"name": name, "email": email, "languages": [language]}})
 
 
 async def _fill_childcare(stage: Stage, event: str) -> Answer:
-    parties = [await _register(stage, event, f"eltern.{number}@leser.example.org", "de", 1)
+    parties = [await _register(stage, event, f"eltern.{number}@leser.example.org", f"Eltern {number}", "de", 1)
                for number in range(CHILDCARE_PLACES)]
     stage.observe(all(party["state"] == "confirmed" for party in parties),
                   "eight parents with a child each have their places")
@@ -61,7 +61,7 @@ async def _fill_childcare(stage: Stage, event: str) -> Answer:
 
 
 async def _family(stage: Stage, event: str) -> Answer:
-    family = await _register(stage, event, FAMILY, "ar", 2)
+    family = await _register(stage, event, FAMILY, FAMILY_NAME, "ar", 2)
     seats = CAFE["capacity"] - 2 * CHILDCARE_PLACES  # type: ignore[operator]
     stage.observe(family["state"] == "waitlisted",
                   f"a family of three waits: {seats} seats are free, but no childcare place is; nobody splits them")

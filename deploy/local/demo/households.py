@@ -21,7 +21,7 @@ FAMILY: dict[str, Any] = {
 YOUNG_MAN: dict[str, Any] = {
     "region": DISTRICT, "postcode": "06526", "languages": {"uk": "C2", "en": "B2"}, "least_level": "A2",
     "members": [{"age_band": "18-26", "gender": "m"}], "slots": ["mon_evening", "wed_evening"],
-    "contact": {"name": "Taras Beispiel", "email": "taras@haushalt.example.org", "written_in": ["uk"]},
+    "contact": {"name": "Дмитро Приклад", "email": "dmytro@haushalt.example.org", "written_in": ["uk"]},
 }
 MENTOR: dict[str, Any] = {
     "region": DISTRICT, "postcode": "06526", "radius_km": 15, "languages": {"de": "C2", "en": "B2"}, "gender": "f",

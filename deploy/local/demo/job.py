@@ -1,5 +1,8 @@
 """The demonstration as a job of a network on this machine: play, tell how it went, and stay or end."""
 
+import asyncio
+from pathlib import Path
+
 from rich.table import Table
 
 from deploy.local.demo.mailbox import MailFolder
@@ -13,8 +16,11 @@ from services.registry.access_keys.queries import first_operator
 from services.registry.offers.queries import load_listed
 
 
-def demonstration(*, once: bool) -> Job:
-    """The job: with `once` it ends with the exit code of the play, otherwise the network stays up after it."""
+def demonstration(*, once: bool, refusals: Path | None = None) -> Job:
+    """The job: with `once` it ends with the exit code of the play, otherwise the network stays up after it.
+
+    refusals: a file for every refusal that was met; some more are provoked for it.
+    """
 
     async def job(network: Network) -> int | None:
         async with database_of(network.cluster, "registry") as database:
@@ -22,7 +28,10 @@ def demonstration(*, once: bool) -> Job:
             key = await first_operator(database)
         if key is None:
             raise RuntimeError("a demonstration begins with an empty network")
-        played = await play(network.urls, key, MailFolder(network.plan.state / "mail"), out.print)
+        played = await play(network.urls, key, MailFolder(network.plan.state / "mail"), out.print,
+                            provoking=refusals is not None)
+        if refusals:
+            await asyncio.to_thread(refusals.write_text, "\n".join(played.refusals), encoding="utf-8")
         add_to_run(network.plan.state, keys=dict(played.keys))
         _tell(network, played, once=once)
         if played.failed:

@@ -1,13 +1,14 @@
 """The play: the steps in their order, each with its heading, time and what travelled; ends at the first that fails."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from deploy.local.demo import accompaniment, cafe, figures, groups, households, learning, matches, offers
 from deploy.local.demo.mailbox import Mailbox
+from deploy.local.demo.provoking import provoke
 from deploy.local.demo.stage import EVERYONE, Say, Stage, StepFailed
 
 Act = Callable[[Stage], Awaitable[None]]
@@ -36,16 +37,22 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Played:
-    """How it went: the steps that held, the one that did not with the reason, and the keys of the roles."""
+    """How it went: the steps that held, the one that did not with the reason, the roles' keys, and all refusals."""
 
     held: int
     failed: str | None
     keys: Mapping[str, str]
     seconds: float
+    refusals: Sequence[str] = ()
 
 
-async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say: Say) -> Played:
-    """Play all steps against these services through their public APIs; asks back what must hold after each."""
+async def play(
+    urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say: Say, *, provoking: bool = False,
+) -> Played:
+    """Play all steps against these services through their public APIs; asks back what must hold after each.
+
+    provoking: afterwards send personal data where it is refused, to see what the refusals repeat of it.
+    """
     began, held = time.monotonic(), 0
     async with Stage(urls, operator_key, mailbox, say) as stage:
         try:
@@ -59,10 +66,13 @@ async def play(urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say
                 seen = await _tell_facts(stage, seen)
                 held += 1
                 say(f"   [dim]({time.monotonic() - since:.1f} s)[/]")
+            if provoking:
+                await provoke(stage)
         except (StepFailed, LookupError, TypeError, httpx.HTTPError) as failed:
             reason = failed if isinstance(failed, StepFailed) else repr(failed)
-            return Played(held, f"step {STEPS[held].number}: {reason}", stage.keys, time.monotonic() - began)
-        return Played(held, None, stage.keys, time.monotonic() - began)
+            where = f"step {STEPS[held].number}" if held < len(STEPS) else "afterwards"
+            return Played(held, f"{where}: {reason}", stage.keys, time.monotonic() - began, stage.refusals)
+        return Played(held, None, stage.keys, time.monotonic() - began, stage.refusals)
 
 
 async def _tell_listed(stage: Stage) -> None:

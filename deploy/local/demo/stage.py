@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 
 from deploy.local.demo.mailbox import Mailbox
+from libs.common.openapi import PROBLEM
 
 OBSERVE_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -47,7 +48,10 @@ EVERYONE = Actor("Anyone")
 
 
 class Stage:
-    """Calls the four services over HTTP and tells what happens; knows nothing of their insides."""
+    """Calls the four services over HTTP and tells what happens; knows nothing of their insides.
+
+    refusals: every problem document that came, also where it was expected.
+    """
 
     def __init__(self, urls: Mapping[str, str], operator_key: str, mailbox: Mailbox, say: Say) -> None:
         """urls: the services' addresses by name; operator_key: the first key, with network_admin and ops."""
@@ -56,13 +60,20 @@ class Stage:
         self.cast: dict[str, Actor] = {}
         self.keys: dict[str, str] = {"operator (network_admin, ops)": operator_key}
         self.things: dict[str, Any] = {}
-        self._client = httpx.AsyncClient(timeout=20, trust_env=False)
+        self.refusals: list[str] = []
+        self.client = httpx.AsyncClient(timeout=20, trust_env=False, event_hooks={"response": [self._note_refusal]})
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
+
+    async def _note_refusal(self, answer: httpx.Response) -> None:
+        """Keep a refusal as it came, headers and all."""
+        if answer.headers.get("content-type", "").startswith(PROBLEM):
+            text = (await answer.aread()).decode()
+            self.refusals.append(f"{answer.status_code} {dict(answer.headers)}\n{text}\n")
 
     def tell(self, sentence: str) -> None:
         """Say what someone did, in plain words."""
@@ -79,7 +90,7 @@ class Stage:
         if method == "POST":
             headers["Idempotency-Key"] = uuid4().hex
         address = path if path.startswith("http") else f"{self.urls[service]}/v1{path}"
-        answer = await self._client.request(method, address, json=body, headers=headers, params=query)
+        answer = await self.client.request(method, address, json=body, headers=headers, params=query)
         content = answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
         if answer.status_code not in (expect if isinstance(expect, tuple) else (expect,)):
             raise StepFailed(f"{who.name}: {method} {service} {path} answered {answer.status_code}: {content}")
