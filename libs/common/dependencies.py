@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 from libs.common.callers import Caller
 from libs.common.db import OpenTransaction
 from libs.common.refusals import Invalid, Missing
+from libs.common.repeats import REMEMBERED
 from libs.common.tables import idempotency
 
 Item = TypeVar("Item")
@@ -73,7 +74,8 @@ async def _once(
     transaction: Transaction,
     idempotency_key: Annotated[str | None, Header(
         min_length=1, max_length=KEY_LENGTH, pattern="^[!-~]+$",
-        description="Any text of your choice; the same POST with the same key creates nothing twice.",
+        description="Any text of your choice; the same POST with the same key creates nothing twice."
+                    f" It is remembered for {REMEMBERED.days} days.",
     )] = None,
 ) -> Once:
     fresh = Once(uuid7(), repeated=False)

@@ -35,6 +35,7 @@ from libs.common.privacy import Vault
 from libs.common.reactions import Reactions
 from libs.common.reader import Reader
 from libs.common.relay import Relay
+from libs.common.repeats import Forgetting
 from libs.common.settings import CommonSettings
 from libs.common.traces import set_up_traces
 from libs.common.waiting import Waiting
@@ -70,6 +71,7 @@ class Running:
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
             _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run), _fixed(self.wiping.run),
+            _fixed(Forgetting(self.database).run),
             *(_fixed(make(self)) for make in works),
         ]
         self.leader = Leader(settings.database_url.get_secret_value(), led)

@@ -3,13 +3,16 @@
 import asyncio
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from libs.common import repeats
 from libs.common.callers import Role
+from libs.common.repeats import Forgetting
 from tests.common.stage import on_stage
 from tests.common.things import PERMISSIONS, router
 from tests.harness import Network, Service, new_idempotency_key
@@ -52,6 +55,38 @@ async def test_twenty_posts_at_once_with_one_key_make_one_thing(
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert await made(network) == (1, 1)
+
+
+async def test_a_key_is_forgotten_after_a_month(
+    network: Network, stage: Service, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In batches, the oldest first, and never a younger one: the leader does it by itself."""
+    monkeypatch.setattr(repeats, "BATCH", 2)
+    keys = [new_idempotency_key() for _ in range(5)]
+    for key in keys:
+        assert (await stage.client.post("/v1/things", json={"name": "a"}, headers=admin | key)).status_code == 201
+    await network.rows("registry", "UPDATE idempotency SET at = at - interval '30 days 1 second' WHERE key = ANY ($1)",
+                       [key["Idempotency-Key"] for key in keys[:3]])
+    forgetting = Forgetting(stage.running.database)
+
+    assert [await forgetting.step() for _ in range(3)] == [2, 1, 0]
+    left = await network.rows("registry", "SELECT key FROM idempotency")
+    assert {row["key"] for row in left} == {key["Idempotency-Key"] for key in keys[3:]}
+
+
+async def test_the_leader_forgets_by_itself(
+    network: Network, admin: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody has to call anything."""
+    monkeypatch.setattr(repeats, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(repeats, "REMEMBERED", timedelta())
+    stage = await on_stage(network, "registry", router=router, permissions=PERMISSIONS)
+    headers = admin | new_idempotency_key()
+    assert (await stage.client.post("/v1/things", json={"name": "a"}, headers=headers)).status_code == 201
+
+    async with asyncio.timeout(10):
+        while await network.rows("registry", "SELECT 1 FROM idempotency"):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_key_belongs_to_one_request(network: Network, stage: Service, admin: dict[str, str]) -> None:
