@@ -15,9 +15,10 @@ from libs.common.db import Database
 from libs.common.envelope import Told, Unreadable, read_envelope
 from libs.common.facts.question import Question
 from libs.common.logs import correlation, current_correlation
-from libs.common.reactions import Reactions
+from libs.common.reactions import Reaction, Reactions
 from libs.common.refusals import Refused, Unavailable
 from libs.common.tables import outbox
+from libs.common.traces import UNTRACED, Traces, current_trace
 
 log = structlog.get_logger()
 ANSWER_SECONDS = 5.0
@@ -29,6 +30,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_SECONDS) -> Answer:
     """Ask the owner and return its answer; Unavailable when it is away, `owner-refused` when it refuses."""
     headers = {"asker": bus.service, "ce-correlationid": current_correlation()}
+    if trace := current_trace():
+        headers["traceparent"] = trace
     try:
         raw = await bus.request(question.subject, question.model_dump_json().encode(), seconds=seconds, headers=headers)
     except NoBus as away:
@@ -54,24 +57,25 @@ async def ask_for_facts(bus: Bus, speaker: str, after: int) -> Told:
     return Told(facts, told["last"])
 
 
-def answer_asks(bus: Bus, database: Database, reactions: Reactions) -> None:
+def answer_asks(bus: Bus, database: Database, reactions: Reactions, traces: Traces = UNTRACED) -> None:
     """Subscribe this service to the questions it answers, and to being asked for its facts; any instance may answer."""
     _answer_for_facts(bus, database)
     for kind in reactions.to_questions:
-        _answer_question(bus, database, reactions, kind)
+        _answer_question(bus, database, kind, reactions.to_questions[kind], traces)
 
 
-def _answer_question(bus: Bus, database: Database, reactions: Reactions, kind: type[Question[BaseModel]]) -> None:
-    answer = reactions.to_questions[kind]
-
+def _answer_question(
+    bus: Bus, database: Database, kind: type[Question[BaseModel]], answer: Reaction, traces: Traces,
+) -> None:
     @bus.broker.subscriber(kind.subject, queue=bus.service, decoder=_whole, title=kind.subject)
     async def reply(message: NatsMessage) -> bytes:
         """Answer within one transaction, in the asking service's correlation."""
         token = correlation.set(message.headers.get("ce-correlationid", ""))
         try:
             caller = Caller("service", Role.SYSTEM, Scope(everything=True))
-            async with database.transaction(caller) as transaction:
-                found = await answer(transaction, kind.model_validate_json(bytes(message.body)))
+            with traces.span("answer", kind.subject, message.headers.get("traceparent")):
+                async with database.transaction(caller) as transaction:
+                    found = await answer(transaction, kind.model_validate_json(bytes(message.body)))
             said: bytes = found.model_dump_json().encode()
             return b'{"answer":' + said + b"}"
         except Refused as refused:

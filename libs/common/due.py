@@ -15,6 +15,7 @@ from libs.common.inbox import counted
 from libs.common.logs import correlation, describe
 from libs.common.reactions import Reactions
 from libs.common.tables import due
+from libs.common.traces import UNTRACED, Traces
 
 log = structlog.get_logger()
 POLL_SECONDS = 0.5
@@ -54,9 +55,9 @@ class Beaten(Exception):
 class DueWork:
     """Takes what is due, the oldest first, each in a transaction of its own. Late is fine, twice is not."""
 
-    def __init__(self, database: Database, reactions: Reactions) -> None:
+    def __init__(self, database: Database, reactions: Reactions, traces: Traces = UNTRACED) -> None:
         """The reactions say what happens for each kind."""
-        self._database = database
+        self._database, self._traces = database, traces
         self._reactions = reactions
         self.kinds = frozenset(reactions.to_due)
 
@@ -106,8 +107,9 @@ class DueWork:
         if await transaction.scalar(select(due.c.about).where(mine)) is None:
             raise Beaten
         transaction.doing = (kind, about)
-        await self._reactions.to_due[kind](transaction, about)
-        await transaction.flush()
+        with self._traces.span("do", kind):
+            await self._reactions.to_due[kind](transaction, about)
+            await transaction.flush()
         transaction.doing = None
         if (await transaction.execute(delete(due).where(mine))).rowcount != 1:  # type: ignore[attr-defined]
             raise Beaten

@@ -16,6 +16,7 @@ from libs.common.logs import correlation, describe
 from libs.common.reactions import Reactions
 from libs.common.refusals import Unavailable
 from libs.common.tables import heard, waiting
+from libs.common.traces import UNTRACED, Traces
 
 log = structlog.get_logger()
 # One statement of one plan whatever the batch's size: a VALUES list of 500 rows takes the server twice as long.
@@ -37,9 +38,11 @@ class Unreachable(Exception):
 class Inbox:
     """Takes facts of several speakers, strictly by each speaker's numbers; a hole is filled by asking."""
 
-    def __init__(self, database: Database, reactions: Reactions, ask_for_facts: AskForFacts) -> None:
+    def __init__(
+        self, database: Database, reactions: Reactions, ask_for_facts: AskForFacts, traces: Traces = UNTRACED,
+    ) -> None:
         """ask_for_facts(speaker, after) answers the speaker's facts behind that number, a page at a time."""
-        self._database = database
+        self._database, self._traces = database, traces
         self.reactions = reactions
         self._ask = ask_for_facts
         self._turn: dict[str, asyncio.Lock] = {}
@@ -156,7 +159,7 @@ class Inbox:
 
     async def react(self, transaction: OpenTransaction, fact: Heard) -> None:
         """Run this service's reactions to one fact."""
-        await react(self.reactions, transaction, fact)
+        await react(self.reactions, transaction, fact, self._traces)
 
     def _turn_of(self, speaker: str) -> asyncio.Lock:
         return self._turn.setdefault(speaker, asyncio.Lock())
@@ -172,15 +175,18 @@ class Inbox:
         return self.marks[speaker]
 
 
-async def react(reactions: Reactions, transaction: OpenTransaction, fact: Heard) -> None:
+async def react(
+    reactions: Reactions, transaction: OpenTransaction, fact: Heard, traces: Traces = UNTRACED,
+) -> None:
     """Run these reactions to one fact, in its correlation; a fact nobody reacts to passes."""
     token = correlation.set(fact.correlation)
     transaction.hearing = fact
     try:
         for kind, reaction in reactions.to_facts.get(fact.subject, ()):
-            await reaction(transaction, kind.model_validate_json(fact.body))
-            # What the next reaction, or the next fact of the batch, reads must be there.
-            await transaction.flush()
+            with traces.span("react", fact.subject, fact.headers.get("traceparent")):
+                await reaction(transaction, kind.model_validate_json(fact.body))
+                # What the next reaction, or the next fact of the batch, reads must be there.
+                await transaction.flush()
     finally:
         transaction.hearing = None
         correlation.reset(token)

@@ -37,7 +37,7 @@ from libs.common.reader import Reader
 from libs.common.relay import Relay
 from libs.common.repeats import Forgetting
 from libs.common.settings import CommonSettings
-from libs.common.traces import set_up_traces
+from libs.common.traces import Traces
 from libs.common.waiting import Waiting
 from libs.common.wiping import Wiping
 
@@ -55,18 +55,19 @@ class Running:
         works: Sequence["OwnWork"] = (),
     ) -> None:
         """Put the parts together; start() starts them. works: what only this service's leader does."""
-        self.name, self.metrics = name, metrics
+        self.name, self.metrics, self.traces = name, metrics, Traces(name, settings.otlp_endpoint)
         self.database = own_database(settings, pool=settings.database_pool)
         self.bus = Bus(name, settings)
         self.database.bus = self.bus
         self.database.links = Links(derived_key(settings, "links"), settings.public_url)
-        self.inbox = Inbox(self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after))
+        self.inbox = Inbox(
+            self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after), self.traces)
         self.readers = [Reader(self.bus, self.inbox, speaker) for speaker in HEARS[name]]
         self.waiting = Waiting(self.database, self.inbox)
-        self.due = DueWork(self.database, reactions)
+        self.due = DueWork(self.database, reactions, self.traces)
         self.audit_chain = AuditChain(self.database, derived_key(settings, "audit"))
         self.wiping = Wiping(self.database)
-        answer_asks(self.bus, self.database, reactions)
+        answer_asks(self.bus, self.database, reactions, self.traces)
         led: list[Callable[[Any], Any]] = [
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
@@ -109,6 +110,7 @@ class Running:
         await end_all(self._tasks)
         await self.bus.close()
         await self.database.close()
+        await self.traces.end()
 
     async def condition(self) -> dict[str, Any]:
         """Name, whether it leads, lags, and the reasons why it is not ready (none: it is)."""
@@ -163,13 +165,12 @@ def build(
     Raises ValueError when a route is missing in the permission table, or the table names no route.
     """
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
-    set_up_traces(name, settings.otlp_endpoint)
     german, collected = german_sentences(name), Metrics(name)
     running = Running(name, settings, _reacting(name, reactions, copies), collected, works)
 
     app = Documented(title=title, description=description, version="0.1.0", lifespan=_while_serving(running),
                      openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None,
-                     generate_unique_id_function=lambda route: route.name)
+                     generate_unique_id_function=lambda route: route.name, telemetry=running.traces.for_requests())
     routers, permissions = [*routers, operations.router], {**permissions, **operations.PERMISSIONS}
     telling = _check(routers, permissions)
     for router in routers:
