@@ -9,6 +9,8 @@ PROVISIONER = "provisioner"
 OPS = "ops"
 #: The one question that whoever hears a speaker may ask: its facts, to fill a hole or an empty copy.
 FACTS_QUESTION = "facts.v1"
+#: The stream that every service writes to, to see whether the bus stores anything; it holds no facts.
+PROBE = "probe"
 
 Speech = Mapping[str, Iterable[str]]
 
@@ -78,7 +80,7 @@ def passwords_conf(passwords: Mapping[str, str]) -> str:
 def _service(name: str, hears: Speech, asks: Speech) -> Permissions:
     speakers = sorted(hears.get(name, ()))
     questions = sorted(asks.get(name, ()))
-    publish = [f"{name}.>"]
+    publish = [f"{name}.>", f"{PROBE}.{name}"]
     for speaker in speakers:
         publish += [
             f"$JS.ACK.{speaker}.{name}.>",
@@ -110,6 +112,7 @@ def _provisioning(streams: Iterable[str]) -> tuple[str, ...]:
         publish += [f"$JS.API.CONSUMER.{verb}.{stream}" for verb in ("NAMES", "LIST")]
         publish += [f"$JS.API.CONSUMER.{verb}.{stream}.>" for verb in ("CREATE", "DURABLE.CREATE")]
         publish += [f"$JS.API.CONSUMER.{verb}.{stream}.*" for verb in ("INFO", "DELETE")]
+    publish += [f"$JS.API.STREAM.{verb}.{PROBE}" for verb in ("CREATE", "UPDATE", "INFO")]
     return tuple(publish)
 
 

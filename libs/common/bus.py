@@ -58,6 +58,8 @@ class Bus:
             reconnected_cb=self._reconnected,
             closed_cb=self._closed,
         )
+        # By stream, why it did not store what was last published to it.
+        self.refusing: dict[str, str] = {}
         self._stopping = False
         self._acks: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._ack_prefix = ""
@@ -106,7 +108,8 @@ class Bus:
     async def publish_in_order(self, outgoing: Sequence[Outgoing]) -> int:
         """Publish to JetStream, all at once on one connection; returns how many from the start were stored.
 
-        One await per acknowledgement would be thirty times slower; a hole in the acknowledgements ends the count.
+        All of it goes to one stream. One await per acknowledgement would be thirty times slower; a hole in the
+        acknowledgements ends the count, and `refusing` says why.
         """
         waiting = []
         self._batches += 1  # a late answer to an earlier batch must not count for this one
@@ -120,8 +123,12 @@ class Bus:
             done, _ = await asyncio.wait(waiting, timeout=ACK_SECONDS) if waiting else (set(), set())
         finally:
             self._acks.clear()
+        stream = outgoing[0][0].partition(".")[0] if outgoing else ""
+        self.refusing.pop(stream, None)
         for position, acknowledged in enumerate(waiting):
-            if acknowledged not in done or "error" in acknowledged.result():
+            error = acknowledged.result().get("error") if acknowledged in done else "no answer"
+            if error:
+                self.refusing[stream] = str(error.get("description") if isinstance(error, dict) else error)
                 return position
         return len(waiting)
 

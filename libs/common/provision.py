@@ -19,6 +19,8 @@ from nats.js.api import (
 from libs.common.bus import tls_comes_first
 from libs.common.facts import HEARS, SERVICES
 
+# The stream that every service's leader writes to, to see whether the bus stores anything; nobody hears it.
+PROBE = "probe"
 WEEK_SECONDS = 7 * 24 * 3600
 DEDUPE_SECONDS = 120
 ACK_WAIT_SECONDS = 15
@@ -49,7 +51,8 @@ async def provision(
         jetstream = connection.jetstream(timeout=10)
         changes: list[str] = []
         for service in SERVICES:
-            changes += await _stream(jetstream, service)
+            changes += await _stream(jetstream, _facts_of(service))
+        changes += await _stream(jetstream, _probes())
         for listener, speakers in HEARS.items():
             for speaker in speakers:
                 changes += await _durable(jetstream, listener, speaker)
@@ -62,21 +65,34 @@ async def _raised_anyway(_raised: Exception) -> None:
     """Whoever provisions is told by what is raised; nats-py would log the same with a traceback."""
 
 
-async def _stream(jetstream: JetStreamContext, service: str) -> list[str]:
-    wanted = StreamConfig(
+def _facts_of(service: str) -> StreamConfig:
+    return StreamConfig(
         name=service, subjects=[f"{service}.>"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE,
         discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=262_144,
         deny_delete=False, deny_purge=False, allow_direct=True, max_msgs=-1, max_bytes=-1, no_ack=False,
     )
+
+
+def _probes() -> StreamConfig:
+    return StreamConfig(
+        name=PROBE, subjects=[f"{PROBE}.*"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=1024,
+        max_msgs_per_subject=1, deny_delete=False, deny_purge=False, allow_direct=False, max_msgs=-1, max_bytes=-1,
+        no_ack=False,
+    )
+
+
+async def _stream(jetstream: JetStreamContext, wanted: StreamConfig) -> list[str]:
+    name = str(wanted.name)
     try:
-        there = (await jetstream.stream_info(service)).config
+        there = (await jetstream.stream_info(name)).config
     except nats.js.errors.NotFoundError:
         await jetstream.add_stream(wanted)
-        return [f"stream {service} made"]
-    if all(getattr(there, name) == getattr(wanted, name) for name in OF_STREAM):
+        return [f"stream {name} made"]
+    if all(getattr(there, each) == getattr(wanted, each) for each in OF_STREAM):
         return []
     await jetstream.update_stream(wanted)
-    return [f"stream {service} changed"]
+    return [f"stream {name} changed"]
 
 
 async def _durable(jetstream: JetStreamContext, listener: str, speaker: str) -> list[str]:

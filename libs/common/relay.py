@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 from operator import itemgetter
 from typing import Any
 
@@ -13,12 +14,15 @@ import structlog
 from libs.common.bus import Bus
 from libs.common.failpoints import failpoint
 from libs.common.leader import LockConnection
+from libs.common.provision import PROBE
 
 log = structlog.get_logger()
 BATCH = 1000
 POLL_SECONDS = 1.0
 BREATH_SECONDS = 0.003
 REFILL_DAYS = 7
+PROBE_SECONDS = 60.0
+PROBE_AGAIN_SECONDS = 5.0
 
 NUMBER = """
 WITH last AS (SELECT coalesce(max(number), 0) AS number FROM outbox),
@@ -62,6 +66,8 @@ class Relay:
         self._refill_up_to = 0
         self._token = ""
         self._reconcile = asyncio.Event()
+        self._probe_at = 0.0
+        bus.refusing.clear()  # of an earlier lead
 
     async def run(self) -> None:
         """Relay until cancelled; begins by comparing the stream with the outbox, and again at every reconnect."""
@@ -70,6 +76,7 @@ class Relay:
         try:
             while True:
                 self._announced.clear()
+                await self._probe()
                 if self._reconcile.is_set():
                     self._reconcile.clear()
                     await self._compare_with_stream()
@@ -79,6 +86,13 @@ class Relay:
                     await asyncio.sleep(BREATH_SECONDS)
         finally:
             self._bus.on_reconnect.remove(self._reconcile.set)
+
+    async def _probe(self) -> None:
+        """Write where nobody hears, so that a bus that stores nothing is noticed though nothing is announced."""
+        if time.monotonic() < self._probe_at or not self._bus.connected:
+            return
+        stored = await self._bus.publish_in_order([(f"{PROBE}.{self._bus.service}", b"", {})])
+        self._probe_at = time.monotonic() + (PROBE_SECONDS if stored else PROBE_AGAIN_SECONDS)
 
     async def step(self) -> int:
         """Number and publish one batch; returns how many facts that were."""

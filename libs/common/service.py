@@ -121,6 +121,7 @@ class Running:
         elif self.leader.leading:
             reasons += [f"durable {self.name} on {reader.speaker} missing"
                         for reader in self.readers if not reader.durable_there]
+            reasons += [f"stream {stream} does not store: {why}" for stream, why in self.bus.refusing.items()]
         return {"service": self.name, "leading": self.leader.leading, "reasons": reasons, **lags}
 
     async def measure(self) -> None:

@@ -135,6 +135,15 @@ async def test_a_service_announces_under_its_own_name_only(users: dict[str, User
     assert await stored(users, speaker) == before + (who == speaker)
 
 
+@pytest.mark.parametrize("who", [*SERVICES, PROVISIONER, OPS])
+async def test_a_service_probes_under_its_own_name_only(users: dict[str, User], who: str) -> None:
+    """Where the bus stores no facts, each service may write its own probe, and nobody else anything."""
+    assert [name for name in SERVICES if await users[who].may_publish(f"probe.{name}")] == [who] * (who in SERVICES)
+    for request in ("CREATE", "UPDATE", "INFO"):
+        assert await users[who].may_publish(f"$JS.API.STREAM.{request}.probe", reply=f"_INBOX_{who}.x") is (
+            who == PROVISIONER), request
+
+
 @pytest.mark.parametrize("listener", SERVICES)
 @pytest.mark.parametrize("speaker", SERVICES)
 async def test_a_service_hears_those_it_may_hear(users: dict[str, User], listener: str, speaker: str) -> None:

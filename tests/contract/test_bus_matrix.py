@@ -15,7 +15,7 @@ from nats.errors import Error
 from deploy.nats.permissions import OPS, PROVISIONER
 from libs.common.facts import HEARS, SERVICES
 from libs.common.facts.question import Question
-from libs.common.provision import provision
+from libs.common.provision import PROBE, provision
 from tests.harness import Network
 
 USERS = (*SERVICES, PROVISIONER, OPS)
@@ -152,6 +152,21 @@ async def test_each_announces_under_its_own_name_only(users: dict[str, User]) ->
     assert allowed == [(service, service) for service in SERVICES]
 
 
+async def test_each_service_probes_under_its_own_name_only(users: dict[str, User]) -> None:
+    """A probe is stored where no facts are; nobody writes another's, and nobody but the provisioner makes its place."""
+    allowed = [(who, name) for who in USERS for name in (*SERVICES, "x") if await users[who].is_let_publish(
+        f"{PROBE}.{name}")]
+    assert allowed == [(service, service) for service in SERVICES]
+    for service in SERVICES:
+        assert (await users[service].client.jetstream().publish(f"{PROBE}.{service}", b"")).stream == PROBE
+
+    made = {"STREAM.CREATE.{}", "STREAM.UPDATE.{}", "STREAM.INFO.{}"}
+    requests = {*ADMIN, *made, "STREAM.MSG.GET.{}", "DIRECT.GET.{}", "CONSUMER.MSG.NEXT.{}.notify"}
+    let = {(who, request) for who in USERS for request in requests
+           if await users[who].is_let_publish(f"$JS.API.{request.format(PROBE)}")}
+    assert let == {(PROVISIONER, request) for request in made}
+
+
 async def test_each_hears_through_its_own_durable_and_those_it_may_hear(users: dict[str, User]) -> None:
     """Six users, four speakers, four durables: a fact arrives where it may, also when it waits for another there."""
     allowed = set()
@@ -207,6 +222,7 @@ async def test_nobody_listens_where_it_is_not_at_home(network: Network, users: d
             *(f"{service}.>" for service in SERVICES),
             *(f"ask.{service}.>" for service in SERVICES),
             *(f"_INBOX_{user}.>" for user in USERS),
+            f"{PROBE}.>",
             "$JS.>",
             "$SYS.>",
             ">",
