@@ -76,7 +76,7 @@ def _facts_of(service: str) -> StreamConfig:
 def _probes() -> StreamConfig:
     return StreamConfig(
         name=PROBE, subjects=[f"{PROBE}.*"], retention=RetentionPolicy.LIMITS, storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=1024,
+        discard=DiscardPolicy.OLD, max_age=WEEK_SECONDS, duplicate_window=DEDUPE_SECONDS, max_msg_size=32_768,
         max_msgs_per_subject=1, deny_delete=False, deny_purge=False, allow_direct=False, max_msgs=-1, max_bytes=-1,
         no_ack=False,
     )

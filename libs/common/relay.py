@@ -22,7 +22,10 @@ POLL_SECONDS = 1.0
 BREATH_SECONDS = 0.003
 REFILL_DAYS = 7
 PROBE_SECONDS = 60.0
-PROBE_AGAIN_SECONDS = 5.0
+# Waiting for the answer that does not come holds up the facts, which may have a stream that takes them.
+PROBE_AGAIN_SECONDS = 30.0
+# A full disk still has room for some bytes in the stream's last page.
+PROBE_BODY = bytes(16 * 1024)
 
 NUMBER = """
 WITH last AS (SELECT coalesce(max(number), 0) AS number FROM outbox),
@@ -91,7 +94,7 @@ class Relay:
         """Write where nobody hears, so that a bus that stores nothing is noticed though nothing is announced."""
         if time.monotonic() < self._probe_at or not self._bus.connected:
             return
-        stored = await self._bus.publish_in_order([(f"{PROBE}.{self._bus.service}", b"", {})])
+        stored = await self._bus.publish_in_order([(f"{PROBE}.{self._bus.service}", PROBE_BODY, {})])
         self._probe_at = time.monotonic() + (PROBE_SECONDS if stored else PROBE_AGAIN_SECONDS)
 
     async def step(self) -> int:
