@@ -63,5 +63,6 @@ def findings(settings: "Iterable[Setting]") -> Table:
 def _health(service: Mapping[str, Any]) -> str:
     health = service["health"]
     reasons = ", ".join(health.get("reasons", []))
-    figures = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in health.items() if type(value) is int)
+    counted = {key: sum(value.values()) if key == "inbox_lag" else value for key, value in health.items()}
+    figures = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counted.items() if type(value) is int)
     return "; ".join(filter(None, ["ready" if service["ready"] else f"not ready ({reasons})", figures]))

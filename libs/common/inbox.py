@@ -47,6 +47,7 @@ class Inbox:
         self._ask = ask_for_facts
         self._turn: dict[str, asyncio.Lock] = {}
         self.marks: dict[str, int] = {}
+        self._given: dict[str, int] = {}
         self.holes_healed = 0
 
     async def take(self, speaker: str, facts: Sequence[Heard]) -> None:
@@ -54,6 +55,7 @@ class Inbox:
 
         Unreachable, after what comes before it has been heard, when a hole cannot be filled.
         """
+        self._given[speaker] = max([self._given.get(speaker, 0), *(fact.number for fact in facts)])
         async with self._turn_of(speaker):
             await self._take_from(speaker, facts, await self._mark(speaker))
 
@@ -65,6 +67,7 @@ class Inbox:
                 # Operations may have put it back in the database, so that all is heard again.
                 mark = await self._mark_in_database(speaker)
                 page = await self._ask(speaker, mark)
+                self._given[speaker] = page.last
                 if page.last < mark:
                     await self._begin_anew(speaker, mark, page.last)
                     continue
@@ -73,6 +76,10 @@ class Inbox:
                     return count
                 await self._take_from(speaker, fresh, mark)
                 count += len(fresh)
+
+    def lags(self) -> dict[str, int]:
+        """By speaker, how many facts are not heard yet, of those that it was last known to have given numbers."""
+        return {speaker: max(0, last - self.marks.get(speaker, 0)) for speaker, last in self._given.items()}
 
     def forget_mark(self, speaker: str) -> None:
         """Read the speaker's mark from the database again: another instance may have moved it."""

@@ -30,6 +30,11 @@ class Metrics:
             self._gauges[name] = Gauge(f"lotse_{name}", help_text, ["service", *labels], registry=self.registry)
         self._gauges[name].labels(self._service, *labels.values()).set(value)
 
+    def forget(self, name: str) -> None:
+        """Show a gauge's values no more: this instance does not know them any longer."""
+        if name in self._gauges:
+            self._gauges[name].clear()
+
     def text(self) -> bytes:
         """All of it in the exposition format."""
         return generate_latest(self.registry)

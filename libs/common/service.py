@@ -122,7 +122,9 @@ class Running:
             reasons += [f"durable {self.name} on {reader.speaker} missing"
                         for reader in self.readers if not reader.durable_there]
             reasons += [f"stream {stream} does not store: {why}" for stream, why in self.bus.refusing.items()]
-        return {"service": self.name, "leading": self.leader.leading, "reasons": reasons, **lags}
+        told: dict[str, Any] = {"service": self.name, "leading": self.leader.leading, "reasons": reasons, **lags}
+        # Only who leads hears; what an instance heard before it lost the lead says nothing.
+        return told | ({"inbox_lag": self.inbox.lags()} if self.leader.leading else {})
 
     async def measure(self) -> None:
         """Set the gauges that are read when they are asked for."""
@@ -132,8 +134,17 @@ class Running:
         self.metrics.set("unreadable", "What came over the bus since the start and was no fact.",
                          sum(reader.unreadable for reader in self.readers))
         self.metrics.set("holes_healed", "Holes in speakers' numbers healed since the start.", self.inbox.holes_healed)
+        self._measure_hearing()
+
+    def _measure_hearing(self) -> None:
+        for name in ("heard_number", "inbox_lag"):
+            self.metrics.forget(name)
+        if not self.leader.leading:
+            return
         for speaker, number in self.inbox.marks.items():
             self.metrics.set("heard_number", "The last number heard without a hole.", number, speaker=speaker)
+        for speaker, lag in self.inbox.lags().items():
+            self.metrics.set("inbox_lag", "Facts told and not heard yet.", lag, speaker=speaker)
 
 
 OwnWork = Callable[[Running], Work]
