@@ -14,13 +14,13 @@ from sqlalchemy import select, text, update
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.service_settings import provision_bus, settings_for
-from libs.common.audit import AuditChain
+from libs.common.auditing import Verdict, verify_audit
 from libs.common.db import Database, OpenTransaction
 from libs.common.facts import SERVICES
 from libs.common.parked import Parked, What, discard, list_parked, parked_row, replay
 from libs.common.rebuild import NotThrough, rebuild
 from libs.common.refusals import Refused
-from libs.common.service import derived_key, own_database
+from libs.common.service import own_database
 from libs.common.tables import network, outbox, relay
 
 Progress = Callable[[str, int, int], None]
@@ -78,12 +78,11 @@ async def _parked_there(cluster: Cluster, service: str) -> AsyncIterator[OpenTra
         raise CannotGoOn(f"{service}: {refused}", "`lotse parked list` shows what there is.") from refused
 
 
-async def verify_audit(cluster: Cluster, service: str) -> tuple[dict[str, Any], list[str]]:
-    """The head of a service's audit chain, and what is wrong with the chain in words."""
+async def audited(cluster: Cluster, service: str, progress: Progress) -> Verdict:
+    """What the service's audit chain holds, and what is wrong with it."""
     settings = settings_for(service, cluster, network="any", url="http://127.0.0.1:8000")
     async with database_of(cluster, service) as database:
-        chain = AuditChain(database, derived_key(settings, "audit"))
-        return await chain.head(), await chain.verify()
+        return await verify_audit(database, settings, lambda done, of: progress(service, done, of))
 
 
 async def verify_bus(cluster: Cluster, progress: Progress) -> list[Finding]:

@@ -111,11 +111,13 @@ def rebuild_bus(service: ServiceName, state: State = None) -> None:
 def verify_audit(state: State = None) -> None:
     """Walk each service's audit chain; exit code 1 when an entry was changed, removed or added."""
     table, wrong_ones = Table("service", "entries", "head", "what is wrong"), 0
-    with _running(state) as cluster:
+    with _running(state) as cluster, Progress(transient=True) as bar:
+        bars = {service: bar.add_task(service) for service in SERVICES}
         for service in SERVICES:
-            head, wrong = asyncio.run(operating.verify_audit(cluster, service))
-            wrong_ones += len(wrong)
-            table.add_row(service, str(head["position"]), head["mac"][:16], "; ".join(wrong[:5]) or "nothing")
+            found = asyncio.run(operating.audited(
+                cluster, service, lambda service, done, of: bar.update(bars[service], completed=done, total=of)))
+            wrong_ones += len(found.wrong)
+            table.add_row(service, str(found.entries), found.head[:16], "; ".join(found.wrong[:5]) or "nothing")
     out.print(table)
     raise typer.Exit(Exit.FAILED if wrong_ones else Exit.OK)
 

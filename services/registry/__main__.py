@@ -1,7 +1,8 @@
-"""What the image of registry runs: python -m services.registry serve|migrate|provision|rebuild|first_key."""
+"""What the image of registry runs: python -m services.registry serve|migrate|provision|rebuild|audit|first_key."""
 
 import sys
 
+from libs.common.auditing import auditing
 from libs.common.command import run
 from libs.common.rebuild import rebuilding
 from libs.common.service import own_database
@@ -23,4 +24,4 @@ async def first_key(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run("registry", Settings, create_app, rebuild=rebuilding("registry"), first_key=first_key)
+    run("registry", Settings, create_app, rebuild=rebuilding("registry"), audit=auditing("registry"), first_key=first_key)

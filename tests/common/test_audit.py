@@ -7,12 +7,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from libs.common import audit
+from libs.common import audit, auditing
 from libs.common.audit import AuditChain, audited
 from libs.common.callers import Role
 from libs.common.db import Database
 from tests.common.stage import a_database, make_scratch, on_stage
-from tests.harness import Network
+from tests.common.verbs import said_by
+from tests.harness import Network, service_settings
 
 KEY = bytes(range(32))
 
@@ -192,3 +193,43 @@ async def test_the_running_service_links_and_tells(network: Network) -> None:
     told = (await one.client.get("/v1/audit/chain", headers=auditor)).json()
     assert (told["position"], len(told["wrong"])) == (1, 1)
     assert (await one.client.get("/v1/audit/chain", headers=await network.key(Role.NETWORK_ADMIN))).status_code == 403
+
+
+async def test_the_verb_audit_walks_the_chain_without_the_service(network: Network) -> None:
+    """In an image of any service: length and head when all is well, and with 1 each fault when it is not."""
+    running = (await network.start("matching")).running
+    async with running.database.transaction() as transaction:
+        for place in range(12):
+            await audited(transaction, "read", f"thing/{place}", uuid4())
+    async with asyncio.timeout(10):
+        while (head := await running.audit_chain.head())["position"] < 12:
+            await asyncio.sleep(0.05)
+    await network.services.pop().stop()
+
+    whole = await said_by(network, "matching", "audit")
+    await tamper(network, "UPDATE audit SET about = 'thing/x' WHERE about = 'thing/5'")
+    code, said, log = await said_by(network, "matching", "audit")
+
+    assert whole == (0, f"matching: 12 entries, head {head['mac']}, faults: none.\n", "")
+    assert (code, log) == (1, "")
+    assert said.splitlines()[1:] == [f"matching: 12 entries, head {head['mac']}, faults: 1."]
+    assert "has been changed" in said
+
+
+async def test_the_verb_says_how_far_it_is(
+    network: Network, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Done and all, on standard error; of faults no more than a screen shows."""
+    monkeypatch.setattr(auditing, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(auditing, "SHOWN", 3)
+    await chained(database)
+    settings = service_settings(network.cluster, "matching", database=network.databases["matching"])
+
+    with pytest.raises(SystemExit) as ended:
+        await auditing.auditing("matching")(settings)
+
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert said.err == "matching: 12 of 12 entries\n"
+    assert len(said.out.splitlines()) == 4
+    assert said.out.endswith("faults: 12.\n")
