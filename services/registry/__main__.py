@@ -24,4 +24,5 @@ async def first_key(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run("registry", Settings, create_app, rebuild=rebuilding("registry"), audit=auditing("registry"), first_key=first_key)
+    run("registry", Settings, create_app, rebuild=rebuilding("registry"), audit=auditing("registry"),
+        first_key=first_key)
