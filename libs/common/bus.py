@@ -47,8 +47,7 @@ class Bus:
                 tls_handshake_first=tls_comes_first(self.url)),
             connect_timeout=CONNECT_SECONDS,
             allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.1,  # type: ignore[arg-type] # nats-py takes a float, FastStream's annotation says int
+            max_reconnect_attempts=-1, reconnect_time_wait=0.1,  # type: ignore[arg-type] # nats-py takes a float, FastStream's annotation says int
             ping_interval=2,
             max_outstanding_pings=2,
             inbox_prefix=self.inbox_prefix,

@@ -216,10 +216,7 @@ async def publish_offer(offer_id: UUID, transaction: Transaction, expected: Expe
 
 @router.post("/{offer_id}/assure")
 async def assure_offer(offer_id: UUID, transaction: Transaction, response: Response) -> OfferOut:
-    """The partner confirms that the offer still holds; it is fresh for another 90 days.
-
-    Without If-Match: it overwrites nothing that another could have changed, and confirmed twice it is just as fresh.
-    """
+    """The partner confirms that the offer still holds, for another 90 days. No If-Match: it overwrites nothing."""
     offer = await get_or_refuse(transaction, Offer, offer_id, lock=True)
     await assure(transaction, offer)
     await transaction.flush()
