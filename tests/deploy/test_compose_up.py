@@ -127,9 +127,10 @@ def test_restarting_any_container_loses_nothing(first_key: str) -> None:
 def test_a_backup_is_taken_back_and_who_was_erased_stays_so(first_key: str, tmp_path: Path) -> None:
     """The registry as it was an hour ago, while the others went on: offers are there, an erased person is not."""
     offers = httpx.get(f"http://127.0.0.1:{PORTS['registry']}/v1/offers", timeout=10).json()
+    erased = _sql("registry", "INSERT INTO person_key (person_ref, wrapped) VALUES (gen_random_uuid(), '\\x01')"
+                  " RETURNING person_ref")
     _script("backup.sh", str(tmp_path))
-    erased = _sql("registry", "UPDATE person_key SET wrapped = NULL, destroyed_at = now() WHERE person_ref ="
-                  " (SELECT person_ref FROM person_key WHERE wrapped IS NOT NULL LIMIT 1) RETURNING person_ref")
+    _sql("registry", f"UPDATE person_key SET wrapped = NULL, destroyed_at = now() WHERE person_ref = '{erased}'")
     asked = _sql("registry", "INSERT INTO erasure (id, version, state, person_refs, requested_by, requested_at,"
                  f" reminders) VALUES (gen_random_uuid(), 1, 'completed', '{{{erased}}}', 'x', now(), 0) RETURNING id")
     _sql("registry", "DELETE FROM offer")
