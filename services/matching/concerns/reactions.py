@@ -1,4 +1,7 @@
-"""What follows when a concern is raised: the neutral contact is told that there is one, and nobody what it is."""
+"""What follows when a concern is raised: it stands in the neutral contact's list, and a fact says that there is one.
+
+Nobody is written to: a neutral contact is a principal, whose address no service knows. They look at their list.
+"""
 
 from uuid import UUID
 
