@@ -13,7 +13,6 @@ from services.registry.tables import Table
 class PartnerState(StrEnum):
     """Where a partner is on its way through the network."""
 
-    INVITED = "invited"
     APPLIED = "applied"
     VERIFIED = "verified"
     SUSPENDED = "suspended"
@@ -48,10 +47,6 @@ class Partner(Table, table=True):
         """Nothing is put into the mouth of an organisation that is only listed."""
         if self.listed_only:
             raise Refused("partner-listed-only", "This organisation is only listed; it does not act here itself.")
-
-    def accept_invitation(self) -> None:
-        """An invited organisation applies."""
-        self._move({PartnerState.INVITED}, PartnerState.APPLIED)
 
     def verify(self, by: str, now: datetime) -> None:
         """A coordinator has checked who they are; also ends a suspension."""
