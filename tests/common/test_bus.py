@@ -20,7 +20,7 @@ from tests.proxy import LEFT_TO_THE_COLLECTOR, Proxy
 
 pytestmark = LEFT_TO_THE_COLLECTOR
 ROOT = Path(__file__).resolve().parents[2]
-SPEAKS_NATS = {"bus", "reader", "asks", "relay", "provision", "durability"}
+SPEAKS_NATS = {"bus", "command", "reader", "asks", "relay", "provision", "durability"}
 
 
 @reacts_to(ThingMoved)

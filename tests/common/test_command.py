@@ -162,4 +162,4 @@ def test_a_wrong_word_says_what_there_is(command: Command) -> None:
     """Exit code 64, and the words that it knows."""
     code, said = command("gather")
 
-    assert (code, "serve|migrate|provision|rebuild|first_key" in said) == (64, True)
+    assert (code, "serve|migrate|provision|rebuild|audit|first_key" in said) == (64, True)

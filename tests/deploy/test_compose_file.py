@@ -115,11 +115,12 @@ def test_what_nobody_sets_is_as_the_page_says(
     service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:
     """What compose passes then is read by the service, and is each setting's default."""
-    secret = tmp_path / "secret"
+    secret, url = tmp_path / "secret", tmp_path / "url"
     secret.write_text(base64.b64encode(bytes(32)).decode())
+    url.write_text("postgresql://role:password@postgres:5432/database")
     for name, value in CONTAINERS[service]["environment"].items():
-        variable = VARIABLE.match(str(value))
-        monkeypatch.setenv(name, str(secret) if name.endswith("_FILE") else variable["default"] if variable else value)
+        variable, file = VARIABLE.match(str(value)), url if name.endswith("_URL_FILE") else secret
+        monkeypatch.setenv(name, str(file) if name.endswith("_FILE") else variable["default"] if variable else value)
 
     kind = settings_of(service)
     read = kind()

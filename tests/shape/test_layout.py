@@ -38,7 +38,7 @@ LISTS_OF_STATEMENTS = "migrations"
 # The published language: declarations only, and one file per speaker, since that is what the import contracts name.
 FACTS, FACTS_LINES = "libs/common/facts", 500
 # What docs/decisions/0007 allows the modules directly in here; facts, codes and migrations are declarations.
-SPINE, SPINE_LINES = "libs/common", 5_600
+SPINE, SPINE_LINES = "libs/common", 6_000
 
 
 def is_package_mark(path: Path, root: Path) -> bool:
@@ -172,7 +172,7 @@ CHECKS: list[tuple[Callable[[Path], Iterator[str]], str, str]] = [
     (files_too_long, "libs/common/clock.py", '"""A clock."""\n' + "# a line\n" * 300),
     (files_too_long, "libs/common/facts/events.py", '"""What events says."""\n' + "# a line\n" * 500),
     (files_too_long, "tests/common/test_clock.py", '"""A clock."""\n' + "# a line\n" * 500),
-    (spine_too_large, "libs/common/clock.py", '"""A clock."""\n' + "# a line\n" * 5_600),
+    (spine_too_large, "libs/common/clock.py", '"""A clock."""\n' + "# a line\n" * 6_000),
     (functions_too_long, "services/events/events/rules.py", LONG_FUNCTION),
     (strange_files, "services/notify/deliveries/sms.py", '"""A module."""'),
     (decisions_too_long, "docs/decisions/0006-talk.md", "much\n" * 31),
