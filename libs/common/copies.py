@@ -47,7 +47,7 @@ class Copies:
         for start in range(0, len(facts), AT_ONCE):
             await self._copy(transaction, facts[start : start + AT_ONCE])
         if transaction.to_announce:
-            raise RuntimeError(f"keeping a copy announced {transaction.to_announce[0]['subject']}")
+            raise RuntimeError(f"keeping a copy announced {transaction.to_announce[0][1]}")
         for follow in self._reactions.to_new_copies:
             await follow(transaction)
 

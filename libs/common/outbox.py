@@ -1,5 +1,6 @@
 """The outbox: what a transaction announces is committed with it, and the relay takes it to the bus."""
 
+import json
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -26,8 +27,5 @@ def announce(
         region=region or getattr(fact, "region", None), project=project or getattr(fact, "project_id", None),
         trace=current_trace(),
     )
-    transaction.to_announce.append({
-        "fact_id": fact_id, "subject": fact.subject, "about": about, "headers": headers,
-        "body": fact.model_dump_json(),
-    })
+    transaction.to_announce.append((fact_id, fact.subject, about, json.dumps(headers), fact.model_dump_json()))
     return fact_id

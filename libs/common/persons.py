@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Insert, Table, bindparam, insert, or_, select, update
+from sqlalchemy import or_, select, update
 from uuid_utils.compat import uuid7
 
 from libs.common.addresses import email_index, normalised_email, normalised_phone, phone_index
@@ -17,21 +17,19 @@ from libs.common.db import OpenTransaction
 from libs.common.facts.question import Addressee, Words
 from libs.common.privacy import destroy_key, fresh_key, load_keys, seal, unseal
 from libs.common.refusals import NotFound
-from libs.common.tables import audit, person, person_key
+from libs.common.tables import person
 
 SEALED = "person.details"
 
 
-def _row_of(table: Table, *names: str) -> Insert:
-    return insert(table).values({name: bindparam(f"{table.name}_{name}") for name in names})
-
-
 # The person, the key and the note of it in one statement: a round trip is dearer than a row.
-MEET = _row_of(
-    person, "person_ref", "region", "partner_id", "languages", "details", "email_index", "phone_index",
-).add_cte(
-    _row_of(person_key, "person_ref", "wrapped").cte("key"),
-    _row_of(audit, "principal", "role", "action", "about", "person_ref", "correlation").cte("noted"))
+MEET = """
+WITH key AS (INSERT INTO person_key (person_ref, wrapped) VALUES ($1, $2)),
+     noted AS (
+        INSERT INTO audit (principal, role, action, about, person_ref, correlation) VALUES ($3, $4, $5, $6, $1, $7))
+INSERT INTO person (person_ref, region, partner_id, languages, details, email_index, phone_index)
+VALUES ($1, $8, $9, $10, $11, $12, $13)
+"""
 
 
 class PersonDetails(BaseModel):
@@ -49,15 +47,11 @@ async def meet(
     """Keep a person whom this service meets first; returns the new person_ref. Region and partner say who sees them."""
     person_ref: UUID = uuid7()
     vault, wrapped = transaction.vault, fresh_key(transaction, person_ref)
-    kept: dict[str, dict[str, Any]] = {
-        "person": {
-            "person_ref": person_ref, "region": region, "partner_id": partner_id, "languages": list(languages),
-            "details": await seal(transaction, person_ref, SEALED, details),
-            "email_index": email_index(vault, details.email), "phone_index": phone_index(vault, details.phone)},
-        "person_key": {"person_ref": person_ref, "wrapped": wrapped},
-        "audit": entry(transaction, "change", f"person/{person_ref}", person_ref)}
-    await transaction.execute(MEET, {
-        f"{table}_{name}": value for table, columns in kept.items() for name, value in columns.items()})
+    note = entry(transaction, "change", f"person/{person_ref}", person_ref)
+    await transaction.write(
+        MEET, person_ref, wrapped, note["principal"], note["role"], note["action"], note["about"], note["correlation"],
+        region, partner_id, list(languages), await seal(transaction, person_ref, SEALED, details),
+        email_index(vault, details.email), phone_index(vault, details.phone))
     return person_ref
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql
 
 from libs.common import dependencies, persons, relay
 from libs.common import inbox as inbox_module
 from libs.common.callers import SYSTEM, Caller
-from libs.common.db import Database, OpenTransaction, get_or_refuse
+from libs.common.db import ANNOUNCE, Database, OpenTransaction, get_or_refuse
 from libs.common.due import DueWork
 from libs.common.envelope import Heard
 from libs.common.failpoints import failpoint
@@ -24,7 +24,7 @@ from libs.common.inbox import Inbox
 from libs.common.leader import Leader, LockConnection
 from libs.common.reader import Reader
 from libs.common.relay import Relay
-from libs.common.tables import due, heard, idempotency, inbox, outbox
+from libs.common.tables import due, heard, idempotency, inbox
 
 
 @dataclass(frozen=True)
@@ -151,10 +151,10 @@ def announce_after_commit() -> None:
     transaction_of = Database.transaction
     later: set[asyncio.Task[None]] = set()
 
-    async def announce(database: Database, rows: list[dict[str, Any]]) -> None:
+    async def announce(database: Database, rows: list[tuple[UUID, str, str, str, str]]) -> None:
         await asyncio.sleep(0.01)
         async with database.engine.begin() as connection:
-            await connection.execute(insert(outbox), rows)
+            await connection.exec_driver_sql(ANNOUNCE, rows)
         database.announced.set()
 
     @asynccontextmanager

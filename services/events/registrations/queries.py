@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, Uuid, bindparam, cast, func
+from sqlalchemy import Row, Select, String, Uuid, bindparam, cast, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -43,20 +43,31 @@ async def locked_event(transaction: OpenTransaction, event_id: UUID) -> Event:
     Row-level security opens this one list to the transaction, whoever calls: what a party gets depends on the others.
     """
     await transaction.execute(OPEN_LIST, {"event_id": event_id})
-    return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
+    return await locked_now(transaction, event_id)
 
 
-async def locked_seen_event(transaction: OpenTransaction, event_id: UUID) -> Event:
-    """The same for an event that the caller may see, else NotFound: then nothing is opened or locked."""
-    if await transaction.scalar(_open_if_among(seen_by(transaction.caller)), {"event_id": event_id}) is None:
+async def open_list_of(transaction: OpenTransaction, event_id: UUID) -> Row[UUID, str, UUID, UUID | None]:
+    """Open the list of an event that the caller sees, without locking it; NotFound when there is none.
+
+    Returns id, region, partner_id and project_id: what does not change, and is needed before others have to wait.
+    """
+    found = await transaction.execute(_open_among(seen_by(transaction.caller)), {"event_id": event_id})
+    event: Row[UUID, str, UUID, UUID | None] | None = found.one_or_none()
+    if event is None:
         raise NotFound("not-found", "There is no such {noun}.", noun="event")
+    return event
+
+
+async def locked_now(transaction: OpenTransaction, event_id: UUID) -> Event:
+    """The event whose list is open already, locked."""
     return (await transaction.scalars(LOCKED, {"event_id": event_id})).one()
 
 
 @lru_cache(maxsize=256)
-def _open_if_among(events: Select[Any]) -> Select[Any]:
+def _open_among(events: Select[Any]) -> Select[Any]:
     """The statement that opens the list of one of these events; it answers nothing when the event is none of them."""
-    return events.with_only_columns(OPENED).where(col(Event.id) == _EVENT_ID)
+    fixed = (col(Event.id), col(Event.region), col(Event.partner_id), col(Event.project_id))
+    return events.with_only_columns(*fixed, OPENED.label("opened")).where(col(Event.id) == _EVENT_ID)
 
 
 async def take_over_counts(transaction: OpenTransaction, event: Event) -> None:
@@ -128,7 +139,7 @@ def _erasure_of(person_ref: UUID) -> Any:
     return func.hashtextextended(f"erasure of {person_ref}", 0)
 
 
-async def as_anyone(transaction: OpenTransaction, event: Event) -> None:
+async def as_anyone(transaction: OpenTransaction, event: Any) -> None:
     """Outside the own scope a caller registers others as the public does: they may be added, and not be read."""
     if transaction.caller.role is not Role.PUBLIC and not transaction.caller.scope.covers(event):
         await transaction.execute(AS_ANYONE)

@@ -27,8 +27,9 @@ from services.events.registrations.queries import (
     is_known_elsewhere,
     is_registered,
     links_of,
+    locked_now,
     locked_registration,
-    locked_seen_event,
+    open_list_of,
     own_registration,
     sealed_note,
 )
@@ -142,17 +143,18 @@ async def register_party(
     event_id: UUID, body: RegistrationIn, transaction: Transaction, once: Creation, response: Response,
 ) -> RegistrationOut:
     """Register a party: it is confirmed when everything it needs is free, else it waits in the order of arrival."""
-    event = await locked_seen_event(transaction, event_id)
+    opened = await open_list_of(transaction, event_id)
     if once.repeated:
-        return await _repeated(transaction, event, once.id, response)
+        return await _repeated(transaction, event_id, once.id, response)
     person, is_public = body.person, transaction.caller.role is Role.PUBLIC
     if is_public and not (person.email or person.phone):
         raise Invalid("contact-missing", "A mail address or telephone number is needed to tell you.", field="person")
-    needs = _refuse_unless_room(transaction, event, body)
-    await as_anyone(transaction, event)
+    await as_anyone(transaction, opened)
     details = PersonDetails(name=person.name, email=person.email, phone=person.phone)
     person_ref = await meet(transaction, details, languages=person.languages,
-                            region=event.region, partner_id=event.partner_id)
+                            region=opened.region, partner_id=opened.partner_id)
+    event = await locked_now(transaction, event_id)
+    needs = _refuse_unless_room(transaction, event, body)
     registration = _registration(transaction, event, body, needs, id=once.id, person_ref=person_ref,
                                  language=person.languages[0])
     return await _entered(transaction, event, registration, body, response)
@@ -164,9 +166,10 @@ async def register_known_person(
 ) -> RegistrationOut:
     """A coordinator or counsellor registers a person known to another service, so that it hears of the attendance."""
     elsewhere = not once.repeated and await is_known_elsewhere(transaction, body.person_ref)
-    event = await locked_seen_event(transaction, event_id)
+    await open_list_of(transaction, event_id)
     if once.repeated:
-        return await _repeated(transaction, event, once.id, response)
+        return await _repeated(transaction, event_id, once.id, response)
+    event = await locked_now(transaction, event_id)
     needs = _refuse_unless_room(transaction, event, body)
     if await is_registered(transaction, event.id, body.person_ref):
         raise Refused("registered-already", "This person is registered for this event already.", field="person_ref")
@@ -276,8 +279,9 @@ async def _entered(
 
 
 async def _repeated(
-    transaction: OpenTransaction, event: Event, registration_id: UUID, response: Response,
+    transaction: OpenTransaction, event_id: UUID, registration_id: UUID, response: Response,
 ) -> RegistrationOut:
+    event = await locked_now(transaction, event_id)
     found = await transaction.get(Registration, registration_id)
     if found is None or found.event_id != event.id:
         raise Invalid("idempotency-key-reused", "This Idempotency-Key was used with another request before.",
