@@ -21,6 +21,7 @@ from libs.common.facts import HEARS, SERVICES
 
 # The stream that every service's leader writes to, to see whether the bus stores anything; nobody hears it.
 PROBE = "probe"
+WAIT_SECONDS = 5
 WEEK_SECONDS = 7 * 24 * 3600
 DEDUPE_SECONDS = 120
 ACK_WAIT_SECONDS = 15
@@ -40,8 +41,11 @@ FIXED = ("ack_policy", "deliver_policy", "replay_policy")
 async def provision(
     nats_url: str, user: str, password: str, *, tls: ssl.SSLContext | None = None,
 ) -> list[str]:
-    """Bring the streams and durables to what HEARS says; returns what was made or changed, in words."""
-    async with asyncio.timeout(30):
+    """Bring the streams and durables to what HEARS says; returns what was made or changed, in words.
+
+    TimeoutError when the bus does not answer within some seconds: it is tried again and again until then.
+    """
+    async with asyncio.timeout(WAIT_SECONDS):
         connection = await nats.connect(
             nats_url, user=user, password=password, allow_reconnect=False, connect_timeout=5,
             inbox_prefix=b"_INBOX_provisioner", tls=tls, tls_handshake_first=tls_comes_first(nats_url),

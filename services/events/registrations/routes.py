@@ -154,9 +154,8 @@ async def register_party(
     person_ref = await meet(transaction, details, languages=person.languages,
                             region=opened.region, partner_id=opened.partner_id)
     event = await locked_now(transaction, event_id)
-    needs = _refuse_unless_room(transaction, event, body)
-    registration = _registration(transaction, event, body, needs, id=once.id, person_ref=person_ref,
-                                 language=person.languages[0])
+    registration = _registration(
+        transaction, event, body, id=once.id, person_ref=person_ref, language=person.languages[0])
     return await _entered(transaction, event, registration, body, response)
 
 
@@ -170,10 +169,9 @@ async def register_known_person(
     if once.repeated:
         return await _repeated(transaction, event_id, once.id, response)
     event = await locked_now(transaction, event_id)
-    needs = _refuse_unless_room(transaction, event, body)
     if await is_registered(transaction, event.id, body.person_ref):
         raise Refused("registered-already", "This person is registered for this event already.", field="person_ref")
-    registration = _registration(transaction, event, body, needs, id=once.id, person_ref=body.person_ref,
+    registration = _registration(transaction, event, body, id=once.id, person_ref=body.person_ref,
                                  language=body.language, known_elsewhere=elsewhere)
     return await _entered(transaction, event, registration, body, response)
 
@@ -250,11 +248,9 @@ def _refuse_unless_room(transaction: OpenTransaction, event: Event, body: Regist
     return needs_of(party.size, party.children, event, childcare=body.needs.childcare)
 
 
-def _registration(
-    transaction: OpenTransaction, event: Event, body: RegistrationFields, needs: Places, **more: Any,
-) -> Registration:
+def _registration(transaction: OpenTransaction, event: Event, body: RegistrationFields, **more: Any) -> Registration:
     """A registration in its turn on the list of a locked event; what became of it is not settled yet."""
-    caller = transaction.caller
+    needs, caller = _refuse_unless_room(transaction, event, body), transaction.caller
     return Registration(
         event_id=event.id, region=event.region, partner_id=event.partner_id, place=event.arrivals + 1,
         seats=body.party.size, childcare=needs.childcare, state=RegistrationState.PENDING,
