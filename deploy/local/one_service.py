@@ -6,7 +6,9 @@ from pydantic import ValidationError
 
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.service_settings import refused_settings
+from libs.common.command import refuse_if_unsafe
 from libs.common.facts import SERVICES
+from libs.common.logs import set_up_logs
 from libs.common.service import serve
 
 
@@ -20,4 +22,6 @@ def serve_one(service: str) -> None:
         settings = import_module(f"services.{service}.settings").Settings()
     except ValidationError as wrong:
         raise refused_settings(wrong) from None
+    set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
+    refuse_if_unsafe(settings)
     serve(import_module(f"services.{service}.app").create_app(settings), settings)

@@ -101,6 +101,9 @@ class Bus:
         except Exception as raised:
             # FastStream raises what nats-py does, in groups; there is nobody left to say goodbye to.
             log.info("the bus was away when this service left it", exc_info=raised)
+        for subscriber in self.broker.subscribers:
+            # One that was not stopped in time would ask the closed connection again and again, without a pause.
+            subscriber.running = False
         with contextlib.suppress(OSError):
             await client.close()
 

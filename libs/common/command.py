@@ -46,7 +46,7 @@ def run(
         sys.exit(UNSAFE)
     set_up_logs(as_json=settings.log_as_json, level=settings.log_level)
     if verb == "serve":
-        _refuse_if_unsafe(settings)
+        refuse_if_unsafe(settings)
         serve(create_app(settings), settings)
         return
     try:
@@ -85,8 +85,11 @@ async def _provision(settings: CommonSettings) -> None:
     log.info("provisioned", changes=changes)
 
 
-def _refuse_if_unsafe(settings: CommonSettings) -> None:
-    """End with 78 when what is acknowledged could be lost, or when the compose file is older than this version."""
+def refuse_if_unsafe(settings: CommonSettings) -> None:
+    """End with 78 when what is acknowledged could be lost, or the compose file is older than this version.
+
+    With 69 when the database is away or refuses, in a sentence that says where to look.
+    """
     try:
         reasons = asyncio.run(_unsafe(settings))
     except (OSError, *DATABASE_SAYS) as away:

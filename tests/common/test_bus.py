@@ -232,3 +232,22 @@ def test_only_the_spine_speaks_to_the_bus() -> None:
     assert not [path for path in speaking if path.startswith("services/")]
     assert _speak_nats(ast.parse("from faststream.nats import NatsBroker"))
     assert _speak_nats(ast.parse("def send():\n    import nats.js"))
+
+
+async def test_who_is_not_stopped_in_time_does_not_ask_a_closed_connection_for_ever(
+    network: Network, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leaving takes longer than is waited for: the connection is closed all the same, and other work goes on."""
+    left = (await network.start("notify")).running.bus
+
+    async def too_slow(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("libs.common.bus.LEAVE_SECONDS", 0.1)
+        patched.setattr(left.broker, "stop", too_slow)
+        await left.close()
+
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0.2)
+    assert not left.connected

@@ -92,6 +92,19 @@ def test_a_database_that_is_away_is_a_sentence(command: Command, verb: str) -> N
     assert (code, "DATABASE_URL" in said, "Traceback" in said, SECRET in said) == (69, True, False, False)
 
 
+def test_lotse_serve_says_the_same(
+    told: pytest.MonkeyPatch, logs_as_before: None, capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With a database that is away: 69 and where to look, before anything is served."""
+    told.setenv("LOTSE_DATABASE_URL", NOWHERE)
+    with pytest.raises(SystemExit) as ended:
+        serve_one("registry")
+
+    said = "".join(capsys.readouterr())
+    assert (ended.value.code, "LOTSE_DATABASE_URL" in said, "Traceback" in said, SECRET in said) == (
+        69, True, False, False)
+
+
 @pytest.mark.parametrize(("url", "reason"), [
     ("", "Authorization Violation"), ("nats://127.0.0.1:9", "does not answer"),
 ])
