@@ -22,6 +22,12 @@ log = structlog.get_logger()
 CONNECT_SECONDS = 5
 LEAVE_SECONDS = 2.0
 ACK_SECONDS = 5.0
+# nats-py's own defaults give up after sixty tries, and notice silence after minutes. It waits parts of a second, too,
+# where FastStream's annotation says int.
+LASTING: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS, "allow_reconnect": True, "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.1, "ping_interval": 2, "max_outstanding_pings": 2,
+}
 Outgoing = tuple[str, bytes, dict[str, str]]
 
 
@@ -45,17 +51,13 @@ class Bus:
             security=NatsUserPassword(
                 user, settings.nats_password.get_secret_value(), ssl_context=tls_to_bus(settings),
                 tls_handshake_first=tls_comes_first(self.url)),
-            connect_timeout=CONNECT_SECONDS,
-            allow_reconnect=True,
-            max_reconnect_attempts=-1, reconnect_time_wait=0.1,  # type: ignore[arg-type] # nats-py takes a float, FastStream's annotation says int
-            ping_interval=2,
-            max_outstanding_pings=2,
             inbox_prefix=self.inbox_prefix,
             apply_types=False,
             logger=None,
             disconnected_cb=self._disconnected,
             reconnected_cb=self._reconnected,
             closed_cb=self._closed,
+            **LASTING,
         )
         # By stream, why it did not store what was last published to it.
         self.refusing: dict[str, str] = {}
@@ -101,9 +103,6 @@ class Bus:
         except Exception as raised:
             # FastStream raises what nats-py does, in groups; there is nobody left to say goodbye to.
             log.info("the bus was away when this service left it", exc_info=raised)
-        for subscriber in self.broker.subscribers:
-            # One that was not stopped in time would ask the closed connection again and again, without a pause.
-            subscriber.running = False
         with contextlib.suppress(OSError):
             await client.close()
 

@@ -81,12 +81,18 @@ async def load_keys(transaction: "OpenTransaction", person_refs: Iterable[UUID])
         transaction.person_keys[ref] = transaction.vault.unwrap(ref, wrapped) if wrapped else None
 
 
-async def seal(transaction: "OpenTransaction", person_ref: UUID, column: str, details: BaseModel) -> bytes:
-    """The details as bytes for the column `<table>.<column>`; NotFound when the person is erased or unknown."""
+async def key_of(transaction: "OpenTransaction", person_ref: UUID) -> bytes:
+    """The key with which this person's data is sealed; NotFound when the person is erased or unknown."""
     await load_keys(transaction, [person_ref])
     key = transaction.person_keys.get(person_ref)
     if key is None:
         raise NotFound("person-erased", "This person's data has been erased.")
+    return key
+
+
+async def seal(transaction: "OpenTransaction", person_ref: UUID, column: str, details: BaseModel) -> bytes:
+    """The details as bytes for the column `<table>.<column>`; NotFound when the person is erased or unknown."""
+    key = await key_of(transaction, person_ref)
     return _encrypt(AESGCM(key), details.model_dump_json(exclude_none=True).encode(), f"{column}:{person_ref}")
 
 
@@ -119,4 +125,4 @@ def _decrypt(key: AESGCM, stored: bytes, context: str) -> bytes:
     return key.decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], context.encode())
 
 
-__all__ = ["InvalidTag", "Vault", "destroy_key", "load_keys", "new_person", "seal", "unseal"]
+__all__ = ["InvalidTag", "Vault", "destroy_key", "key_of", "load_keys", "new_person", "seal", "unseal"]

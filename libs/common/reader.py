@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import nats.errors
@@ -11,6 +12,7 @@ from faststream import AckPolicy
 from faststream.nats import JStream, PullSub
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.js import JetStreamContext
 
 from libs.common.bus import Bus, NoBus
 from libs.common.envelope import Heard, Unreadable, read_envelope
@@ -23,6 +25,7 @@ WAKE_SECONDS = 2.0
 DRAIN_SECONDS = 1.0
 ACK_SECONDS = 5.0
 WATCH_SECONDS = 1.0
+PAUSE_SECONDS = 0.5
 # Without a time to wait the server answers at once with what it has, and says when that was all.
 NO_WAIT = json.dumps({"batch": BATCH, "no_wait": True}).encode()
 
@@ -92,6 +95,7 @@ class Reader:
         )
         self._subscriber(self._hear)
         await self._subscriber.start()
+        self._subscriber.subscription = Patient(self._subscriber.subscription)
 
     async def _stop(self) -> None:
         subscriber, drained, self._subscriber, self._drained = self._subscriber, self._drained, None, None
@@ -145,6 +149,31 @@ class Reader:
             log.error("no fact, passed over", subject=message.subject, missing=str(raised))
             return None
         return fact if fact.speaker == self.speaker else None
+
+
+class Patient:
+    """A pull subscription that does not refuse at once, since FastStream would ask again without a pause.
+
+    nats-py raises without any await when the connection is closed: nothing else in the process would run any more.
+    """
+
+    def __init__(self, asked: JetStreamContext.PullSubscription) -> None:
+        """asked: what is subscribed to."""
+        self._asked = asked
+
+    async def fetch(self, **limits: Any) -> list[Msg]:
+        """What nats-py fetches within these limits; what it raises comes after a pause, unless it took its time."""
+        began = time.monotonic()
+        try:
+            return await self._asked.fetch(**limits)
+        except Exception:
+            if time.monotonic() - began < PAUSE_SECONDS:
+                await asyncio.sleep(PAUSE_SECONDS)
+            raise
+
+    async def unsubscribe(self) -> None:
+        """End it."""
+        await self._asked.unsubscribe()
 
 
 async def _undecoded(message: Any) -> list[Msg]:

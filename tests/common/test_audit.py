@@ -1,7 +1,6 @@
 """The audit's chain: what was changed, removed or put in between is found; nobody may change it in the first place."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
@@ -11,20 +10,11 @@ from libs.common import audit, auditing
 from libs.common.audit import AuditChain, audited
 from libs.common.callers import Role
 from libs.common.db import Database
-from tests.common.stage import a_database, make_scratch, on_stage
+from tests.common.stage import on_stage
 from tests.common.verbs import said_by
 from tests.harness import Network, service_settings
 
 KEY = bytes(range(32))
-
-
-@pytest.fixture
-async def database(network: Network) -> AsyncIterator[Database]:
-    """A service's database."""
-    await make_scratch(network, "matching")
-    one = a_database(network, "matching")
-    yield one
-    await one.close()
 
 
 async def chained(database: Database, count: int = 12) -> AuditChain:

@@ -2,7 +2,10 @@
 
 import ast
 import asyncio
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -234,20 +237,47 @@ def test_only_the_spine_speaks_to_the_bus() -> None:
     assert _speak_nats(ast.parse("def send():\n    import nats.js"))
 
 
-async def test_who_is_not_stopped_in_time_does_not_ask_a_closed_connection_for_ever(
+async def test_a_reader_asks_a_closed_connection_with_pauses(
     network: Network, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Leaving takes longer than is waited for: the connection is closed all the same, and other work goes on."""
-    left = (await network.start("notify")).running.bus
+    """Closed while facts are being taken: all else goes on, where FastStream's next question leaves nobody a turn."""
+    monkeypatch.setattr("libs.common.bus.os._exit", lambda _code: None)
+    taking, go_on = asyncio.Event(), asyncio.Event()
 
-    async def too_slow(*_: object) -> None:
-        await asyncio.Event().wait()
+    @reacts_to(ThingMoved)
+    async def slowly(transaction: OpenTransaction, fact: ThingMoved) -> None:
+        taking.set()
+        await go_on.wait()
+        await note_effect(transaction, fact)
 
-    with monkeypatch.context() as patched:
-        patched.setattr("libs.common.bus.LEAVE_SECONDS", 0.1)
-        patched.setattr(left.broker, "stop", too_slow)
-        await left.close()
-
+    speaker = await on_stage(network, "registry")
+    listener = await on_stage(network, "notify", slowly)
+    await tell_moves(speaker, uuid4(), [1])
     async with asyncio.timeout(5):
-        await asyncio.sleep(0.2)
-    assert not left.connected
+        await taking.wait()
+
+    with interrupted_after(3) as interruptions:
+        await listener.running.bus.client.close()
+        go_on.set()
+        await until_effects(network, 1)
+        await asyncio.sleep(0.5)
+
+    assert interruptions == []
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[list[float]]:
+    """Break into what leaves the event loop no turn, every so many seconds; what is yielded says when."""
+    interruptions: list[float] = []
+
+    def interrupt(*_: object) -> None:
+        interruptions.append(time.monotonic())
+        raise AssertionError("nobody else had a turn")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield interruptions
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,7 +1,6 @@
 """Personal data at rest: sealed for one person and one column, gone with the key, found again only by who may."""
 
 import base64
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -25,7 +24,7 @@ from libs.common.persons import (
 )
 from libs.common.privacy import InvalidTag, Vault, destroy_key, load_keys, new_person, seal, unseal
 from libs.common.refusals import NotFound
-from tests.common.stage import a_database, make_scratch
+from tests.common.stage import a_database
 from tests.harness import Network
 
 ELSEWHERE = Caller("elsewhere", Role.COORDINATOR, Scope(regions=("05158",)))
@@ -37,15 +36,6 @@ class Note(BaseModel):
 
     said: str
     maybe: str | None = None
-
-
-@pytest.fixture
-async def database(network: Network) -> AsyncIterator[Database]:
-    """A service's database."""
-    await make_scratch(network, "matching")
-    one = a_database(network, "matching")
-    yield one
-    await one.close()
 
 
 async def a_person(database: Database, **changed: str | None) -> UUID:

@@ -207,9 +207,10 @@ async def test_killed_between_publish_and_mark_nothing_is_lost_or_done_twice(
 async def test_what_is_long_published_is_not_read_again(network: Network, statement: str) -> None:
     """However long the outbox is, the relay looks at what is new only, once the planner knows how long it is."""
     await on_stage(network, "registry")
-    await network.rows("registry", "INSERT INTO outbox (fact_id, number, subject, about, headers, body) SELECT"
-                       " gen_random_uuid(), i, 'registry.a.b.v1', 'a/1', '{}', '{}' FROM generate_series(1, 3000) AS i")
-    await network.rows("registry", "UPDATE relay SET published = 3000")
+    await network.rows("registry", "INSERT INTO outbox (fact_id, number, subject, about, headers, body)"
+                       " SELECT gen_random_uuid(), i, 'registry.a.b.v1', 'a/1', '{}', '{}'"
+                       " FROM generate_series(1, 20000) AS i")
+    await network.rows("registry", "UPDATE relay SET published = 20000")
     await network.rows("registry", "ANALYZE outbox, relay")
 
     plan = "\n".join(row[0] for row in await network.rows("registry", f"EXPLAIN ANALYZE {statement}", 1000))

@@ -14,7 +14,7 @@ from libs.common import wiping
 from libs.common.db import Database
 from libs.common.persons import PersonDetails, details_of, erase_persons, meet
 from libs.common.wiping import Hindered, Wiping
-from tests.common.stage import a_database, make_scratch, on_stage
+from tests.common.stage import on_stage
 from tests.harness import Network
 
 # Every file of every database, and of the WAL; a file that goes meanwhile is read as nothing.
@@ -36,15 +36,6 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiping, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(wiping, "LATER_SECONDS", 0.05)
     monkeypatch.setattr(wiping, "PATIENCE_SECONDS", 0.2)
-
-
-@pytest.fixture
-async def database(network: Network) -> AsyncIterator[Database]:
-    """A database whose service does not run."""
-    await make_scratch(network, "matching")
-    one = a_database(network, "matching")
-    yield one
-    await one.close()
 
 
 @asynccontextmanager

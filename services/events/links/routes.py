@@ -67,7 +67,10 @@ async def _act(holding: Holding, request: Request) -> Response | HeldRegistratio
     status = 200
     try:
         if registration.state is not DONE[purpose]:
-            await (give_up if purpose == CANCEL else accept_seat)(transaction, event, registration)
+            if purpose == CANCEL:
+                await give_up(transaction, event, registration)
+            else:
+                await accept_seat(transaction, registration)
     except Refused as refused:
         if not wants_page(request):
             raise

@@ -130,7 +130,9 @@ async def note_erased(transaction: OpenTransaction, person_refs: Iterable[UUID])
     refs = sorted(person_refs)
     for person_ref in refs:
         await transaction.execute(select(func.pg_advisory_xact_lock(_erasure_of(person_ref))))
-    gone = [{"person_ref": ref, "wrapped": None, "destroyed_at": transaction.clock.now()} for ref in refs]
+    # No key was ever kept here: there is nothing to be wiped.
+    now = transaction.clock.now()
+    gone = [{"person_ref": ref, "wrapped": None, "destroyed_at": now, "wiped_at": now} for ref in refs]
     if gone:
         await transaction.execute(insert(person_key).values(gone).on_conflict_do_nothing())
 

@@ -106,12 +106,11 @@ async def let_in(transaction: OpenTransaction, event: Event, registration: Regis
         await fill_free_places(transaction, event)
 
 
-async def accept_seat(transaction: OpenTransaction, event: Event, registration: Registration) -> None:
-    """The party takes the places that were kept for it."""
+async def accept_seat(transaction: OpenTransaction, registration: Registration) -> None:
+    """The party takes the places that were kept for it; they were counted already."""
     registration.accept(transaction.clock.now())
     await cancel(transaction, SEAT_OFFER, registration.id)
     tell(transaction, RegistrationConfirmed, registration)
-    await take_over_counts(transaction, event)
 
 
 async def give_up(transaction: OpenTransaction, event: Event, registration: Registration) -> None:

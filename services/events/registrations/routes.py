@@ -225,8 +225,8 @@ async def accept_offered_seat(
     registration_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> RegistrationOut:
     """Take the offered places for a party that said so, by telephone for example."""
-    registration, event = await locked_registration(transaction, registration_id, version=expected)
-    await accept_seat(transaction, event, registration)
+    registration, _ = await locked_registration(transaction, registration_id, version=expected)
+    await accept_seat(transaction, registration)
     return await _kept(transaction, registration, response)
 
 

@@ -15,7 +15,7 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import LearningCaptured
 from libs.common.outbox import announce
-from libs.common.privacy import load_keys, seal, unseal
+from libs.common.privacy import key_of, seal, unseal
 from libs.common.refusals import Invalid, NotFound, Refused
 from services.matching.closings.model import SEALED_DRAFT, Closing, LearningKind, LearningState
 from services.matching.closings.queries import names_of_tandem
@@ -168,10 +168,8 @@ async def _refuse_second(transaction: OpenTransaction, tandem: Tandem) -> None:
 
 async def _refuse_erased(transaction: OpenTransaction, pair: Pair) -> None:
     """What somebody said who has been erased since is not written down; that the talk was held may be."""
-    refs = [pair.household.person_ref, *([pair.unit.person_ref] if isinstance(pair.unit, Mentor) else [])]
-    await load_keys(transaction, refs)
-    if any(transaction.person_keys.get(ref) is None for ref in refs):
-        raise NotFound("person-erased", "This person's data has been erased.")
+    for person_ref in [pair.household.person_ref, *([pair.unit.person_ref] if isinstance(pair.unit, Mentor) else [])]:
+        await key_of(transaction, person_ref)
 
 
 async def _write(transaction: OpenTransaction, closing: Closing, learning: LearningIn) -> None:
