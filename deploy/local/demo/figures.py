@@ -57,6 +57,13 @@ async def _events(stage: Stage, editor: Actor, project: str) -> None:
     kinds = ["training"] * TRAININGS + ["best_practice_meeting"] * MEETINGS
     events = [await _event(stage, editor, project, kind, now, position) for position, kind in enumerate(kinds)]
     await stage.pass_time(timedelta(days=len(kinds) + 3))
+
+    async def all_held() -> bool:
+        found = [await stage.get(editor, "events", f"/events/{event}") for event in events]
+        return all(event["state"] == "held" for event in found)
+
+    # Each changes by itself once its time is over: whoever reads it before that holds an old version.
+    await stage.wait_for(all_held, "the trainings and the meetings took place, by the clock")
     for event in events[:TRAININGS]:
         await stage.call(editor, "PUT", "events", f"/events/{event}/tally", body={"total": PEOPLE_EACH},
                          after=await stage.get(editor, "events", f"/events/{event}"))
