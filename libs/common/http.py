@@ -75,7 +75,7 @@ class Door:
         except TooLarge as refused:
             await self._refuse(scope, receive, sending, refused)
         except TimeoutError:
-            slow = Unavailable("took-too-long", "This took too long and was undone; try again.")
+            slow = Unavailable("took-too-long", "This took too long; look whether it was done, else try again.")
             await self._refuse(scope, receive, sending, slow)
         except Exception as raised:
             if is_away(raised):
