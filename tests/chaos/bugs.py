@@ -302,13 +302,13 @@ def key_kept() -> None:
 def ticked_unattended() -> None:
     """That an attendance was taken back is not followed: the group stays ready without it."""
     reactions = import_module("services.matching.prerequisites.reactions")
-    recheck = reactions._recheck_group_of
+    recheck = reactions.recheck
 
-    async def only_more(transaction: OpenTransaction, person_ref: UUID) -> None:
+    async def only_more(transaction: OpenTransaction, group: Any) -> None:
         await transaction.execute(update(reactions.AttendedTraining).values(counts=True))
-        await recheck(transaction, person_ref)
+        await recheck(transaction, group)
 
-    _put(reactions, "_recheck_group_of", only_more)
+    _put(reactions, "recheck", only_more)
 
 
 def learning_lost() -> None:
