@@ -7,9 +7,11 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
+from libs.common.facts.registry import ErasureRequested
 from services.matching.runs import reactions
 from services.matching.runs.worker import WORKER
 from tests.harness import Network
@@ -93,6 +95,23 @@ async def test_what_changed_meanwhile_is_left_out(field: Field, held: Held, matc
     ended = await done(field, run, field.client)
 
     assert (ended["state"], ended["proposed"], ended["dropped"]) == ("done", 0, 1)
+
+
+async def test_of_whom_was_erased_meanwhile_nothing_is_kept(field: Field, held: Held, matching: Field) -> None:
+    """Neither a proposal, nor why nobody was found for them: an erasure that was told is not undone by a run."""
+    field.client = matching.network["matching"].client
+    await field.waiting_household(slots=["sun_morning"])
+    run = await started(field)
+    await asyncio.wait_for(held.begun.wait(), 10)
+    shown = [await field.get(f"/households/{one['id']}")
+             for one in (await field.get(f"/households?programme_id={field.programme}"))["items"]]
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=tuple(UUID(one["person_ref"]) for one in shown)))
+    held.let_go.set()
+    ended = await done(field, run, field.client)
+
+    assert (ended["state"], ended["proposed"]) == ("done", 0)
+    assert await field.network.rows("matching", "SELECT household_id FROM unserved") == []
 
 
 async def test_a_killed_worker_is_replaced(field: Field, matching: Field) -> None:

@@ -54,8 +54,12 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
 
 
 async def take_over(transaction: OpenTransaction, run: Run, found: PlainOutcome) -> None:
-    """Keep proposals and the households without one; a pair that is no longer to be had is left out and counted."""
-    households = await _still_waiting(transaction, [one["household_id"] for one in found["proposals"]])
+    """Keep proposals and the households without one; a pair that is no longer to be had is left out and counted.
+
+    So is what was found about a household that waits no more: it may have been erased while the run computed.
+    """
+    answered = [*found["proposals"], *found["unserved"]]
+    households = await _still_waiting(transaction, [one["household_id"] for one in answered])
     mentors, groups = await _still_there(transaction, [one["unit_id"] for one in found["proposals"]])
     rows = []
     for one in found["proposals"]:
@@ -70,7 +74,7 @@ async def take_over(transaction: OpenTransaction, run: Run, found: PlainOutcome)
                transaction.clock.now())
     await transaction.flush()
     await _keep(transaction, rows)
-    await _keep_unserved(transaction, run, found["unserved"])
+    await _keep_unserved(transaction, run, found["unserved"], households)
 
 
 async def _keep(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
@@ -91,9 +95,9 @@ async def _keep_some(transaction: OpenTransaction, rows: list[dict[str, Any]]) -
             mentor_id=row["mentor_id"], mentor_group_id=row["mentor_group_id"]))
 
 
-async def _keep_unserved(transaction: OpenTransaction, run: Run, unserved: list[dict[str, Any]]) -> None:
-    regions = dict((await transaction.execute(select_columns(col(Household.id), col(Household.region)).where(
-        among(Household.id, [one["household_id"] for one in unserved])))).all())
+async def _keep_unserved(
+    transaction: OpenTransaction, run: Run, unserved: list[dict[str, Any]], regions: dict[UUID, str],
+) -> None:
     rows = [one | {"id": uuid7(), "version": 1, "run_id": run.id, "region": regions[one["household_id"]]}
             for one in unserved if one["household_id"] in regions]
     for start in range(0, len(rows), ROWS_AT_ONCE):
