@@ -14,6 +14,7 @@ import typer
 from deploy.local import operating_cli, ports
 from deploy.local.cluster import Cluster
 from deploy.local.exits import CannotGoOn, Exit
+from deploy.local.matching_cli import match
 from deploy.local.servers import start_servers
 from deploy.local.showing import addresses, condition, findings, out, say, say_why
 from deploy.local.state import default_state, fresh_demonstration, holder_of
@@ -52,6 +53,7 @@ def main() -> None:
     """Run the command; ends with one of the exit codes that --help lists."""
     reason = None
     operating_cli.add_to(app)
+    app.command()(match)
     try:
         app()
     except* CannotGoOn as stopped:

@@ -21,6 +21,7 @@ from libs.common.reactions import Reactions
 from libs.common.service import build
 from tests.harness import Network, Service, service_settings
 
+Lotse = Callable[..., tuple[int, str, str]]
 EFFECT = """
 CREATE SCHEMA IF NOT EXISTS scratch;
 CREATE TABLE IF NOT EXISTS scratch.effect (id bigserial PRIMARY KEY, thing uuid, step int, fact_id uuid, number bigint);

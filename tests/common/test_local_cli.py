@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,16 +17,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from deploy.local.cli import main
 from deploy.local.cluster import Cluster
 from deploy.local.leftovers import end_leftovers
 from deploy.local.processes import Process, arguments, process
 from deploy.local.shared import state_for_tests
 from libs.common.facts import SERVICES
+from tests.common.stage import Lotse
 
 ROOT = Path(__file__).parents[2]
 FREE = ("--port", "0", "--postgres-port", "0", "--nats-port", "0", "--nats-monitoring-port", "0")
-Lotse = Callable[..., tuple[int, str, str]]
 PARKED_FACT = """
 INSERT INTO waiting (speaker, number, fact_id, subject, about, headers, body, attempts, parked_at, raised)
 VALUES ('registry', 1, $1, 'registry.offer.told.v1', $2, $3, '{}', 5, now(), 'Bug at tests/here.py:7 here') RETURNING id
@@ -35,20 +34,6 @@ PARKED_WORK = """
 INSERT INTO due (kind, about, due_at, attempts, parked_at, not_before, raised)
 VALUES ($1, $2, now(), 5, now(), now(), 'RuntimeError at tests/here.py:7 here') RETURNING id
 """
-
-
-@pytest.fixture
-def lotse(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lotse:
-    """Run the command in this process; exit code, what it showed, what it said."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lotse", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown, said = capsys.readouterr()
-        return int(ended.value.code or 0), shown, said
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +244,7 @@ def test_killed_servers_come_back_while_it_is_up(lotse: Lotse, up: Up, folder: P
     until = time.monotonic() + 20
     while not ready() and time.monotonic() < until:
         time.sleep(0.1)
-    assert ready()
+    assert ready(), lotse("status", "--json", "--state", str(folder))[1]
 
 
 def test_a_killed_guardian_is_replaced_while_it_is_up(up: Up) -> None:

@@ -17,7 +17,6 @@ NOT_MEANT: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (Member, {"age_band": "65+", "gender": "x"}, "gender"),
     (a_unit, {"kind": "trio"}, "kind"),
     (a_unit, {"free": -1}, "free"),
-    (a_unit, {"kind": "group", "free": 2}, "free"),
     (a_unit, {"largest": 0}, "largest"),
     (a_unit, {"district": "1508"}, "district"),
     (a_unit, {"district": "1508\u0667"}, "district"),

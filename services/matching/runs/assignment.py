@@ -15,10 +15,13 @@
     result.household_values     # [850, 650]
     result.certified            # True: no assignment whatsoever reaches more
 
+    result.bound                # 1550: what no assignment exceeds; gap, the distance to it, is 0
+
 A pair without an arc is never chosen, and nobody is forced into a pair: a household may stay without. It
 needs NumPy and one of OR-tools (a min-cost flow over the arcs as they are, never a dense matrix) and SciPy
-(somewhat slower, the same sum, prices and values). The solver holds the GIL while it works: call it in a
-worker process.
+(somewhat slower, the same sum, prices and values). With `sizes` a unit's capacity counts persons: then HiGHS, which
+comes with SciPy, solves an integer programme (`persons`). The solver holds the GIL while it works: call it in a worker
+process.
 """
 
 import importlib
@@ -29,12 +32,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from services.matching.runs.certificate import Arcs, Bools, Ints, certify, household_values, lowest_prices
+from services.matching.runs import persons
+from services.matching.runs.certificate import (
+    Arcs,
+    Bools,
+    Ints,
+    bound_of,
+    certify,
+    household_values,
+    lowest_prices,
+)
 
 # Sums of scores stay exact in the float64 of SciPy, and far from the int64 limit of OR-tools' scaled costs.
 LARGEST_SUM = 2**53
 # OR-tools numbers its nodes in int32.
 MOST_NODES = 2**31 - 1
+MOST_PERSONS = 10_000
 
 Solver = Literal["auto", "ortools", "scipy"]
 
@@ -45,18 +58,27 @@ class Assignment:
 
     `pairs`: (household, unit) by household; `objective`: the sum of their scores; `unit_prices`
     (int64[n_units]): what one more place there would add to the sum, 0 where a place stayed free;
-    `household_values` (int64[n_households]): what the household gains at these prices; `certified`: proven
-    best (`certificate.certify`); `solver`: what computed it, with its version. Sum, prices and values are the
-    same whichever solver ran; which of several equally good sets of pairs is returned depends on solver and
-    version, never on the order of the arcs.
+    `household_values` (int64[n_households]): what the household gains at these prices; `bound`: what no
+    assignment exceeds; `certified`: proven best (`certificate.certify`); `solver`: what computed it, with its version.
+    Sum, prices and values are the same whichever solver ran; which of several equally good sets of pairs is returned
+    depends on solver and version, never on the order of the arcs.
+
+    Where capacity counts persons, `unit_prices` are about what one more person's place is worth, and `certified` says
+    that the bound, the solver's own or that of the prices, is reached: `gap` is 0.
     """
 
     pairs: list[tuple[int, int]]
     objective: int
     unit_prices: Ints
     household_values: Ints
+    bound: int
     certified: bool
     solver: str
+
+    @property
+    def gap(self) -> int:
+        """How much more than the objective another assignment could reach at most."""
+        return self.bound - self.objective
 
 
 def solve(
@@ -66,7 +88,9 @@ def solve(
     capacities: ArrayLike,
     *,
     n_households: int,
+    sizes: ArrayLike | None = None,
     solver: Solver = "auto",
+    seconds: float = 60.0,
 ) -> Assignment:
     """Assign each household to at most one unit, within the capacities, for the greatest sum of scores.
 
@@ -76,22 +100,57 @@ def solve(
     without a fraction. No households, no units and no arcs are all fine. `solver` is "auto" for OR-tools
     where it is installed, else SciPy.
 
+    Given `sizes` (the persons of each household, at least 1), capacities count persons. Then `solver` is not asked for,
+    and the search ends after about twice so many `seconds` with the best found so far and its gap.
+
     Raises ValueError, which begins with the argument's name, for anything else: another number of dimensions,
     text, a fraction, NaN or infinity, a negative number, an index out of range, lengths that differ, an arc
     given twice, a score below 1, or scores so large that their sum could pass 2**53.
     """
     arcs = _checked(households, units, scores, capacities, n_households)
+    if sizes is not None:
+        return _in_persons(arcs, _sizes(sizes, arcs.n_households), seconds)
     chosen, name = _choose(arcs, solver)
     prices = lowest_prices(arcs, chosen)
     values = household_values(arcs, prices)
     return Assignment(
-        pairs=list(zip(arcs.households[chosen].tolist(), arcs.units[chosen].tolist(), strict=True)),
+        pairs=_pairs(arcs, chosen),
         objective=int(arcs.scores[chosen].sum()),
         unit_prices=prices,
         household_values=values,
+        bound=bound_of(arcs, prices, values),
         certified=certify(arcs, chosen, prices, values),
         solver=name,
     )
+
+
+def _in_persons(arcs: Arcs, sizes: Ints, seconds: float) -> Assignment:
+    """The assignment where capacities count persons."""
+    chosen, prices, bound, name = persons.choose_by_persons(arcs, sizes, seconds)
+    objective = int(arcs.scores[chosen].sum())
+    bound = min(bound, persons.bound_by(prices, arcs, sizes))
+    return Assignment(
+        pairs=_pairs(arcs, chosen),
+        objective=objective,
+        unit_prices=prices,
+        household_values=persons.household_gains(prices, arcs, sizes),
+        bound=bound,
+        certified=bound == objective and persons.is_allowed(arcs, chosen, sizes),
+        solver=name,
+    )
+
+
+def _pairs(arcs: Arcs, chosen: Bools) -> list[tuple[int, int]]:
+    return list(zip(arcs.households[chosen].tolist(), arcs.units[chosen].tolist(), strict=True))
+
+
+def _sizes(given: ArrayLike, n_households: int) -> Ints:
+    """The persons of each household, or a ValueError."""
+    sizes = _whole("sizes", given)
+    if len(sizes) != n_households:
+        raise ValueError(f"sizes: {len(sizes)} given, but there are {n_households} households")
+    _within("sizes", sizes, 1, MOST_PERSONS)
+    return sizes
 
 
 def _checked(

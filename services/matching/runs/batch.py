@@ -16,13 +16,13 @@ from uuid import UUID
 
 import numpy as np
 
-from services.matching.runs.assignment import Assignment, solve
-from services.matching.runs.candidates import Candidates, find, why_not
+from services.matching.runs.candidates import why_not
 from services.matching.runs.encoding import EncodedPool, Ints, encode
+from services.matching.runs.graph import Best, Progress, best_assignment
 from services.matching.runs.hard import Declined, HardCode, common_languages, level_reached, metres_between
 from services.matching.runs.outcome import NextBest, Outcome, Proposal, Unserved
-from services.matching.runs.pool import LEVELS, Household, Rules, Unit
-from services.matching.runs.scoring import PointColumns, bonus, points_of
+from services.matching.runs.pool import LEVELS, Household, Rules, Unit, require
+from services.matching.runs.scoring import Points, bonus, points_of
 
 # To be raised whenever the same inputs may lead to other constraints or scores: it is part of the inputs'
 # hash.
@@ -41,33 +41,39 @@ class Inputs:
     today: date
     declined: Declined = frozenset()
 
+    def __post_init__(self) -> None:
+        """Refuse a group with places for several households."""
+        one_each = self.rules.capacity_in == "households"
+        several = one_each and any(unit.kind == "group" and unit.free > 1 for unit in self.units)
+        require(not several, "free", "a group takes one household at a time")
 
-def run(inputs: Inputs) -> Outcome:
+
+def run(inputs: Inputs, *, tell: Progress = lambda _: None) -> Outcome:
     """Match the whole pool exactly.
 
-    Proposals and unserved households come ordered by household id. Raises ValueError when a household or a
-    unit stands twice in the inputs, and when rules make pairs worth more than sums stay exact with.
+    Proposals and unserved households come ordered by household id. `tell` hears in a sentence what is being done.
+    Raises ValueError when a household or a unit stands twice in the inputs, when rules make pairs worth more than sums
+    stay exact with, and when places count persons in a pool that is too large for that.
     """
     households, units = _by_id("households", inputs.households), _by_id("units", inputs.units)
+    tell(f"reading {len(households):,} households and {len(units):,} units")
     pool = encode(households, units, inputs.rules, inputs.declined)
-    candidates = find(pool)
-    points = points_of(pool, candidates.households, candidates.units)
     bonuses = np.array([bonus(each, inputs.rules, inputs.today) for each in households], dtype=np.int64)
-    worth = inputs.rules.base + points.score + bonuses[candidates.households]
-    free = [unit.free for unit in units]
-    found = solve(candidates.households, candidates.units, worth, free, n_households=len(households))
-    scored = _Scored(households, units, candidates, points, bonuses, worth)
+    best = best_assignment(pool, inputs.rules.base + bonuses, pool.units.free, tell=tell)
+    tell("telling the reasons")
+    found = best.found
     return Outcome(
         inputs_hash=inputs_hash(inputs),
         computing_version=COMPUTING_VERSION,
         weights_version=inputs.rules.weights_version,
         solver=found.solver,
         numpy=np.__version__,
-        possible_pairs=len(candidates),
+        possible_pairs=int(best.possible.sum()),
         objective=found.objective,
+        bound=found.bound,
         certified=found.certified,
-        proposals=scored.proposals(found),
-        unserved=_unserved(pool, households, candidates, found),
+        proposals=_Told(households, units, pool, bonuses, best).proposals(),
+        unserved=_unserved(pool, households, best),
         unit_prices=_named(units, found.unit_prices),
         household_values=_named(households, found.household_values),
     )
@@ -119,19 +125,16 @@ def _named(side: Sequence[Household] | Sequence[Unit], values: Ints) -> dict[UUI
     return dict(zip((one.id for one in side), values.tolist(), strict=True))
 
 
-def _unserved(
-    pool: EncodedPool, households: Sequence[Household], candidates: Candidates, found: Assignment
-) -> tuple[Unserved, ...]:
+def _unserved(pool: EncodedPool, households: Sequence[Household], best: Best) -> tuple[Unserved, ...]:
     """Every household that got no proposal, with what each hard code took from it."""
     served = np.zeros(len(households), dtype=np.bool_)
-    served[[household for household, _ in found.pairs]] = True
+    served[[household for household, _ in best.found.pairs]] = True
     left = np.flatnonzero(~served)
-    possible = np.bincount(candidates.households, minlength=len(households))[left].tolist()
     counts = why_not(pool, left)
     return tuple(
         Unserved(households[i].id, number, _counted(removed), _counted(alone))
         for i, number, removed, alone in zip(
-            left.tolist(), possible, counts.removed.tolist(), counts.alone.tolist(), strict=True
+            left.tolist(), best.possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
         )
     )
 
@@ -141,67 +144,43 @@ def _counted(numbers: list[int]) -> dict[HardCode, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Scored:
-    """All possible pairs with what they are worth: what proposals are told from."""
+class _Told:
+    """What proposals are told from."""
 
     households: Sequence[Household]
     units: Sequence[Unit]
-    candidates: Candidates
-    points: PointColumns
+    pool: EncodedPool
     bonuses: Ints
-    worth: Ints
+    best: Best
 
-    def proposals(self, found: Assignment) -> tuple[Proposal, ...]:
+    def proposals(self) -> tuple[Proposal, ...]:
         """The chosen pairs, by household."""
-        chosen = self._chosen(found)
-        next_ = self._next_best(chosen, found.unit_prices)
-        prices = found.unit_prices.tolist()
+        prices = self.best.found.unit_prices.tolist()
+        pairs = np.array(self.best.found.pairs, dtype=np.int64).reshape(-1, 2)
+        points = points_of(self.pool, pairs[:, 0], pairs[:, 1])
+        there = np.flatnonzero(self.best.next_best >= 0)
+        scores = points_of(self.pool, there, self.best.next_best[there]).score.tolist()
+        next_ = {
+            household: NextBest(self.units[unit].id, score, prices[unit])
+            for household, unit, score in zip(
+                there.tolist(), self.best.next_best[there].tolist(), scores, strict=True)
+        }
         return tuple(
-            self._proposal(arc, household, unit, prices[unit], self._named_next(next_[household], prices))
-            for arc, (household, unit) in zip(chosen.tolist(), found.pairs, strict=True)
+            self._proposal(points.at(place), household, unit, prices[unit], next_.get(household))
+            for place, (household, unit) in enumerate(self.best.found.pairs)
         )
 
-    def _chosen(self, found: Assignment) -> Ints:
-        """The positions of the chosen pairs; both are sorted by household and then unit."""
-        pairs = np.array(found.pairs, dtype=np.int64).reshape(-1, 2)
-        places = self.candidates.households * len(self.units) + self.candidates.units
-        return np.searchsorted(places, pairs[:, 0] * len(self.units) + pairs[:, 1]).astype(np.int64)
-
-    def _next_best(self, chosen: Ints, prices: Ints) -> list[int]:
-        """For each household the pair that gains it most at these prices besides the chosen one; -1: none.
-
-        The chosen one left aside, the first by unit id where several gain the same.
-        """
-        others = np.ones(len(self.candidates), dtype=np.bool_)
-        others[chosen] = False
-        arcs = np.flatnonzero(others)
-        household, unit = self.candidates.households[arcs], self.candidates.units[arcs]
-        gain = self.worth[arcs] - prices[unit]
-        most = np.full(len(self.households), np.iinfo(np.int64).min)
-        np.maximum.at(most, household, gain)
-        best = arcs[gain == most[household]]
-        found = np.full(len(self.households), -1, dtype=np.int64)
-        # Of several for one household the last to be written stays: backwards, that is the first.
-        found[self.candidates.households[best[::-1]]] = best[::-1]
-        return found.tolist()
-
-    def _named_next(self, arc: int, prices: list[int]) -> NextBest | None:
-        if arc < 0:
-            return None
-        unit = int(self.candidates.units[arc])
-        return NextBest(self.units[unit].id, self.points.at(arc).score, prices[unit])
-
     def _proposal(
-        self, arc: int, household: int, unit: int, price: int, next_best: NextBest | None
+        self, points: Points, household: int, unit: int, price: int, next_best: NextBest | None
     ) -> Proposal:
         one, other = self.households[household], self.units[unit]
         met, languages = one.wishes & other.provides, common_languages(one, other)
         return Proposal(
             household=one.id,
             unit=other.id,
-            points=self.points.at(arc),
+            points=points,
             bonus=int(self.bonuses[household]),
-            worth=int(self.worth[arc]),
+            worth=self.pool.rules.base + points.score + int(self.bonuses[household]),
             languages={tag: LEVELS[rank] for tag, rank in sorted(languages.items())},
             interpreter=not level_reached(one, languages),
             metres=metres_between(one, other),

@@ -56,15 +56,20 @@ class WhyNot:
 
 def find(pool: EncodedPool) -> Candidates:
     """Return every pair that no hard constraint forbids."""
+    found = [block.households * pool.n_units + block.units for block in possible_in_blocks(pool)]
+    keys = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+    return Candidates(*np.divmod(keys, max(pool.n_units, 1)))
+
+
+def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
+    """Yield every pair that no hard constraint forbids, each in one block; how many there may be does not matter."""
     households = np.flatnonzero(pool.households.consented)
     units = np.flatnonzero(_available(pool))
-    found = [_possible(pool, rows, columns) for rows, columns in blocks(pool, households, units)]
-    keys = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
-    for barred in (pool.vetoed, pool.declined):
-        keys = _without(keys, barred)
-    if not pool.n_units:
-        return Candidates(keys, keys)
-    return Candidates(*np.divmod(keys, pool.n_units))
+    for rows, columns in blocks(pool, households, units):
+        keys = np.sort(_possible(pool, rows, columns))
+        for barred in (pool.vetoed, pool.declined):
+            keys = _without(keys, barred)
+        yield Candidates(*np.divmod(keys, pool.n_units))
 
 
 def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardCode, Bools]]:
@@ -98,7 +103,7 @@ def why_not(pool: EncodedPool, households: Ints) -> WhyNot:
 def _available(pool: EncodedPool) -> Bools:
     """The units that could take anybody at all."""
     nobody, everyone = np.zeros(1, dtype=np.int64), np.arange(pool.n_units)
-    available = pool.units.consented.copy()
+    available = pool.units.consented & (pool.units.free > 0)
     for code in OF_THE_UNIT:
         available &= ~CHECKS[code](pool, nobody, everyone)
     return available
@@ -177,7 +182,7 @@ CHECKS: dict[HardCode, Check] = {
     HardCode.NOT_VETTED: lambda p, h, u: ~p.units.vetted[u],
     HardCode.CONSENT_MISSING: lambda p, h, u: ~(p.units.consented[u] & p.households.consented[h]),
     HardCode.PAUSED: lambda p, h, u: p.units.paused[u],
-    HardCode.NO_PLACE_FREE: lambda p, h, u: p.units.full[u],
+    HardCode.NO_PLACE_FREE: lambda p, h, u: p.units.free[u] < p.households.takes[h],
     HardCode.KIND_NOT_WISHED: lambda p, h, u: (p.households.kinds[h] & p.units.kind[u]) == 0,
     HardCode.HOUSEHOLD_TOO_LARGE: lambda p, h, u: p.households.size[h] > p.units.largest[u],
     HardCode.HOUSING_MISSING: _no_home,
@@ -207,7 +212,6 @@ BARRED: dict[HardCode, Callable[[EncodedPool], Ints]] = {
 OF_THE_UNIT = (
     HardCode.NOT_VETTED,
     HardCode.PAUSED,
-    HardCode.NO_PLACE_FREE,
     HardCode.HOUSING_MISSING,
     HardCode.HOUSING_NOT_READY,
 )

@@ -81,9 +81,14 @@ def certify(arcs: Arcs, chosen: Bools, prices: Ints, values: Ints) -> bool:
         return False
     if (values[arcs.households] + prices[arcs.units] < arcs.scores).any():
         return False
-    # A price stands only where every place is taken, so `taken` may replace the capacity: it cannot overflow.
-    bound = int((prices * taken).sum()) + int(values.sum())
-    return bound == int(arcs.scores[chosen].sum())
+    return bound_of(arcs, prices, values) == int(arcs.scores[chosen].sum())
+
+
+def bound_of(arcs: Arcs, prices: Ints, values: Ints) -> int:
+    """Return the sum that no assignment exceeds, if no arc is worth more than its price and value together."""
+    # No unit takes more than all households, so that this cannot overflow.
+    places = np.minimum(arcs.capacities, arcs.n_households)
+    return int((prices * places).sum()) + int(values.sum())
 
 
 def _by_household(arcs: Arcs, chosen: Bools) -> tuple[Ints, Ints]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.runs.hard import RANK, Declined, housing_is_ready, vector
+from services.matching.runs.hard import RANK, Declined, housing_is_ready, places_taken, vector
 from services.matching.runs.pool import AGE_BANDS, DISTRICT, GENDERS, KINDS, LEVELS, Household, Rules, Unit
 
 Bools = NDArray[np.bool_]
@@ -36,7 +36,7 @@ class UnitColumns:
     vetted: Bools
     consented: Bools
     paused: Bools
-    full: Bools
+    free: Ints
     kind: Bits
     largest: Ints
     home: Bools
@@ -65,6 +65,7 @@ class HouseholdColumns:
     consented: Bools
     kinds: Bits
     size: Ints
+    takes: Ints
     step_free: Bools
     wished_contacts: Bits
     genders: Bits
@@ -134,18 +135,19 @@ def encode(
         n_households=len(households),
         n_units=len(units),
         rules=rules,
-        households=_households(households, vocabulary),
+        households=_households(households, rules, vocabulary),
         units=_units(units, rules, vocabulary),
         vetoed=_keys(_vetoes(households, units), len(units)),
         declined=_keys(pairs, len(units)),
     )
 
 
-def _households(pool: Sequence[Household], bit: _Vocabulary) -> HouseholdColumns:
+def _households(pool: Sequence[Household], rules: Rules, bit: _Vocabulary) -> HouseholdColumns:
     return HouseholdColumns(
         consented=_bools(h.consented for h in pool),
         kinds=_small((h.kinds for h in pool), KINDS, empty=ANY),
         size=_ints(len(h.members) for h in pool),
+        takes=_ints(places_taken(h, rules) for h in pool),
         step_free=_bools("step_free" in h.must_haves for h in pool),
         wished_contacts=_small((h.contact_genders for h in pool), GENDERS, empty=ANY),
         genders=_small((h.adult_genders for h in pool), GENDERS),
@@ -172,7 +174,7 @@ def _units(pool: Sequence[Unit], rules: Rules, bit: _Vocabulary) -> UnitColumns:
         vetted=_bools(u.vetted for u in pool),
         consented=_bools(u.consented for u in pool),
         paused=_bools(u.paused for u in pool),
-        full=_bools(u.free == 0 for u in pool),
+        free=_ints(u.free for u in pool),
         kind=_small(({u.kind} for u in pool), KINDS),
         largest=_ints(u.largest for u in pool),
         home=_bools(u.housing is not None for u in pool),

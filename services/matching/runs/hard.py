@@ -105,6 +105,11 @@ def level_reached(household: Household, languages: Mapping[str, int]) -> int:
     return best if best >= RANK[household.least_level] else 0
 
 
+def places_taken(household: Household, rules: Rules) -> int:
+    """How many of a unit's places the household takes: one, or one for each of its members."""
+    return len(household.members) if rules.capacity_in == "persons" else 1
+
+
 def housing_is_ready(unit: Unit, rules: Rules) -> bool:
     """Say if the home is free in time and its rent secured long enough; without a rule or home: yes."""
     if rules.housing is None or unit.housing is None:
@@ -148,7 +153,7 @@ CHECKS: dict[HardCode, Callable[[Household, Unit, Rules], bool]] = {
     HardCode.NOT_VETTED: lambda h, u, r: not u.vetted,
     HardCode.CONSENT_MISSING: lambda h, u, r: not (u.consented and h.consented),
     HardCode.PAUSED: lambda h, u, r: u.paused,
-    HardCode.NO_PLACE_FREE: lambda h, u, r: u.free == 0,
+    HardCode.NO_PLACE_FREE: lambda h, u, r: u.free < places_taken(h, r),
     HardCode.KIND_NOT_WISHED: lambda h, u, r: bool(h.kinds) and u.kind not in h.kinds,
     HardCode.HOUSEHOLD_TOO_LARGE: lambda h, u, r: len(h.members) > u.largest,
     HardCode.HOUSING_MISSING: lambda h, u, r: r.housing is not None and u.housing is None,

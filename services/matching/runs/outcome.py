@@ -64,7 +64,10 @@ class Unserved:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found; the same inputs give the same outcome with the same solver."""
+    """What a run found; the same inputs give the same outcome with the same solver.
+
+    No other set of pairs is worth more than the `bound`; `certified`: the objective reaches it.
+    """
 
     inputs_hash: str
     computing_version: str
@@ -73,6 +76,7 @@ class Outcome:
     numpy: str
     possible_pairs: int
     objective: int
+    bound: int
     certified: bool
     proposals: tuple[Proposal, ...]
     unserved: tuple[Unserved, ...]

@@ -23,6 +23,7 @@ LEVELS = tuple(level.value for level in Cefr)
 DAYS = 7
 PARTS_OF_DAY = 4
 ALL_SLOTS = (1 << DAYS * PARTS_OF_DAY) - 1
+COUNTED_IN = ("households", "persons")
 MOST_URGENT = 3
 FULL_SCORE = 1000
 # Lengths of an AGS: a whole district (Kreis) or a municipality in it.
@@ -130,7 +131,6 @@ class Unit:
         """Refuse unknown codes and numbers that cannot be meant."""
         _of_list("kind", (self.kind,), KINDS)
         require(self.free >= 0, "free", f"{self.free} places are fewer than none")
-        require(self.kind != "group" or self.free <= 1, "free", "a group takes one household at a time")
         require(self.largest >= 1, "largest", f"a household has at least one person, not {self.largest}")
         _shared(self.district, self.radius_km, self.languages, self.slots)
         _of_list("contact_genders", self.contact_genders, GENDERS)
@@ -232,8 +232,8 @@ class Rules:
 
     A pair is worth `base` (more of it leans to "more people matched") + its score + the household's bonus:
     points per full week of waiting up to `waiting_most`, and per step of urgency. `far_km` and beyond earns
-    no points of distance, `enough_slots` common parts of a week earn all points of availability. Without
-    `housing` no home is asked for.
+    no points of distance, `enough_slots` common parts of a week earn all points of availability. A unit's free
+    places are counted in `capacity_in`: "households" or "persons". Without `housing` no home is asked for.
     """
 
     weights_version: str = "1"
@@ -245,6 +245,7 @@ class Rules:
     urgency_bonus: int = 100
     far_km: int = 40
     enough_slots: int = 8
+    capacity_in: str = "households"
     housing: HousingRule | None = None
 
     def __post_init__(self) -> None:
@@ -253,6 +254,7 @@ class Rules:
             require(getattr(self, name) >= 0, name, f"{getattr(self, name)} is below 0")
         require(self.far_km >= 1, "far_km", f"{self.far_km} is below 1")
         require(self.enough_slots >= 1, "enough_slots", f"{self.enough_slots} is below 1")
+        _of_list("capacity_in", (self.capacity_in,), COUNTED_IN)
 
 
 def _shared(district: str, radius_km: int | None, languages: Mapping[str, str], slots: int) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 
@@ -26,11 +25,14 @@ def solved(pool: dict[str, Any]) -> dict[str, Any]:
         households=tuple(household_of(row) for row in pool["households"]),
         units=tuple(unit_of(row, pool["today"]) for row in pool["units"]),
         rules=rules, today=pool["today"], declined=frozenset(pool["declined"]))
-    outcome = run(inputs)
-    free = {unit.id: unit.free for unit in inputs.units}
+    return told(run(inputs), rules.weights)
+
+
+def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
+    """An outcome as plain values, with the reasons in all languages."""
     return {
-        "run": _run(outcome, free),
-        "proposals": [_proposal(one, rules.weights) for one in outcome.proposals],
+        "run": _run(outcome),
+        "proposals": [_proposal(one, weights) for one in outcome.proposals],
         "unserved": [_unserved(one) for one in outcome.unserved],
     }
 
@@ -39,11 +41,14 @@ def rules_of(pool: dict[str, Any]) -> Rules:
     """The programme's weights, and its demand for a home where its rule set asks for secured rent."""
     given = dict(pool["weights"])
     weights = Weights.of({name: given.pop(name) for name in CRITERIA})
-    months = pool["rent_months"]
-    housing = HousingRule(
-        available_by=pool["today"] + HOME_WITHIN, rent_secured_until=pool["today"] + relativedelta(months=months),
-    ) if months else None
-    return Rules(weights=weights, housing=housing, **given)
+    return Rules(weights=weights, housing=home_rule(pool["today"], pool["rent_months"]), **given)
+
+
+def home_rule(day: date, rent_months: int) -> HousingRule | None:
+    """The demand for a home, asked for on a day: its rent secured for so many months; None where none is needed."""
+    if not rent_months:
+        return None
+    return HousingRule(available_by=day + HOME_WITHIN, rent_secured_until=day + relativedelta(months=rent_months))
 
 
 def household_of(row: dict[str, Any]) -> Household:
@@ -83,13 +88,12 @@ def _sets(row: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _run(outcome: Outcome, free: dict[UUID, int]) -> dict[str, Any]:
-    bound = sum(price * free[unit] for unit, price in outcome.unit_prices.items() if price)
+def _run(outcome: Outcome) -> dict[str, Any]:
     return {
         "inputs_hash": outcome.inputs_hash, "computing_version": outcome.computing_version,
         "weights_version": outcome.weights_version, "solver": outcome.solver, "numpy": outcome.numpy,
         "possible_pairs": outcome.possible_pairs, "objective": outcome.objective, "certified": outcome.certified,
-        "bound": bound + sum(outcome.household_values.values()),
+        "bound": outcome.bound,
         "unit_prices": {str(unit): price for unit, price in outcome.unit_prices.items() if price},
         "household_values": {str(one): value for one, value in outcome.household_values.items() if value},
     }

@@ -1,0 +1,116 @@
+"""`lotse match`: a what-if run over a file, for which nothing has to run, and which changes nothing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.exits import CannotGoOn, Exit
+from deploy.local.showing import out, say, show_rows
+
+if TYPE_CHECKING:
+    from services.matching.runs.batch import Inputs
+    from services.matching.runs.outcome import Outcome
+    from services.matching.runs.pool import Weights
+
+STANDARD = Path("-")
+File = Annotated[Path, typer.Argument(help="Both sides as JSON, in the shape of the API's bodies; - for stdin.")]
+Written = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON into this file; - for stdout.")]
+Rows = Annotated[int, typer.Option(min=0, help="How many proposals, and how many without one, are shown.")]
+
+
+def match(
+    file: File, written: Written = None, rows: Rows = 20,
+    language: Annotated[Literal["de", "en"], typer.Option(help="The language of the reasons.")] = "de",
+) -> None:
+    """Match the people in a file: the best there is, with its proof and a reason for everyone; changes nothing.
+
+    docs/matching.md describes the file. Exit code 1 when no proof was found in time, 2 when the file is malformed.
+    """
+    # NumPy, OR-tools and SciPy are loaded by this command only.
+    from services.matching.runs.batch import run
+
+    began = time.monotonic()
+    with _progress() as tell:
+        tell("reading the file")
+        inputs = _read(file)
+        outcome = run(inputs, tell=tell)
+    took = time.monotonic() - began
+    if written:
+        _write(written, outcome, inputs.rules.weights)
+    if written != STANDARD:
+        _show(outcome, inputs.rules.weights, language, rows)
+        out.print(_summary(outcome, inputs, took))
+    raise typer.Exit(Exit.OK if outcome.certified else Exit.FAILED)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done; where nobody watches, each step on a line of its own."""
+    if not sys.stderr.isatty():
+        yield lambda step: say(f"{step} …")
+        return
+    with Console(stderr=True).status("") as status:
+        yield lambda step: status.update(f"{step} …")
+
+
+def _read(file: Path) -> "Inputs":
+    from services.matching.runs.what_if import Malformed, read_inputs
+
+    try:
+        text = sys.stdin.read() if file == STANDARD else file.read_text(encoding="utf-8")
+    except OSError as raised:
+        raise CannotGoOn(f"{file} cannot be read: {raised.strerror}.", code=Exit.USAGE) from raised
+    except UnicodeDecodeError as raised:
+        raise CannotGoOn(f"{file} is not UTF-8 (byte {raised.start}).", code=Exit.USAGE) from raised
+    try:
+        return read_inputs(text)
+    except Malformed as malformed:
+        faults = "\n".join(f"  line {line}: {field}: {wrong}" for line, field, wrong in malformed.faults)
+        raise CannotGoOn(f"{file} cannot be matched:\n{faults}", "docs/matching.md describes the file.",
+                         code=Exit.USAGE) from malformed
+
+
+def _show(outcome: "Outcome", weights: "Weights", language: Literal["de", "en"], rows: int) -> None:
+    from services.matching.runs.explanation import what_is_missing, why
+
+    proposals = Table("household", "mentor or group", "score", "price", "why", title="Proposals")
+    for one in outcome.proposals[:rows]:
+        said = " ".join(reason.text for reason in why(one, weights, language) if reason.points)
+        proposals.add_row(str(one.household), str(one.unit), str(one.score), str(one.unit_price), said)
+    unserved = Table("household", "possible", "what is missing", title="Without a proposal")
+    for left in outcome.unserved[:rows]:
+        unserved.add_row(str(left.household), str(left.possible), what_is_missing(left, language)[0])
+    for table, shown, count in ((proposals, rows, len(outcome.proposals)), (unserved, rows, len(outcome.unserved))):
+        if table.row_count:
+            show_rows(table)
+        if count > shown:
+            out.print(f"… and {count - shown:,} more (--rows, or --json FILE for all)")
+
+
+def _summary(outcome: "Outcome", inputs: "Inputs", took: float) -> str:
+    proof = (f"proven best: objective {outcome.objective:,} = bound {outcome.bound:,}" if outcome.certified else
+             f"not proven: objective {outcome.objective:,}, bound {outcome.bound:,}")
+    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups, "
+            f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals, "
+            f"{len(outcome.unserved):,} without one; {proof} ({outcome.solver}, {took:.1f} s)")
+
+
+def _write(file: Path, outcome: "Outcome", weights: "Weights") -> None:
+    from services.matching.runs.solving import told
+
+    text = json.dumps(told(outcome, weights), indent=1, ensure_ascii=False, default=str)
+    if file == STANDARD:
+        out.file.write(text + "\n")
+        return
+    try:
+        file.write_text(text + "\n", encoding="utf-8")
+    except OSError as raised:
+        raise CannotGoOn(f"{file} cannot be written: {raised.strerror}.", code=Exit.CANNOT_CREATE) from raised

@@ -1,0 +1,278 @@
+"""A what-if run's file: both sides in the shape of the API's bodies, checked, with the line of what is malformed.
+
+    {
+      "today": "2026-03-02",
+      "rules": {"language": 300, "distance": 150, "capacity_in": "households"},
+      "mentors": [{"id": "…", "region": "15087", "postcode": "06295", "languages": {"de": "C2"}, "capacity": 2}],
+      "mentor_groups": [{"id": "…", "region": "15087", "contact_genders": ["f"], "housing": {"rooms": 3, …}}],
+      "households": [{"id": "…", "region": "15087", "members": [{"age_band": "27-44"}], "waiting_since": "2025-11-01"}],
+      "declined": [["household's id", "mentor's or group's id"]]
+    }
+
+Nobody's name belongs into it, and a field that is not known is refused.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, ValidationError, model_validator
+
+from libs.common.bodies import Body
+from libs.common.codes.lists import Gender
+from libs.common.codes.regions import point_of
+from services.matching.households.routes import HouseholdFields
+from services.matching.mentor_groups.routes import HousingIn
+from services.matching.mentors.routes import MentorFields
+from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
+from services.matching.runs.batch import Inputs
+from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
+from services.matching.runs.solving import home_rule, rent_secured_until
+from services.matching.weights.routes import Weights as WeightFields
+
+MOST_PLACES = 100_000
+SHOWN = 20
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class Malformed(Exception):
+    """The file cannot be matched; `faults` name line, field and what is wrong, the first ones of them."""
+
+    def __init__(self, faults: Sequence[tuple[int, str, str]]) -> None:
+        super().__init__("; ".join(f"line {line}, {field}: {wrong}" for line, field, wrong in faults))
+        self.faults = faults
+
+
+class Placed(Body):
+    """Where somebody is: a region, and if known the point; without it that of the postcode."""
+
+    id: UUID
+    region: LocalAgs
+    partner_id: UUID | None = None
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+    consented: bool = True
+
+    @model_validator(mode="after")
+    def _whole_point(self) -> Self:
+        if (self.lat is None) is not (self.lon is None):
+            raise ValueError("lat and lon belong together")
+        return self
+
+
+class Free(Placed):
+    """A side that accompanies: whether it may be proposed, and how many places it has."""
+
+    capacity: int = Field(1, ge=0, le=MOST_PLACES, description="Places that are free, in `capacity_in`.")
+    vetted: bool = True
+    paused: bool = False
+
+
+class MentorRow(MentorFields, Free):
+    """A mentor of a what-if run."""
+
+    capacity: int = Field(1, ge=0, le=MOST_PLACES)
+    person_ref: UUID | None = None
+
+
+class GroupRow(AccompanyingIn, Free):
+    """A mentor group of a what-if run; of its members only the main contacts' genders are needed."""
+
+    largest: int = Field(12, ge=1, le=30)
+    contact_genders: list[Gender] = Field(default=[], max_length=20)
+    member_refs: list[UUID] = Field(default=[], max_length=50)
+    housing: HousingIn | None = None
+
+
+class HouseholdRow(HouseholdFields, Placed):
+    """A household of a what-if run."""
+
+    waiting_since: date
+
+
+class RulesRow(WeightFields, Body):
+    """What the programme computes with, and for how many months a home's rent has to be secured (0: none needed)."""
+
+    rent_months: int = Field(0, ge=0, le=120)
+    capacity_in: Literal["households", "persons"] = "households"
+
+
+class WhatIf(Body):
+    """The whole file."""
+
+    today: date
+    rules: RulesRow = Field(default_factory=RulesRow)
+    mentors: list[MentorRow] = Field(default=[])
+    mentor_groups: list[GroupRow] = Field(default=[])
+    households: list[HouseholdRow] = Field(default=[])
+    declined: list[tuple[UUID, UUID]] = Field(default=[])
+
+
+def read_inputs(text: str) -> Inputs:
+    """The inputs of a run from a file's text; Malformed with the lines and fields at fault."""
+    try:
+        file = WhatIf.model_validate(json.loads(text, parse_constant=_refuse_constant))
+    except json.JSONDecodeError as raised:
+        raise Malformed([(raised.lineno, "file", f"not JSON: {raised.msg}")]) from raised
+    except _NoNumber as raised:
+        line = text.count("\n", 0, text.find(str(raised))) + 1
+        raise Malformed([(line, "file", f"{raised} is no number")]) from raised
+    except ValidationError as raised:
+        raise Malformed([(line_of(text, fault["loc"]), _named(fault["loc"]), fault["msg"])
+                         for fault in raised.errors()[:SHOWN]]) from raised
+    _refuse_twice(text, file)
+    return _inputs(text, file)
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """The line (from 1) on which what the path leads to begins, or the last step of it that is there."""
+    at, decoder = _past_space(text, 0), json.JSONDecoder()
+    for step in path:
+        found = _member(text, at, step, decoder) if text[at] == "{" else _item(text, at, step, decoder)
+        if found is None:
+            break
+        at = found
+    return text.count("\n", 0, at) + 1
+
+
+class _NoNumber(Exception):
+    pass
+
+
+def _refuse_constant(name: str) -> None:
+    raise _NoNumber(name)
+
+
+def _past_space(text: str, at: int) -> int:
+    return re.compile(r"[ \t\n\r]*").match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+
+
+def _member(text: str, at: int, name: str | int, decoder: json.JSONDecoder) -> int | None:
+    """Where the value of a member of the object that begins here stands."""
+    at = _past_space(text, at + 1)
+    while text[at] != "}":
+        key, at = decoder.raw_decode(text, at)
+        at = _past_space(text, _past_space(text, at) + 1)
+        if key == name:
+            return at
+        at = _next(text, at, decoder)
+    return None
+
+
+def _item(text: str, at: int, place: str | int, decoder: json.JSONDecoder) -> int | None:
+    """Where an item of the array that begins here stands."""
+    if text[at] != "[" or not isinstance(place, int):
+        return None
+    at = _past_space(text, at + 1)
+    for _ in range(place):
+        at = _next(text, at, decoder)
+    return at
+
+
+def _next(text: str, at: int, decoder: json.JSONDecoder) -> int:
+    """Past a value and the comma behind it."""
+    at = _past_space(text, decoder.raw_decode(text, at)[1])
+    return _past_space(text, at + 1) if text[at] == "," else at
+
+
+def _named(path: Sequence[str | int]) -> str:
+    return ".".join(map(str, path)) or "file"
+
+
+def _refuse_twice(text: str, file: WhatIf) -> None:
+    """An id stands for one household, or for one mentor or group."""
+    faults = []
+    for sides in (("households",), ("mentors", "mentor_groups")):
+        seen: set[UUID] = set()
+        for side in sides:
+            for place, one in enumerate(getattr(file, side)):
+                if one.id in seen:
+                    path = (side, place, "id")
+                    faults.append((line_of(text, path), _named(path), f"{one.id} stands there twice"))
+                seen.add(one.id)
+    if faults:
+        raise Malformed(faults[:SHOWN])
+
+
+def _inputs(text: str, file: WhatIf) -> Inputs:
+    """What the core takes; what it refuses is told with the row it came from."""
+    made: dict[str, list[Any]] = {}
+    makers: dict[str, Callable[[Any, WhatIf], Household | Unit]] = {
+        "households": _household, "mentors": _mentor, "mentor_groups": _group}
+    for side, make in makers.items():
+        made[side] = []
+        for place, row in enumerate(getattr(file, side)):
+            try:
+                made[side].append(make(row, file))
+            except ValueError as raised:
+                raise Malformed([_fault(text, (side, place), raised)]) from raised
+    try:
+        return Inputs(tuple(made["households"]), (*made["mentors"], *made["mentor_groups"]), _rules(file), file.today,
+                      frozenset(file.declined))
+    except ValueError as raised:
+        raise Malformed([_fault(text, ("rules",), raised)]) from raised
+
+
+def _fault(text: str, path: tuple[str | int, ...], raised: ValueError) -> tuple[int, str, str]:
+    """The core's refusal begins with a field's name."""
+    field, _, wrong = str(raised).partition(": ")
+    return line_of(text, (*path, field)), _named((*path, field)), wrong
+
+
+def _rules(file: WhatIf) -> Rules:
+    given = file.rules.model_dump()
+    weights = Weights.of({name: given.pop(name) for name in CRITERIA})
+    housing = home_rule(file.today, given.pop("rent_months"))
+    return Rules(weights_version="what-if", weights=weights, housing=housing, **given)
+
+
+def _described(row: DescribedIn, placed: Placed) -> dict[str, Any]:
+    """What both sides say of themselves, as the core takes it."""
+    point = Point(placed.lat, placed.lon) if placed.lat is not None and placed.lon is not None else None
+    if point is None and row.postcode and (found := point_of(row.postcode)):
+        point = Point(*found)
+    return {
+        "id": placed.id, "district": placed.region, "point": point, "consented": placed.consented,
+        "languages": {tag: level.value for tag, level in row.languages.items()}, "slots": mask_of(row.slots),
+        "interests": frozenset(row.interests), "conflict_groups": frozenset(row.conflict_groups)}
+
+
+def _accompanying(row: AccompanyingIn, placed: Free) -> dict[str, Any]:
+    return _described(row, placed) | {
+        "free": placed.capacity, "vetted": placed.vetted, "paused": placed.paused, "partner": placed.partner_id,
+        "largest": row.largest, "radius_km": row.radius_km, "offers": frozenset(row.offers),
+        "accepts_genders": frozenset(one.value for one in row.accepts_genders),
+        "accepts_bands": frozenset(one.value for one in row.accepts_bands), "childcare": row.childcare,
+        "step_free": row.step_free, "vetoed_households": frozenset(row.vetoed_households)}
+
+
+def _mentor(row: MentorRow, _file: WhatIf) -> Unit:
+    return Unit(kind="single", contact_genders=frozenset({row.gender.value}),
+                persons=frozenset([row.person_ref] if row.person_ref else []), **_accompanying(row, row))
+
+
+def _group(row: GroupRow, file: WhatIf) -> Unit:
+    given = _accompanying(row, row)
+    if row.housing:
+        home = row.housing.model_dump(mode="json")
+        given["step_free"] = given["step_free"] or row.housing.barrier_free
+        given["housing"] = Housing(
+            persons=row.housing.max_persons, step_free=row.housing.barrier_free,
+            available_from=row.housing.available_from, rent_secured_until=rent_secured_until(home, file.today))
+    return Unit(kind="group", contact_genders=frozenset(one.value for one in row.contact_genders),
+                persons=frozenset(row.member_refs), **given)
+
+
+def _household(row: HouseholdRow, _file: WhatIf) -> Household:
+    must_haves = frozenset(row.must_haves) | ({"step_free"} if row.barrier_free else frozenset())
+    return Household(
+        members=tuple(Member(one.age_band.value, one.gender.value) for one in row.members),
+        waiting_since=row.waiting_since, radius_km=row.radius_km, least_level=row.least_level,
+        interpreter=row.interpreter, kinds=frozenset(row.kinds), must_haves=must_haves, wishes=frozenset(row.wishes),
+        contact_genders=frozenset({"f"} if row.only_female_mentor else ()), urgency=row.urgency,
+        vetoed_units=frozenset(row.vetoed_units), vetoed_persons=frozenset(row.vetoed_persons),
+        vetoed_partners=frozenset(row.vetoed_partners), **_described(row, row))

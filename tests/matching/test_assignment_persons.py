@@ -1,0 +1,112 @@
+"""Capacity in persons: the best choice by brute force, a bound that holds, and a gap that is told when time is over."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.runs.assignment import Assignment, solve
+from tests.matching.test_assignment import Problem, problems
+
+
+@st.composite
+def sized(draw: st.DrawFn) -> tuple[Problem, list[int]]:
+    """Any small problem with the persons of each household; units have up to 7 places."""
+    arcs, places, n_households = draw(problems())
+    places = draw(st.lists(st.integers(0, 7), min_size=len(places), max_size=len(places)))
+    return (arcs, places, n_households), draw(st.lists(st.integers(1, 4), min_size=n_households, max_size=n_households))
+
+
+def solved(problem: Problem, sizes: list[int], seconds: float = 60.0) -> Assignment:
+    """The problem as `solve` sees it, with capacities in persons."""
+    arcs, capacities, n_households = problem
+    return solve([h for h, _ in arcs], [u for _, u in arcs], list(arcs.values()), capacities,
+                 n_households=n_households, sizes=sizes, seconds=seconds)
+
+
+def best_of_all(problem: Problem, sizes: list[int]) -> int:
+    """The best sum, by trying everything."""
+    arcs, capacities, n_households = problem
+    choices = [[None, *(u for h, u in arcs if h == household)] for household in range(n_households)]
+    best = 0
+    for choice in product(*choices):
+        taken = [0] * len(capacities)
+        for household, unit in enumerate(choice):
+            if unit is not None:
+                taken[unit] += sizes[household]
+        if all(one <= places for one, places in zip(taken, capacities, strict=True)):
+            best = max(best, sum(arcs[h, u] for h, u in enumerate(choice) if u is not None))
+    return best
+
+
+@settings(max_examples=60)
+@given(sized())
+def test_it_is_the_best_there_is(given_: tuple[Problem, list[int]]) -> None:
+    """Nobody chosen twice, no unit with more persons than places, the sum of brute force, and a gap of 0."""
+    problem, sizes = given_
+    arcs, capacities, _ = problem
+    found = solved(problem, sizes)
+    taken = np.zeros(len(capacities), dtype=np.int64)
+    for household, unit in found.pairs:
+        taken[unit] += sizes[household]
+
+    assert found.objective == sum(arcs[pair] for pair in found.pairs) == best_of_all(problem, sizes)
+    assert len({household for household, _ in found.pairs}) == len(found.pairs)
+    assert (taken <= capacities).all()
+    assert (found.bound, found.gap, found.certified) == (found.objective, 0, True)
+    assert (found.unit_prices >= 0).all()
+
+
+@settings(max_examples=30)
+@given(problems())
+def test_households_of_one_are_the_flow(problem: Problem) -> None:
+    """Where everybody is one person both ways of counting are the same."""
+    arcs, capacities, n_households = problem
+    flow = solve([h for h, _ in arcs], [u for _, u in arcs], list(arcs.values()), capacities, n_households=n_households)
+
+    assert solved(problem, [1] * n_households).objective == flow.objective
+
+
+def test_a_large_family_gives_way_where_two_small_ones_are_worth_more() -> None:
+    """Four places: a family of four for 900, or two of two for 600 each; counted in households it would be one."""
+    problem = ({(0, 0): 900, (1, 0): 600, (2, 0): 600}, [4], 3)
+
+    assert solved(problem, [4, 2, 2]).pairs == [(1, 0), (2, 0)]
+    assert solved(problem, [4, 3, 2]).pairs == [(0, 0)]
+
+
+def test_who_is_larger_than_any_unit_stays_without() -> None:
+    """Also for a fraction of it nothing is gained: the bound stays at what can be reached."""
+    found = solved(({(0, 0): 900, (1, 0): 100}, [3], 2), [5, 3])
+
+    assert (found.pairs, found.bound, found.certified) == ([(1, 0)], 100, True)
+
+
+def test_when_the_time_is_over_the_gap_is_told() -> None:
+    """What was found until then is allowed, the bound is above it, and nothing is called proven that is not."""
+    dice = np.random.default_rng(5)
+    arcs = {(h, u): int(dice.integers(900, 1000)) for h in range(400) for u in range(25)}
+    sizes = dice.integers(3, 9, 400).tolist()
+    problem = (arcs, dice.integers(20, 60, 25).tolist(), 400)
+
+    hurried = solved(problem, sizes, seconds=0.05)
+    given_time = solved(problem, sizes, seconds=2.0)
+
+    for found in (hurried, given_time):
+        taken = np.bincount([u for _, u in found.pairs], weights=[sizes[h] for h, _ in found.pairs], minlength=25)
+        assert (taken <= problem[1]).all()
+        assert found.certified == (found.gap == 0)
+    assert hurried.objective <= given_time.bound
+    assert given_time.objective <= hurried.bound
+
+
+@pytest.mark.parametrize(("sizes", "said"), [
+    ([1], "sizes: 1 given, but there are 2 households"), ([1, 0], "sizes: 0 at position 1 is below 1"),
+    ([1, 10_001], "sizes: 10001 at position 1 is above 10000"), ([1, 1.5], "sizes: 1.5 at position 1 has a fraction"),
+])
+def test_sizes_that_cannot_be_meant_are_refused(sizes: list[float], said: str) -> None:
+    """The sentence begins with the argument's name."""
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        solve([0], [0], [1], [1], n_households=2, sizes=sizes)

@@ -1,0 +1,172 @@
+"""What-if files: the shape of the API's bodies in, the core's inputs out, and for what is malformed line and field."""
+
+import json
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.matching.runs.batch import run
+from services.matching.runs.pool import Point
+from services.matching.runs.what_if import Malformed, line_of, read_inputs
+
+MENTOR, OTHER, GROUP = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+FAMILY, SINGLE = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")
+SHARED: dict[str, Any] = {"region": "15087", "languages": {"ar": "C2"}, "slots": ["tue_evening", "sat_morning"]}
+
+
+def a_file(**changed: Any) -> dict[str, Any]:
+    """Two mentors, a group and two households."""
+    return {
+        "today": "2026-03-02",
+        "mentors": [SHARED | {"id": MENTOR, "gender": "f", "postcode": "06295"}, SHARED | {"id": OTHER, "capacity": 0}],
+        "mentor_groups": [SHARED | {"id": GROUP, "contact_genders": ["f"], "housing": {
+            "rooms": 3, "max_persons": 4, "net_cold_rent": 50000, "secured_months": 12, "barrier_free": True,
+            "available_from": "2026-04-01"}}],
+        "households": [
+            SHARED | {"id": FAMILY, "members": [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13"}],
+                      "waiting_since": "2025-11-01", "only_female_mentor": True, "barrier_free": True},
+            SHARED | {"id": SINGLE, "members": [{"age_band": "18-26"}], "waiting_since": "2026-02-01",
+                      "lat": 51.5, "lon": 11.5},
+        ],
+    } | changed
+
+
+def text_of(file: dict[str, Any]) -> str:
+    """The file as a person writes it: a line for each thing."""
+    return json.dumps(file, indent=1)
+
+
+def faults(text: str) -> list[tuple[int, str, str]]:
+    """What is wrong with a text."""
+    with pytest.raises(Malformed) as raised:
+        read_inputs(text)
+    return list(raised.value.faults)
+
+
+def test_a_file_becomes_the_inputs_of_a_run() -> None:
+    """As the database's rows would: wishes as codes, a postcode's point, a home with its rent, places left."""
+    inputs = read_inputs(text_of(a_file()))
+    family, single = inputs.households
+    mentor, other, group = inputs.units
+
+    assert inputs.today == date(2026, 3, 2)
+    assert (set(family.contact_genders), set(family.must_haves)) == ({"f"}, {"step_free"})
+    assert single.point == Point(51.5, 11.5)
+    assert mentor.point is not None
+    assert (mentor.free, other.free, group.free) == (1, 0, 1)
+    assert group.housing is not None
+    assert (group.step_free, group.housing.rent_secured_until) == (True, date(2027, 4, 1))
+    outcome = run(inputs)
+    assert outcome.certified
+    assert {str(one.household): str(one.unit) for one in outcome.proposals} == {FAMILY: GROUP, SINGLE: MENTOR}
+
+
+def test_rules_and_declined_pairs_count() -> None:
+    """Weights of the file, capacity in persons, rent to be secured, and pairs that do not come back."""
+    rules = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0, "capacity_in": "persons",
+             "rent_months": 24}
+    inputs = read_inputs(text_of(a_file(rules=rules, declined=[[SINGLE, MENTOR]])))
+
+    assert (inputs.rules.weights.language, inputs.rules.capacity_in) == (1000, "persons")
+    assert inputs.rules.housing is not None
+    assert inputs.rules.housing.rent_secured_until == date(2028, 3, 2)
+    assert inputs.declined == {(UUID(SINGLE), UUID(MENTOR))}
+
+
+@pytest.mark.parametrize("file", [{"today": "2026-03-02"}, a_file(households=[]), a_file(mentors=[], mentor_groups=[])])
+def test_nobody_on_a_side_is_fine(file: dict[str, Any]) -> None:
+    """An empty pool, or one side of it empty: nothing is proposed, and everybody is told why."""
+    outcome = run(read_inputs(text_of(file)))
+
+    assert outcome.certified
+    assert not outcome.proposals
+    assert len(outcome.unserved) == len(file.get("households", []))
+
+
+def with_line(text: str, part: str) -> int:
+    """The line in which a part of a text first stands."""
+    return text[:text.index(part)].count("\n") + 1
+
+
+@pytest.mark.parametrize(("old", "new", "field", "said"), [
+    ('"ar": "C2"', '"ar": "C9"', "mentors.0.languages.ar", "Input should be"),
+    ('"lat": 51.5', '"lat": 91', "households.1.lat", "less than or equal to 90"),
+    ('"postcode": "06295"', '"postcode": "629"', "mentors.0.postcode", "match pattern"),
+    ('"today": "2026-03-02"', '"today": "2026-02-30"', "today", "valid date"),
+    ('"region": "15087"', '"region": "1508"', "mentors.0.region", "match pattern"),
+    ('"age_band": "18-26"', '"age_band": "18-25"', "households.1.members.0.age_band", "Input should be"),
+    ('"capacity": 0', '"capacity": -1', "mentors.1.capacity", "greater than or equal to 0"),
+    ('"gender": "f",', '"name": "Rana",', "mentors.0.name", "not permitted"),
+    ('"available_from": "2026-04-01"', '"available_from": "soon"', "mentor_groups.0.housing.available_from", "date"),
+])
+def test_what_is_malformed_is_told_with_its_line(old: str, new: str, field: str, said: str) -> None:
+    """The line in the file, the field, and what is wrong with it."""
+    text = text_of(a_file()).replace(old, new, 1)
+    found = {named: (line, wrong) for line, named, wrong in faults(text)}
+
+    assert field in found, found
+    assert said in found[field][1]
+    assert found[field][0] == with_line(text, new)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ('{\n"today": nonsense}', (2, "file", "not JSON: Expecting value")),
+    ('{\n\n"today": NaN}', (3, "file", "NaN is no number")),
+    ("", (1, "file", "not JSON: Expecting value")),
+    ("[]", (1, "file", "Input should be a valid dictionary or instance of WhatIf")),
+])
+def test_what_is_no_such_file_is_told(text: str, expected: tuple[int, str, str]) -> None:
+    """No JSON, no number, no object."""
+    assert faults(text) == [expected]
+
+
+def test_a_missing_field_is_told_where_its_thing_begins() -> None:
+    """There is no line of its own for what is not there."""
+    file = a_file()
+    del file["households"][1]["waiting_since"]
+    text = text_of(file)
+
+    (line, field, said), = faults(text)
+    assert (field, said) == ("households.1.waiting_since", "Field required")
+    assert text.splitlines()[line - 1].strip() == "{"
+    assert SINGLE in "\n".join(text.splitlines()[line - 1 : line + 12])
+
+
+def test_half_a_point_is_refused() -> None:
+    """A latitude without a longitude is a mistake, not a place that is unknown."""
+    file = a_file()
+    del file["households"][1]["lon"]
+
+    assert [(field, said) for _, field, said in faults(text_of(file))] == [
+        ("households.1", "Value error, lat and lon belong together")]
+
+
+def test_ids_stand_there_once() -> None:
+    """A mentor and a group share their ids' space; households have one of their own."""
+    file = a_file()
+    file["mentor_groups"][0]["id"] = MENTOR
+    file["households"][1]["id"] = FAMILY
+    text = text_of(file)
+
+    assert [(field, said) for _, field, said in faults(text)] == [
+        ("households.1.id", f"{FAMILY} stands there twice"), ("mentor_groups.0.id", f"{MENTOR} stands there twice")]
+
+
+def test_weights_that_make_no_thousand_are_told_at_the_rules() -> None:
+    """What only the core refuses is told with its line, too."""
+    text = text_of(a_file(rules={"language": 900}))
+
+    (line, field, said), = faults(text)
+    assert (line, field) == (with_line(text, '"rules"'), "rules.weights")
+    assert "sum to 1650" in said
+
+
+def test_a_line_is_found_behind_anything() -> None:
+    """Nested, escaped, on one line or many."""
+    text = '{"a": {"b\\"": [1, {"c":\n [2, "]}",\n3]}]},\n"d": 4}'
+
+    assert line_of(text, ["a", 'b"', 1, "c", 2]) == 3
+    assert line_of(text, ["d"]) == 4
+    assert line_of(text, ["a", "unknown", 5]) == 1
