@@ -10,6 +10,7 @@ from typing import Any
 
 import nats.errors
 import structlog
+from faststream.exceptions import IncorrectState
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsUserPassword
 from nats.aio.client import Client
@@ -137,7 +138,8 @@ class Bus:
         """Ask on a subject and return the answer; NoBus when nobody answers within the seconds."""
         try:
             answer = await self.client.request(subject, body, timeout=seconds, headers=headers)
-        except (TimeoutError, OSError, nats.errors.Error, RuntimeError) as raised:
+        except (TimeoutError, OSError, nats.errors.Error, RuntimeError, IncorrectState) as raised:
+            # IncorrectState: it has never been connected since the start.
             raise NoBus(f"no answer on {subject}: {type(raised).__name__}") from raised
         return answer.data
 

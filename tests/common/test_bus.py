@@ -13,9 +13,12 @@ from uuid import uuid4
 import pytest
 
 from libs.common import bus, service
+from libs.common.asks import ask
 from libs.common.bus import NoBus
 from libs.common.db import OpenTransaction
+from libs.common.facts.events import EventsPersonsByAddress
 from libs.common.reactions import reacts_to
+from libs.common.refusals import Unavailable
 from tests.common.bus_user import in_stream
 from tests.common.stage import ThingMoved, an_app, effects, make_scratch, note_effect, on_stage, tell_moves
 from tests.harness import Network, Service
@@ -109,6 +112,8 @@ async def test_without_a_bus_a_service_starts_says_so_and_recovers(
     speaker = await network.run("registry", an_app(network, "registry", nats_url=through(proxy)))
     assert time.monotonic() - began < 2
     assert await reasons(speaker) == ["bus away"]
+    with pytest.raises(Unavailable, match=r"^The events service does not answer\.$"):
+        await ask(speaker.running.bus, EventsPersonsByAddress(address="nobody@example.org"))
     await tell_moves(speaker, uuid4(), [1])
     assert (await speaker.client.get("/health/live")).status_code == 200
 
