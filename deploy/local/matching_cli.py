@@ -41,7 +41,11 @@ def match(
     with _progress() as tell:
         tell("reading the file")
         inputs = _read(file)
-        outcome = run(inputs, tell=tell)
+        try:
+            outcome = run(inputs, tell=tell)
+        except ValueError as raised:
+            raise CannotGoOn(f"{file} cannot be matched: {raised}.", "docs/matching.md describes the file.",
+                             code=Exit.USAGE) from raised
     took = time.monotonic() - began
     if written:
         _write(written, outcome, inputs.rules.weights)

@@ -85,3 +85,12 @@ def test_a_file_that_cannot_be_read_or_written_is_a_sentence(people: Path, tmp_p
     assert (missing[0], "cannot be read: No such file" in missing[2]) == (2, True)
     assert (unreadable[0], "is not UTF-8" in unreadable[2]) == (2, True)
     assert (nowhere[0], "cannot be written: No such file" in nowhere[2]) == (73, True)
+
+
+def test_a_pair_that_cannot_be_pinned_is_a_sentence(lotse: Lotse, tmp_path: Path) -> None:
+    """Which pair, and which hard constraints forbid it."""
+    file = tmp_path / "people.json"
+    file.write_text(json.dumps(FILE | {"pinned": [[OTHER, MENTOR]]}), encoding="utf-8")
+    code, _, said = lotse("match", str(file))
+
+    assert (code, f"pinned: {OTHER} with {MENTOR}: no_common_language" in said, "Traceback" in said) == (2, True, False)

@@ -238,7 +238,7 @@ CHANGED: dict[str, Any] = {
 def test_every_input_is_in_the_hash() -> None:
     """Whatever a run depends on changes its hash: each field of a unit and a household, rules, day and declines."""
     household, unit = a_household(), a_unit()
-    given_ = inputs([household], [unit])
+    given_, pair = inputs([household], [unit]), frozenset({(household.id, unit.id)})
     their_names, our_names = [each.name for each in fields(Household)], [each.name for each in fields(Unit)]
     others = [replace(given_, households=(replace(household, **{name: CHANGED[name]}),)) for name in their_names]
     others += [replace(given_, units=(replace(unit, **{name: CHANGED[name]}),)) for name in our_names]
@@ -246,7 +246,7 @@ def test_every_input_is_in_the_hash() -> None:
         replace(given_, today=date(2026, 3, 3)),
         replace(given_, rules=Rules(weights_version="2")),
         replace(given_, rules=Rules(weights=Weights(language=150, distance=300))),
-        replace(given_, declined=frozenset({(household.id, unit.id)})),
+        replace(given_, declined=pair), replace(given_, pinned=pair), replace(given_, forbidden=pair),
     ]
     hashes = [inputs_hash(each) for each in (given_, *others)]
 

@@ -119,7 +119,7 @@ def test_what_fits_is_possible(unit: dict[str, Any], household: dict[str, Any], 
 
 def test_every_code_has_an_example() -> None:
     """No code is without a test that shows it alone."""
-    assert {code for code, *_ in ONE_OBSTACLE} | {HardCode.DECLINED_BEFORE} == set(HardCode)
+    assert {code for code, *_ in ONE_OBSTACLE} | {HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN} == set(HardCode)
 
 
 def test_a_declined_pair_never_comes_back() -> None:
@@ -129,6 +129,17 @@ def test_a_declined_pair_never_comes_back() -> None:
     candidates = find(encode([household], [unit, other], Rules(), declined))
 
     assert obstacles(household, unit, Rules(), declined) == (HardCode.DECLINED_BEFORE,)
+    assert candidates.units.tolist() == [1]
+
+
+def test_a_forbidden_pair_is_ruled_out() -> None:
+    """Somebody ruled it out for this run; that a pair was declined, too, is told beside it."""
+    household, unit, other = a_household(), a_unit(1), a_unit(2)
+    pair = frozenset({(household.id, unit.id)})
+    candidates = find(encode([household], [unit, other], Rules(), forbidden=pair))
+
+    assert obstacles(household, unit, Rules(), forbidden=pair) == (HardCode.FORBIDDEN,)
+    assert obstacles(household, unit, Rules(), pair, pair) == (HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN)
     assert candidates.units.tolist() == [1]
 
 
@@ -254,4 +265,4 @@ def test_every_code_is_checked_over_the_whole_pool() -> None:
     pool = alone(a_household(), a_unit(), Rules())
 
     assert [code for code, _ in obstacle_tables(pool, np.arange(1))] == list(HardCode)
-    assert set(CHECKS) == set(HardCode) - {HardCode.VETOED, HardCode.DECLINED_BEFORE}
+    assert set(CHECKS) == set(HardCode) - {HardCode.VETOED, HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN}

@@ -19,7 +19,15 @@ import numpy as np
 from services.matching.runs.candidates import why_not
 from services.matching.runs.encoding import EncodedPool, Ints, encode
 from services.matching.runs.graph import Best, Progress, best_assignment
-from services.matching.runs.hard import Declined, HardCode, common_languages, level_reached, metres_between
+from services.matching.runs.hard import (
+    HardCode,
+    Pairs,
+    common_languages,
+    level_reached,
+    metres_between,
+    obstacles,
+    places_taken,
+)
 from services.matching.runs.outcome import NextBest, Outcome, Proposal, Unserved
 from services.matching.runs.pool import LEVELS, Household, Rules, Unit, require
 from services.matching.runs.scoring import Points, bonus, points_of
@@ -31,15 +39,32 @@ COMPUTING_VERSION = "1"
 Side = TypeVar("Side", Household, Unit)
 
 
+class NotToBePinned(ValueError):
+    """A pair that somebody wants is not possible: `codes` say why, none that one of the two is not there."""
+
+    def __init__(self, household: UUID, unit: UUID, codes: tuple[HardCode, ...]) -> None:
+        super().__init__(f"pinned: {household} with {unit}: {', '.join(codes) or 'not in the pool'}")
+        self.household, self.unit, self.codes = household, unit, codes
+
+    def __reduce__(self) -> tuple[type, tuple[UUID, UUID, tuple[HardCode, ...]]]:
+        """As it crosses over from the worker process."""
+        return type(self), (self.household, self.unit, self.codes)
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """All a run depends on. `declined`: (household id, unit id) of pairs declined or expired before."""
+    """All a run depends on. `declined`: (household id, unit id) of pairs declined or expired before.
+
+    `pinned` pairs are part of the outcome whatever else were better, `forbidden` ones are not.
+    """
 
     households: tuple[Household, ...]
     units: tuple[Unit, ...]
     rules: Rules
     today: date
-    declined: Declined = frozenset()
+    declined: Pairs = frozenset()
+    pinned: Pairs = frozenset()
+    forbidden: Pairs = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a group with places for several households."""
@@ -57,9 +82,10 @@ def run(inputs: Inputs, *, tell: Progress = lambda _: None) -> Outcome:
     """
     households, units = _by_id("households", inputs.households), _by_id("units", inputs.units)
     tell(f"reading {len(households):,} households and {len(units):,} units")
-    pool = encode(households, units, inputs.rules, inputs.declined)
+    pool = encode(households, units, inputs.rules, inputs.declined, inputs.forbidden)
+    pinned = _pinned(households, units, inputs)
     bonuses = np.array([bonus(each, inputs.rules, inputs.today) for each in households], dtype=np.int64)
-    best = best_assignment(pool, inputs.rules.base + bonuses, pool.units.free, tell=tell)
+    best = best_assignment(pool, inputs.rules.base + bonuses, pinned, tell=tell)
     tell("telling the reasons")
     found = best.found
     return Outcome(
@@ -72,7 +98,7 @@ def run(inputs: Inputs, *, tell: Progress = lambda _: None) -> Outcome:
         objective=found.objective,
         bound=found.bound,
         certified=found.certified,
-        proposals=_Told(households, units, pool, bonuses, best).proposals(),
+        proposals=_Told(households, units, pool, bonuses, best, pinned).proposals(),
         unserved=_unserved(pool, households, best),
         unit_prices=_named(units, found.unit_prices),
         household_values=_named(households, found.household_values),
@@ -83,7 +109,8 @@ def inputs_hash(inputs: Inputs) -> str:
     """Return the SHA-256 of the inputs as canonical JSON, in hex: the same in whatever order."""
     ordered = {
         "computing_version": COMPUTING_VERSION,
-        "declined": sorted([str(household), str(unit)] for household, unit in inputs.declined),
+        **{name: sorted([str(household), str(unit)] for household, unit in getattr(inputs, name))
+           for name in ("declined", "pinned", "forbidden")},
         "households": _rows(Household, inputs.households),
         "rules": inputs.rules,
         "today": inputs.today,
@@ -121,6 +148,26 @@ def _by_id(name: str, given: Sequence[Side]) -> list[Side]:
     return ordered
 
 
+def _pinned(households: Sequence[Household], units: Sequence[Unit], inputs: Inputs) -> Ints:
+    """The unit of each household that is pinned to one, -1 for the others; NotToBePinned where that cannot be."""
+    household_at = {one.id: place for place, one in enumerate(households)}
+    unit_at = {one.id: place for place, one in enumerate(units)}
+    pinned = np.full(len(households), -1, dtype=np.int64)
+    places = {unit.id: unit.free for unit in units}
+    for household_id, unit_id in sorted(inputs.pinned, key=str):
+        if household_id not in household_at or unit_id not in unit_at:
+            raise NotToBePinned(household_id, unit_id, ())
+        household, unit = households[household_at[household_id]], units[unit_at[unit_id]]
+        codes = obstacles(household, unit, inputs.rules, inputs.declined, inputs.forbidden)
+        if codes:
+            raise NotToBePinned(household_id, unit_id, codes)
+        places[unit_id] -= places_taken(household, inputs.rules)
+        if pinned[household_at[household_id]] >= 0 or places[unit_id] < 0:
+            raise NotToBePinned(household_id, unit_id, (HardCode.NO_PLACE_FREE,))
+        pinned[household_at[household_id]] = unit_at[unit_id]
+    return pinned
+
+
 def _named(side: Sequence[Household] | Sequence[Unit], values: Ints) -> dict[UUID, int]:
     return dict(zip((one.id for one in side), values.tolist(), strict=True))
 
@@ -152,6 +199,7 @@ class _Told:
     pool: EncodedPool
     bonuses: Ints
     best: Best
+    pinned: Ints
 
     def proposals(self) -> tuple[Proposal, ...]:
         """The chosen pairs, by household."""
@@ -190,4 +238,5 @@ class _Told:
             interests=tuple(sorted(one.interests & other.interests, key=str)),
             unit_price=price,
             next_best=next_best,
+            pinned=bool(self.pinned[household] >= 0),
         )

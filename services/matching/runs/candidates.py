@@ -67,7 +67,7 @@ def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
     units = np.flatnonzero(_available(pool))
     for rows, columns in blocks(pool, households, units):
         keys = np.sort(_possible(pool, rows, columns))
-        for barred in (pool.vetoed, pool.declined):
+        for barred in (pool.vetoed, pool.declined, pool.forbidden):
             keys = _without(keys, barred)
         yield Candidates(*np.divmod(keys, pool.n_units))
 
@@ -207,6 +207,7 @@ CHECKS: dict[HardCode, Check] = {
 BARRED: dict[HardCode, Callable[[EncodedPool], Ints]] = {
     HardCode.VETOED: lambda pool: pool.vetoed,
     HardCode.DECLINED_BEFORE: lambda pool: pool.declined,
+    HardCode.FORBIDDEN: lambda pool: pool.forbidden,
 }
 # Whatever household is asked about. (Consent is a matter of both sides.)
 OF_THE_UNIT = (

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.runs.hard import RANK, Declined, housing_is_ready, places_taken, vector
+from services.matching.runs.hard import RANK, Pairs, housing_is_ready, places_taken, vector
 from services.matching.runs.pool import AGE_BANDS, DISTRICT, GENDERS, KINDS, LEVELS, Household, Rules, Unit
 
 Bools = NDArray[np.bool_]
@@ -90,7 +90,7 @@ class HouseholdColumns:
 class EncodedPool:
     """Both sides as columns, and the pairs that are barred one by one.
 
-    `vetoed` and `declined` are sorted int64 keys `household * n_units + unit`.
+    `vetoed`, `declined` and `forbidden` are sorted int64 keys `household * n_units + unit`.
     """
 
     n_households: int
@@ -100,6 +100,7 @@ class EncodedPool:
     units: UnitColumns
     vetoed: Ints
     declined: Ints
+    forbidden: Ints
 
 
 @dataclass(frozen=True)
@@ -124,13 +125,18 @@ class _Vocabulary:
 
 
 def encode(
-    households: Sequence[Household], units: Sequence[Unit], rules: Rules, declined: Declined = frozenset()
+    households: Sequence[Household], units: Sequence[Unit], rules: Rules, declined: Pairs = frozenset(),
+    forbidden: Pairs = frozenset(),
 ) -> EncodedPool:
     """Return the pool as columns; household i and unit j keep their places in the sequences given."""
     vocabulary = _Vocabulary.of(households, units)
     unit_at = {unit.id: j for j, unit in enumerate(units)}
     household_at = {household.id: i for i, household in enumerate(households)}
-    pairs = [(household_at[h], unit_at[u]) for h, u in declined if h in household_at and u in unit_at]
+
+    def barred(pairs: Pairs) -> Ints:
+        there = [(household_at[h], unit_at[u]) for h, u in pairs if h in household_at and u in unit_at]
+        return _keys(there, len(units))
+
     return EncodedPool(
         n_households=len(households),
         n_units=len(units),
@@ -138,7 +144,8 @@ def encode(
         households=_households(households, rules, vocabulary),
         units=_units(units, rules, vocabulary),
         vetoed=_keys(_vetoes(households, units), len(units)),
-        declined=_keys(pairs, len(units)),
+        declined=barred(declined),
+        forbidden=barred(forbidden),
     )
 
 

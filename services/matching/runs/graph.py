@@ -8,7 +8,7 @@ pool, with the very same prices: the proof covers all pairs.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,12 +48,17 @@ class Best:
     rounds: int
 
 
-def best_assignment(pool: EncodedPool, extra: Ints, free: Ints, *, tell: Progress = lambda _: None) -> Best:
+def best_assignment(
+    pool: EncodedPool, extra: Ints, pinned: Ints | None = None, *, tell: Progress = lambda _: None,
+) -> Best:
     """Assign for the greatest sum of worth: a pair's score and what is `extra` (int64[n_households]) for its household.
 
-    `free` (int64[n_units]) are the places, in households or, by the rules, in persons. `tell` hears in a sentence what
-    is being done. Raises ValueError where places count persons and the pairs are too many for an integer programme.
+    `pinned` (int64[n_households]) names the units of households that get them whatever else were better, -1 for the
+    others; such pairs must be possible, and their units have places for all of them. `tell` hears in a sentence what is
+    being done. Raises ValueError where places count persons and the pairs are too many for an integer programme.
     """
+    if pinned is not None and (pinned >= 0).any():
+        return _with_pinned(pool, extra, pinned, tell)
     sizes = pool.households.size if pool.rules.capacity_in == "persons" else None
     kept = _first_arcs(pool, extra, tell)
     if sizes is not None and not kept.whole:
@@ -62,7 +67,7 @@ def best_assignment(pool: EncodedPool, extra: Ints, free: Ints, *, tell: Progres
     while True:
         rounds += 1
         tell(f"solving over {len(kept.arcs.units):,} pairs (round {rounds})")
-        found = solve(*kept.arcs, free, n_households=pool.n_households, sizes=sizes)
+        found = solve(*kept.arcs, pool.units.free, n_households=pool.n_households, sizes=sizes)
         if not kept.whole:
             tell("looking for pairs that would gain a household more")
         look = _Look(pool, found, sizes)
@@ -70,6 +75,28 @@ def best_assignment(pool: EncodedPool, extra: Ints, free: Ints, *, tell: Progres
         if kept.whole or not gaining:
             return Best(found, kept.possible, look.next_best(), rounds)
         kept = _Kept(_sorted(pool, [kept.arcs, *gaining]), kept.possible, whole=False)
+
+
+def _with_pinned(pool: EncodedPool, extra: Ints, pinned: Ints, tell: Progress) -> Best:
+    """The best of all that hold the pinned pairs: those are set, and the others assigned to the places that are left.
+
+    The bound holds for all choices with these pairs; their households have no next best, since somebody decided.
+    """
+    there = np.flatnonzero(pinned >= 0)
+    taken = np.zeros(pool.n_units, dtype=np.int64)
+    np.add.at(taken, pinned[there], pool.households.takes[there])
+    others = pool.households.consented.copy()
+    others[there] = False
+    left = replace(pool, units=replace(pool.units, free=pool.units.free - taken),
+                   households=replace(pool.households, consented=others))
+    best = best_assignment(left, extra, tell=tell)
+    worth = points_of(pool, there, pinned[there]).score + extra[there]
+    found = replace(
+        best.found, pairs=sorted([*best.found.pairs, *zip(there.tolist(), pinned[there].tolist(), strict=True)]),
+        objective=best.found.objective + int(worth.sum()), bound=best.found.bound + int(worth.sum()))
+    possible = best.possible.copy()
+    possible[there] = 1
+    return replace(best, found=found, possible=possible)
 
 
 def scored_in_blocks(pool: EncodedPool, extra: Ints) -> Iterator[Scored]:

@@ -15,7 +15,9 @@ from services.matching.runs.pool import DISTRICT, LEVELS, Household, Point, Rule
 EARTH_METRES = 6_371_008.8
 RANK = {level: rank for rank, level in enumerate(LEVELS)}
 
-Declined = frozenset[tuple[UUID, UUID]]
+Pairs = frozenset[tuple[UUID, UUID]]
+"""Pairs as (household id, unit id)."""
+
 Vector = tuple[float, float, float]
 
 
@@ -43,18 +45,21 @@ class HardCode(StrEnum):
     VETOED = "vetoed"
     CONFLICT = "conflict"
     DECLINED_BEFORE = "declined_before"
+    FORBIDDEN = "forbidden"
 
 
 def obstacles(
-    household: Household, unit: Unit, rules: Rules, declined: Declined = frozenset()
+    household: Household, unit: Unit, rules: Rules, declined: Pairs = frozenset(), forbidden: Pairs = frozenset()
 ) -> tuple[HardCode, ...]:
     """Return every code that forbids this pair, in the order of `HardCode`; empty when the pair is possible.
 
-    `declined` holds (household id, unit id) of pairs that were declined or expired before.
+    `declined` holds (household id, unit id) of pairs that were declined or expired before, `forbidden` those that
+    somebody ruled out for this run.
     """
     codes = [code for code, stands in CHECKS.items() if stands(household, unit, rules)]
-    if (household.id, unit.id) in declined:
-        codes.append(HardCode.DECLINED_BEFORE)
+    for code, barred in ((HardCode.DECLINED_BEFORE, declined), (HardCode.FORBIDDEN, forbidden)):
+        if (household.id, unit.id) in barred:
+            codes.append(code)
     return tuple(codes)
 
 

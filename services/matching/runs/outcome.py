@@ -24,7 +24,7 @@ class Proposal:
     `worth` = the rules' base + score + `bonus`; `languages`: common ones with the level of who speaks it less
     well, empty levels left out; `interpreter`: none of them reaches the level asked for; `metres` None: a
     place is not known; `slots`: common parts of the week as a mask; `unit_price`: what one more place there
-    would add to the sum.
+    would add to the sum; `pinned`: somebody wanted this pair, whatever else would have been better.
     """
 
     household: UUID
@@ -41,6 +41,7 @@ class Proposal:
     interests: tuple[str, ...]
     unit_price: int
     next_best: NextBest | None
+    pinned: bool = False
 
     @property
     def score(self) -> int:

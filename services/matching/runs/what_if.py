@@ -6,7 +6,7 @@
       "mentors": [{"id": "…", "region": "15087", "postcode": "06295", "languages": {"de": "C2"}, "capacity": 2}],
       "mentor_groups": [{"id": "…", "region": "15087", "contact_genders": ["f"], "housing": {"rooms": 3, …}}],
       "households": [{"id": "…", "region": "15087", "members": [{"age_band": "27-44"}], "waiting_since": "2025-11-01"}],
-      "declined": [["household's id", "mentor's or group's id"]]
+      "declined": [["household's id", "mentor's or group's id"]], "pinned": [], "forbidden": []
     }
 
 Nobody's name belongs into it, and a field that is not known is refused.
@@ -110,6 +110,8 @@ class WhatIf(Body):
     mentor_groups: list[GroupRow] = Field(default=[])
     households: list[HouseholdRow] = Field(default=[])
     declined: list[tuple[UUID, UUID]] = Field(default=[])
+    pinned: list[tuple[UUID, UUID]] = Field(default=[])
+    forbidden: list[tuple[UUID, UUID]] = Field(default=[])
 
 
 def read_inputs(text: str) -> Inputs:
@@ -212,7 +214,7 @@ def _inputs(text: str, file: WhatIf) -> Inputs:
                 raise Malformed([_fault(text, (side, place), raised)]) from raised
     try:
         return Inputs(tuple(made["households"]), (*made["mentors"], *made["mentor_groups"]), _rules(file), file.today,
-                      frozenset(file.declined))
+                      frozenset(file.declined), frozenset(file.pinned), frozenset(file.forbidden))
     except ValueError as raised:
         raise Malformed([_fault(text, ("rules",), raised)]) from raised
 
