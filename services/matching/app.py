@@ -23,6 +23,7 @@ from services.matching.proposals import reactions as proposal_reactions
 from services.matching.proposals import routes as proposals
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
+from services.matching.runs.watching import watch_runs
 from services.matching.settings import Settings
 from services.matching.tables import COPIES
 from services.matching.tandems import routes as tandems
@@ -41,5 +42,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
                    checkin_reactions, closing_reactions, person_reactions],
         permissions=PERMISSIONS,
+        works=[watch_runs],
         copies=COPIES,
     )

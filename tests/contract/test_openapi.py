@@ -19,6 +19,8 @@ UNCONDITIONAL = {
     "assure_offer": "it confirms what is there and overwrites nothing",
     "correct_attendance": "who says it knows who was there, whatever was written down before",
     "record_attendance": "it adds who was there, and leaves alone what is recorded already",
+    "cancel_run": "it ends once and for all; who computes it changes nothing that somebody has read",
+    "approve_some": "several at once, each refused unless it is proposed still",
     "move_clock": "a demonstration's clock only moves forward",
     "replay_parked": "a command to this service, about no thing of the field",
     "discard_parked": "a command to this service, about no thing of the field",

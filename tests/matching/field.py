@@ -175,15 +175,20 @@ class Field:
             attendance_id=uuid4(), event_id=uuid4(), kind="training", region=REGION, on=self.day,
             person_ref=UUID(person_ref), training_code=training)
 
-    async def run(self, programme: UUID | None = None, region: str = REGION) -> Json:
+    async def run(self, programme: UUID | None = None, region: str = REGION, **given: Any) -> Json:
         """A run that is done."""
-        started = await self.create("/runs", {"programme_id": str(programme or self.programme), "region": region})
+        ended = await self.ended_run(programme_id=str(programme or self.programme), region=region, **given)
+        assert ended["state"] == "done", ended
+        return ended
+
+    async def ended_run(self, **given: Any) -> Json:
+        """A run that has come to its end, whatever that is."""
+        started = await self.create("/runs", {"programme_id": str(self.programme), "region": REGION} | given)
         async with asyncio.timeout(30):
-            while (found := await self.get(f"/runs/{started['id']}"))["state"] not in {"done", "failed"}:
+            while (found := await self.get(f"/runs/{started['id']}"))["state"] in {"waiting", "running"}:
                 await asyncio.sleep(0.02)
-        assert found["state"] == "done", found
-        done: Json = found
-        return done
+        ended: Json = found
+        return ended
 
     async def proposed(self, household: Json, *, mentor: Json | None = None, group: Json | None = None) -> Json:
         """A proposal of these two, as a run writes it, without computing anything."""
@@ -192,7 +197,7 @@ class Field:
             await transaction.execute(insert(Run).values(
                 id=run_id, version=1, region=REGION, programme_id=UUID(household["programme_id"]), state="done",
                 started_by="test", started_at=transaction.clock.now(), households=1, units=1, proposed=1, dropped=0,
-                unit_prices={}, household_values={}))
+                simulated=False, pinned=[], forbidden=[], step_count=0, unit_prices={}, household_values={}))
             await transaction.execute(insert(Proposal).values(
                 id=proposal_id, version=1, run_id=run_id, region=household["region"], state="proposed", score=700,
                 programme_id=UUID(household["programme_id"]), household_id=UUID(household["id"]),

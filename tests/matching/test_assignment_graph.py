@@ -10,6 +10,7 @@ from services.matching.runs import graph
 from services.matching.runs.batch import Inputs, run
 from services.matching.runs.outcome import Outcome
 from services.matching.runs.pool import Point, Rules
+from services.matching.runs.steps import Step
 from tests.matching.pools import CHANCES, Chance, a_household, a_unit, inputs, pools
 from tests.matching.test_assignment_run import worth
 
@@ -80,20 +81,21 @@ def test_any_pool_may_be_pruned(given_: Inputs) -> None:
 @pytest.mark.usefixtures("pruned")
 def test_it_looks_again_until_nobody_gains() -> None:
     """With the best pair of each only, most stay without; several rounds later all is as it should be."""
-    told: list[str] = []
+    told: list[Step] = []
 
-    outcome = run(a_market(3, 60, 40), tell=told.append)
+    outcome = run(a_market(3, 60, 40), tell=lambda step, _: told.append(step))
 
     assert outcome.certified
-    assert sum(one.startswith("solving") for one in told) > 2
+    assert told.count(Step.SOLVING) > 2
 
 
 def test_progress_is_told() -> None:
-    """A sentence for each part of the work, for whoever waits."""
-    told: list[str] = []
-    run(a_market(1, 3, 3), tell=told.append)
+    """Each part of the work and how much of it, for whoever waits."""
+    told: list[tuple[Step, int]] = []
+    outcome = run(a_market(1, 3, 3), tell=lambda step, count: told.append((step, count)))
 
-    assert [one.split()[0] for one in told] == ["reading", "solving", "telling"]
+    assert told == [(Step.READING, 6), (Step.SOLVING, outcome.possible_pairs),
+                    (Step.EXPLAINING, len(outcome.proposals))]
 
 
 def test_places_may_count_persons() -> None:

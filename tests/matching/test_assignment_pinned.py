@@ -76,7 +76,7 @@ def test_what_cannot_be_is_refused_with_its_codes(unit: Any, codes: tuple[HardCo
     with pytest.raises(NotToBePinned) as raised:
         run(wanted)
     again = pickle.loads(pickle.dumps(raised.value))
-    assert (again.household, again.unit, again.codes) == (a_household(1).id, a_unit(1).id, codes)
+    assert (again.pair, again.codes) == ((a_household(1).id, a_unit(1).id), codes)
 
 
 def test_a_unit_has_places_for_all_who_are_pinned_to_it() -> None:

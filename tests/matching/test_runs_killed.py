@@ -27,12 +27,12 @@ class Held:
         """Nothing has begun."""
         self.begun, self.let_go, self.asked = asyncio.Event(), asyncio.Event(), 0
 
-    async def compute(self, pool: Json) -> Json:
+    async def compute(self, run_id: UUID, pool: Json) -> Json:
         """Say that it has begun, and wait."""
         self.asked += 1
         self.begun.set()
         await self.let_go.wait()
-        found: Json = await WORKER.compute(pool)
+        found: Json = await WORKER.compute(run_id, pool)
         return found
 
 
@@ -59,6 +59,13 @@ async def done(field: Field, run: Json, client: Any) -> Json:
             await asyncio.sleep(0.02)
     ended: Json = found
     return ended
+
+
+async def kept_of(field: Field, run: Json) -> list[Any]:
+    """What is kept of a run besides itself."""
+    return await field.network.rows(
+        "matching", "SELECT id FROM proposal WHERE run_id = $1 UNION ALL SELECT id FROM run_pair WHERE run_id = $1"
+        " UNION ALL SELECT id FROM unserved WHERE run_id = $1", UUID(run["id"]))
 
 
 async def test_a_run_found_running_after_a_restart_is_computed_again(field: Field, held: Held) -> None:
@@ -111,7 +118,7 @@ async def test_of_whom_was_erased_meanwhile_nothing_is_kept(field: Field, held: 
     ended = await done(field, run, field.client)
 
     assert (ended["state"], ended["proposed"]) == ("done", 0)
-    assert await field.network.rows("matching", "SELECT household_id FROM unserved") == []
+    assert await kept_of(field, run) == []
 
 
 async def test_a_killed_worker_is_replaced(field: Field, matching: Field) -> None:
@@ -128,6 +135,44 @@ async def test_a_killed_worker_is_replaced(field: Field, matching: Field) -> Non
     assert {one.pid for one in multiprocessing.active_children()}.isdisjoint(workers)
 
 
+async def test_a_run_is_cancelled_while_it_is_computed(field: Field, matching: Field) -> None:
+    """How far it is can be read; cancelled, its process is ended within seconds, and the next run has a new one."""
+    field.client = matching.network["matching"].client
+    await field.run()
+    workers = {one.pid or 0 for one in multiprocessing.active_children()}
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    run = await started(field)
+    async with asyncio.timeout(10):
+        while (await field.get(f"/runs/{run['id']}"))["step"] is None:
+            await asyncio.sleep(0.05)
+
+    cancelled = await field.send("POST", f"/runs/{run['id']}/cancel")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    async with asyncio.timeout(10):
+        while await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'"):
+            await asyncio.sleep(0.05)
+    assert await kept_of(field, run) == []
+    assert (await field.get(f"/runs/{run['id']}"))["state"] == "cancelled"
+    assert (await field.run())["proposed"] == 1
+    assert {one.pid for one in multiprocessing.active_children()}.isdisjoint(workers)
+
+
+async def test_a_run_cancelled_as_it_ends_keeps_nothing(field: Field, held: Held, matching: Field) -> None:
+    """Computed already, and cancelled before its result was taken over."""
+    field.client = matching.network["matching"].client
+    run = await started(field)
+    await asyncio.wait_for(held.begun.wait(), 10)
+    assert (await field.send("POST", f"/runs/{run['id']}/cancel")).status_code == 200
+    held.let_go.set()
+    async with asyncio.timeout(10):
+        while await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'"):
+            await asyncio.sleep(0.05)
+
+    assert (await field.get(f"/runs/{run['id']}"))["state"] == "cancelled"
+    assert await kept_of(field, run) == []
+
+
 async def test_what_cannot_be_computed_fails_and_says_so(
     field: Field, matching: Field, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -135,7 +180,7 @@ async def test_what_cannot_be_computed_fails_and_says_so(
     field.client = matching.network["matching"].client
 
     class Broken:
-        async def compute(self, _pool: Json) -> Json:
+        async def compute(self, _run_id: UUID, _pool: Json) -> Json:
             raise ValueError("radius_km: -1 is below 0")
 
     with monkeypatch.context() as patched:

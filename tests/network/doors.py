@@ -45,7 +45,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_mentors": ("mentor",), "read_mentor_contact": ("mentor_contact",),
     "list_mentor_groups": ("mentor_group",), "list_members": ("members",), "list_prerequisites": ("prerequisites",),
     "list_households": ("household",), "read_household_contact": ("household_contact",), "list_weights": ("weights",),
-    "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_proposals": ("proposal",),
+    "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_pairs": ("paired_run",),
+    "list_changes": ("paired_run",), "list_proposals": ("proposal",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
     "list_concerns": ("concern",), "list_closings": ("closing",),
     "list_templates": ("template",), "preview_template": ("template",), "list_gaps": ("gap",),
@@ -70,7 +71,8 @@ OPENED_BY = {
 # What lies in a path and is no thing of the world.
 IN_PATHS = {"valid_from": "2030-01-01"}
 # The names under which a body or query refers to a thing, where they are not those of the thing.
-CALLED = {"carrier_id": "partner", "funder_id": "partner", "mentor_group_id": "mentor_group", "waiting_id": ""}
+CALLED = {"carrier_id": "partner", "funder_id": "partner", "mentor_group_id": "mentor_group", "waiting_id": "",
+          "other": "run"}
 
 # What to do about an operation that is new.
 MISSING = {

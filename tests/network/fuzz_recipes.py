@@ -95,6 +95,23 @@ async def run(world: World) -> Need:
     return {"run_id": (await world.field.run())["id"]}
 
 
+async def unfinished_run(world: World) -> Need:
+    """A run that nobody has begun to compute."""
+    return {"run_id": await world.become("matching", "run", (await run(world))["run_id"], state="waiting")}
+
+
+async def run_to_approve(world: World) -> Need:
+    """A run with a proposal, which the body names."""
+    proposal_id = (await world.proposal())["proposal_id"]
+    found = await world.field.get(f"/proposals/{proposal_id}")
+    return {"run_id": found["run_id"], "body": {"proposal_ids": [proposal_id]}}
+
+
+async def two_runs(world: World) -> Need:
+    """A run, and another one to compare it with."""
+    return await run(world) | {"query": {"other": (await run(world))["run_id"]}}
+
+
 async def query_of(need: Awaitable[Need], name: str) -> Need:
     """A list that wants to know of what."""
     return {"query": {name: (await need)[name]}}
@@ -266,7 +283,9 @@ RECIPES: dict[str, Recipe] = {
     "demand_prerequisite": of("waived"),
     **dict.fromkeys(("list_members", "list_prerequisites"), lambda w: query_of(w.group(), "mentor_group_id")),
     "add_member": group_in_body,
-    **dict.fromkeys(("read_run", "list_unserved"), run),
+    **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since"), run),
+    "cancel_run": unfinished_run, "approve_some": run_to_approve,
+    **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),
     "invite_both": of("proposal", "approved"), "note_answer": of("proposal", "invited"),
     "note_first_meeting": of("proposal", "accepted_both"),

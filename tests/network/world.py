@@ -229,9 +229,12 @@ async def _units_and_households(world: World, around: Field) -> None:
 
 
 async def _pairs(world: World, around: Field) -> None:
-    """A proposal that nobody has been invited to, and one that both have been."""
-    mentor = await around.ready_mentor(slots=SLOTS)
-    proposal = await around.proposed(await around.waiting_household(), mentor=mentor)
+    """A run that found somebody, a proposal that nobody has been invited to, and one that both have been."""
+    mentor, household = await around.ready_mentor(slots=SLOTS), await around.waiting_household()
+    paired = await around.run(simulate=True)
+    (pair,) = (await around.get(f"/runs/{paired['id']}/pairs"))["items"]
+    world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])
+    proposal = await around.proposed(household, mentor=mentor)
     world.add("proposal", proposal["id"])
     invited = await around.invited()
     person_ref, _ = await around.refs(invited)

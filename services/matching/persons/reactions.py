@@ -33,7 +33,7 @@ from services.matching.prerequisites.reactions import forget_evidence, recheck
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.reactions import step_back
-from services.matching.runs.model import Unserved
+from services.matching.runs.model import RunPair, Unserved
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.reactions import leave_tandems
 
@@ -110,7 +110,8 @@ async def _end_household(transaction: OpenTransaction, household: Household, *, 
         return
     household.erase(transaction.clock.now())
     await _forget(transaction, select(Proposal).where(Proposal.household_id == household.id))
-    await _forget(transaction, select(Unserved).where(Unserved.household_id == household.id))
+    for kind in (Unserved, RunPair):
+        await _forget(transaction, select(kind).where(col(kind.household_id) == household.id))
     for tandem in await transaction.scalars(select(Tandem).where(Tandem.household_id == household.id)):
         tandem.goals = []
 
@@ -123,6 +124,7 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
         return
     mentor.erase(transaction.clock.now())
     await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
+    await _forget(transaction, select(RunPair).where(RunPair.unit_id == mentor.id))
 
 
 async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bool) -> None:

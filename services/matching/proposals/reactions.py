@@ -1,16 +1,19 @@
 """What follows for proposals: a place is free again, nobody answered in time, somebody is no longer to be had."""
 
+from datetime import date
 from uuid import UUID
 
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel
-from libs.common.facts.matching import ProposalDeclined, ProposalDismissed, ProposalExpired, Side
+from libs.common.facts.matching import ProposalApproved, ProposalDeclined, ProposalDismissed, ProposalExpired, Side
 from libs.common.outbox import announce
 from libs.common.reactions import when_due
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.queries import rules_on
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import locked
+from services.matching.profiles.rules import today
 from services.matching.proposals.model import OPEN, PENDING, DeclineReason, DismissReason, Proposal
 from services.matching.proposals.queries import (
     Pair,
@@ -33,6 +36,23 @@ async def part(transaction: OpenTransaction, pair: Pair) -> None:
     if isinstance(pair.unit, MentorGroup):
         pair.unit.unmatch()
         await recheck(transaction, pair.unit)
+
+
+async def approved(
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, decided_on: date | None = None,
+    reference: str | None = None,
+) -> None:
+    """The coordinator approves; where an authority chooses, its decision is what is recorded."""
+    proposal.approve(
+        transaction.caller.principal, transaction.clock.now(), authority_chooses=await _authority(transaction, pair),
+        decided_on=decided_on, reference=reference)
+    announce(transaction, proposal_fact(ProposalApproved, proposal))
+
+
+async def _authority(transaction: OpenTransaction, pair: Pair) -> bool:
+    day = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(transaction.clock.now())
+    rules = await rules_on(transaction, pair.unit.programme_id, day)
+    return rules is not None and rules.authority_chooses
 
 
 async def declined(

@@ -16,16 +16,15 @@ from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import cancel, schedule
-from libs.common.facts.matching import ProposalAccepted, ProposalApproved, ProposalInvited, Side
+from libs.common.facts.matching import ProposalAccepted, ProposalInvited, Side
 from libs.common.links import Holding, by_link
 from libs.common.outbox import announce
 from libs.common.refusals import Invalid, Refused
 from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, asking_page, done, turned_down
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import refuse_future, today
+from services.matching.profiles.rules import refuse_future
 from services.matching.proposals.model import (
     DeclineReason,
     DismissReason,
@@ -44,7 +43,7 @@ from services.matching.proposals.queries import (
     taken,
     told_before,
 )
-from services.matching.proposals.reactions import declined, dismissed
+from services.matching.proposals.reactions import approved, declined, dismissed
 from services.matching.proposals.rules import proposal_fact
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
@@ -164,10 +163,8 @@ async def approve_proposal(
     decision = body.decision
     if decision:
         refuse_future(decision.decided_on, transaction.clock.now(), "decision")
-    proposal.approve(
-        transaction.caller.principal, transaction.clock.now(), authority_chooses=await _authority(transaction, pair),
-        decided_on=decision.decided_on if decision else None, reference=decision.reference if decision else None)
-    announce(transaction, proposal_fact(ProposalApproved, proposal))
+    await approved(transaction, proposal, pair, decision.decided_on if decision else None,
+                   decision.reference if decision else None)
     return await _told(transaction, proposal, pair.household, response)
 
 
@@ -279,12 +276,6 @@ async def _accepted(transaction: OpenTransaction, proposal: Proposal, pair: Pair
         pair.unit.match()
     told = await persons_of_both(transaction, pair) if both else ()
     announce(transaction, proposal_fact(ProposalAccepted, proposal, told, side=side, both=both))
-
-
-async def _authority(transaction: OpenTransaction, pair: Pair) -> bool:
-    day = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(transaction.clock.now())
-    rules = await rules_on(transaction, pair.unit.programme_id, day)
-    return rules is not None and rules.authority_chooses
 
 
 async def _told(

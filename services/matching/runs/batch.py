@@ -18,7 +18,7 @@ import numpy as np
 
 from services.matching.runs.candidates import why_not
 from services.matching.runs.encoding import EncodedPool, Ints, encode
-from services.matching.runs.graph import Best, Progress, best_assignment
+from services.matching.runs.graph import Best, best_assignment
 from services.matching.runs.hard import (
     HardCode,
     Pairs,
@@ -31,6 +31,7 @@ from services.matching.runs.hard import (
 from services.matching.runs.outcome import NextBest, Outcome, Proposal, Unserved
 from services.matching.runs.pool import LEVELS, Household, Rules, Unit, require
 from services.matching.runs.scoring import Points, bonus, points_of
+from services.matching.runs.steps import Progress, Step, nobody_listens
 
 # To be raised whenever the same inputs may lead to other constraints or scores: it is part of the inputs'
 # hash.
@@ -44,11 +45,11 @@ class NotToBePinned(ValueError):
 
     def __init__(self, household: UUID, unit: UUID, codes: tuple[HardCode, ...]) -> None:
         super().__init__(f"pinned: {household} with {unit}: {', '.join(codes) or 'not in the pool'}")
-        self.household, self.unit, self.codes = household, unit, codes
+        self.pair, self.codes = (household, unit), codes
 
     def __reduce__(self) -> tuple[type, tuple[UUID, UUID, tuple[HardCode, ...]]]:
         """As it crosses over from the worker process."""
-        return type(self), (self.household, self.unit, self.codes)
+        return type(self), (*self.pair, self.codes)
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,21 @@ class Inputs:
         require(not several, "free", "a group takes one household at a time")
 
 
-def run(inputs: Inputs, *, tell: Progress = lambda _: None) -> Outcome:
+def run(inputs: Inputs, *, tell: Progress = nobody_listens) -> Outcome:
     """Match the whole pool exactly.
 
-    Proposals and unserved households come ordered by household id. `tell` hears in a sentence what is being done.
+    Proposals and unserved households come ordered by household id. `tell` hears what is being done.
     Raises ValueError when a household or a unit stands twice in the inputs, when rules make pairs worth more than sums
     stay exact with, and when places count persons in a pool that is too large for that.
     """
     households, units = _by_id("households", inputs.households), _by_id("units", inputs.units)
-    tell(f"reading {len(households):,} households and {len(units):,} units")
+    tell(Step.READING, len(households) + len(units))
     pool = encode(households, units, inputs.rules, inputs.declined, inputs.forbidden)
     pinned = _pinned(households, units, inputs)
     bonuses = np.array([bonus(each, inputs.rules, inputs.today) for each in households], dtype=np.int64)
     best = best_assignment(pool, inputs.rules.base + bonuses, pinned, tell=tell)
-    tell("telling the reasons")
     found = best.found
+    tell(Step.EXPLAINING, len(found.pairs))
     return Outcome(
         inputs_hash=inputs_hash(inputs),
         computing_version=COMPUTING_VERSION,

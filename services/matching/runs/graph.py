@@ -7,7 +7,7 @@ suggested computation for maximal multi-commodity network flows, 1958). What is 
 pool, with the very same prices: the proof covers all pairs.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,12 +17,11 @@ from services.matching.runs.assignment import Assignment, solve
 from services.matching.runs.candidates import possible_in_blocks
 from services.matching.runs.encoding import EncodedPool, Ints
 from services.matching.runs.scoring import points_of
+from services.matching.runs.steps import Progress, Step, nobody_listens
 
 # As many pairs are solved whole; of more only so many of a household at first, and so many more whenever it gains.
 WHOLE_ARCS = 2_000_000
 KEPT, ADDED = 30, 10
-
-Progress = Callable[[str], None]
 
 
 class Scored(NamedTuple):
@@ -49,13 +48,13 @@ class Best:
 
 
 def best_assignment(
-    pool: EncodedPool, extra: Ints, pinned: Ints | None = None, *, tell: Progress = lambda _: None,
+    pool: EncodedPool, extra: Ints, pinned: Ints | None = None, *, tell: Progress = nobody_listens,
 ) -> Best:
     """Assign for the greatest sum of worth: a pair's score and what is `extra` (int64[n_households]) for its household.
 
     `pinned` (int64[n_households]) names the units of households that get them whatever else were better, -1 for the
-    others; such pairs must be possible, and their units have places for all of them. `tell` hears in a sentence what is
-    being done. Raises ValueError where places count persons and the pairs are too many for an integer programme.
+    others; such pairs must be possible, and their units have places for all of them. `tell` hears what is being done.
+    Raises ValueError where places count persons and the pairs are too many for an integer programme.
     """
     if pinned is not None and (pinned >= 0).any():
         return _with_pinned(pool, extra, pinned, tell)
@@ -66,10 +65,10 @@ def best_assignment(
     rounds = 0
     while True:
         rounds += 1
-        tell(f"solving over {len(kept.arcs.units):,} pairs (round {rounds})")
+        tell(Step.SOLVING, len(kept.arcs.units))
         found = solve(*kept.arcs, pool.units.free, n_households=pool.n_households, sizes=sizes)
         if not kept.whole:
-            tell("looking for pairs that would gain a household more")
+            tell(Step.LOOKING, rounds)
         look = _Look(pool, found, sizes)
         gaining = look.through([kept.arcs] if kept.whole else scored_in_blocks(pool, extra))
         if kept.whole or not gaining:
@@ -125,7 +124,7 @@ def _first_arcs(pool: EncodedPool, extra: Ints, tell: Progress) -> _Kept:
         seen += len(block.units)
         if whole and seen > WHOLE_ARCS:
             whole = False
-            tell(f"more than {WHOLE_ARCS:,} possible pairs: the best {KEPT} of each household at first")
+            tell(Step.PRUNING, KEPT)
             everything = _sorted(pool, parts)
             parts = [_at(everything, _best_of_each(everything, KEPT))]
         parts.append(block if whole else _at(block, _best_of_each(block, KEPT)))

@@ -9,6 +9,8 @@ from sqlalchemy import BigInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, personal, plain
+from libs.common.refusals import Refused
+from services.matching.runs.steps import Step
 from services.matching.tables import Table
 
 
@@ -19,13 +21,17 @@ class RunState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = frozenset({RunState.WAITING, RunState.RUNNING})
 
 
 class Run(Table, table=True):
     """One exact computation over all who wait in a region. certified: objective and bound are equal, proven by prices.
 
     unit_prices and household_values are the proof (0 left out); dropped: proposals whose pair was no longer to be had
-    when the result was taken over.
+    when the result was taken over. A simulated run proposes nothing: it tells what other weights or pairs would bring.
     """
 
     region: str = plain(index=True)
@@ -34,6 +40,12 @@ class Run(Table, table=True):
     started_by: str = plain()
     started_at: datetime = moment()
     finished_at: datetime | None = moment(None)
+    simulated: bool = plain(default=False)
+    weights: dict[str, int] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    pinned: list[list[str]] = plain(default_factory=list, sa_type=JSONB)
+    forbidden: list[list[str]] = plain(default_factory=list, sa_type=JSONB)
+    step: Step | None = code(Step, None)
+    step_count: int = plain(0, sa_type=BigInteger)
     today: date | None = plain(None)
     households: int = plain(0)
     units: int = plain(0)
@@ -51,20 +63,63 @@ class Run(Table, table=True):
     proposed: int = plain(0)
     dropped: int = plain(0)
     failed_with: str | None = plain(None)
+    failed_pair: list[str] | None = plain(None, sa_type=JSONB(none_as_null=True))
 
     def begin(self) -> None:
         """It is being computed."""
         self.state = RunState.RUNNING
 
-    def fail(self, reason: str, now: datetime) -> None:
-        """It could not be computed; a new run may be started."""
-        self.state, self.failed_with, self.finished_at = RunState.FAILED, reason, now
+    def fail(self, reason: str, pair: list[str] | None, *, now: datetime) -> None:
+        """It could not be computed, because of a pair with its codes where there is one; a new run may be started."""
+        self.state, self.failed_with, self.finished_at, self.failed_pair = RunState.FAILED, reason, now, pair
+
+    def cancel(self, now: datetime) -> None:
+        """Nobody waits for its result any more; what has been taken over stays."""
+        if self.state not in UNFINISHED:
+            raise Refused("run-over", "The run is over: {state}.", state=self.state)
+        self.state, self.finished_at = RunState.CANCELLED, now
+
+    def refuse_unless_done(self) -> None:
+        """There is a result."""
+        if self.state is not RunState.DONE:
+            raise Refused("run-not-done", "The run has no result: {state}.", state=self.state)
 
     def finish(self, found: dict[str, Any], now: datetime) -> None:
         """Take the result over."""
         for name, value in found.items():
             setattr(self, name, value)
         self.state, self.finished_at = RunState.DONE, now
+
+
+class RunPair(Table, table=True):
+    """A pair that a run found, as it was found; what became of it is told by the proposal."""
+
+    __tablename__ = "run_pair"
+    __table_args__ = (UniqueConstraint("run_id", "household_id"),)
+
+    run_id: UUID = plain(foreign_key="run.id")
+    region: str = plain(index=True)
+    household_id: UUID = plain(index=True, foreign_key="household.id")
+    unit_id: UUID = plain(index=True)
+    score: int = plain()
+    worth: int = plain()
+    unit_price: int = plain(0)
+    pinned: bool = plain(default=False)
+    points: dict[str, int] = personal(default_factory=dict, sa_type=JSONB)
+
+    def forget(self) -> None:
+        """Blank what it tells about the two; what an erasure does."""
+        self.points = {}
+
+
+class RunPool(Table, table=True):
+    """Who was looked at by a run, each in which version: what has changed since is told by it. Its id is the run's."""
+
+    __tablename__ = "run_pool"
+
+    region: str = plain(index=True)
+    households: dict[str, int] = plain(default_factory=dict, sa_type=JSONB)
+    units: dict[str, int] = plain(default_factory=dict, sa_type=JSONB)
 
 
 class Unserved(Table, table=True):

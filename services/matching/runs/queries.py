@@ -22,7 +22,7 @@ from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.weights.model import WeightSet
 from services.matching.weights.queries import weights_now
 
-DESCRIBED = ("languages", "slots", "radius_km", "lat", "lon", "interests", "conflict_groups", "region")
+DESCRIBED = ("version", "languages", "slots", "radius_km", "lat", "lon", "interests", "conflict_groups", "region")
 ACCOMPANYING = (*DESCRIBED, "largest", "offers", "accepts_genders", "accepts_bands", "childcare", "step_free",
                 "vetoed_households")
 HOUSEHOLD = (*DESCRIBED, "members", "least_level", "interpreter", "kinds", "contact_genders", "must_haves", "wishes",
@@ -37,16 +37,27 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
     """Everything that the run depends on, in plain values: weights, households, units, pairs that are barred."""
     day = today(transaction.clock.now())
     rules = await rules_on(transaction, run.programme_id, day)
-    weights = await weights_now(transaction, run.programme_id)
-    given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
     return {
-        "today": day, "rent_months": rules.rent_months if rules else 0,
-        "weights": given | {"weights_version": str(weights.number if weights else 0)},
+        "today": day, "rent_months": rules.rent_months if rules else 0, "weights": await _weights(transaction, run),
         "households": await _households(transaction, run),
         "units": [*await _mentors(transaction, run, day),
                   *await _groups(transaction, run, authority_chooses=bool(rules and rules.authority_chooses))],
         "declined": await barred_pairs(transaction, run.programme_id),
+        "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
     }
+
+
+async def _weights(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
+    """Those that are to be tried, else the programme's newest ones, else the usual."""
+    if run.weights:
+        return run.weights | {"weights_version": "simulated"}
+    weights = await weights_now(transaction, run.programme_id)
+    given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
+    return given | {"weights_version": str(weights.number if weights else 0)}
+
+
+def _pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
+    return [(UUID(household), UUID(unit)) for household, unit in written]
 
 
 def _usual() -> dict[str, int]:
@@ -54,7 +65,8 @@ def _usual() -> dict[str, int]:
     return {name: WeightSet.model_fields[name].get_default() for name in WEIGHTS}
 
 
-def _in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
+def in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
+    """The rows of a programme in the run's region."""
     return and_(kind.programme_id == run.programme_id, col(kind.region).startswith(run.region))
 
 
@@ -75,7 +87,7 @@ async def _households(transaction: OpenTransaction, run: Run) -> list[Row]:
     query = select_columns(
         col(Household.id), *_columns(Household, HOUSEHOLD), col(Household.waiting_since),
         col(Household.consented_on).is_not(None).label("consented"),
-    ).where(_in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
+    ).where(in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
     rows = await _rows(transaction, query)
     for row in rows:
         row["waiting_since"] = today(row["waiting_since"])
@@ -90,7 +102,7 @@ async def _mentors(transaction: OpenTransaction, run: Run, day: date) -> list[Ro
         col(Mentor.person_ref), col(Mentor.partner_id).label("partner"),
         col(Mentor.consented_on).is_not(None).label("consented"),
         func.coalesce(col(Mentor.record_next_due) > day, False).label("valid_record"),
-    ).where(_in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT)
+    ).where(in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT)
     rows = await _rows(transaction, query)
     for row in rows:
         state, valid_record = row.pop("state"), row.pop("valid_record")
@@ -107,7 +119,7 @@ async def _groups(transaction: OpenTransaction, run: Run, *, authority_chooses: 
     query = select_columns(
         col(MentorGroup.id), *_columns(MentorGroup, ACCOMPANYING), col(MentorGroup.housing), col(MentorGroup.state),
         col(MentorGroup.partner_id).label("partner"),
-    ).where(_in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))
+    ).where(in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))
     rows, members = await _rows(transaction, query), await _members(transaction, run)
     wanted = GroupState.LISTED if authority_chooses else GroupState.READY
     for row in rows:
@@ -127,7 +139,7 @@ async def _members(transaction: OpenTransaction, run: Run) -> dict[UUID, list[An
         col(Member.mentor_group_id), col(Member.person_ref), col(Member.is_main_contact), col(Member.gender),
         col(Member.consented_on),
     ).join(MentorGroup, col(MentorGroup.id) == col(Member.mentor_group_id)).where(
-        _in_pool(MentorGroup, run), col(Member.left_on).is_(None))
+        in_pool(MentorGroup, run), col(Member.left_on).is_(None))
     found: dict[UUID, list[Any]] = {}
     for row in await transaction.execute(query):
         found.setdefault(row.mentor_group_id, []).append(row)

@@ -20,11 +20,13 @@ from services.matching.mentor_groups.model import PREPARED, MentorGroup
 from services.matching.mentors.model import AVAILABLE, Mentor
 from services.matching.profiles.queries import among, locked
 from services.matching.proposals.model import Proposal, ProposalState
-from services.matching.runs.model import Run, RunState, Unserved
+from services.matching.runs.model import Run, RunPair, RunPool, RunState, Unserved
 from services.matching.runs.queries import ROWS_AT_ONCE, load_pool
-from services.matching.runs.worker import WORKER, PlainOutcome
+from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
 
 log = structlog.get_logger()
+Failure = tuple[str, list[str] | None]
+PAIR = ("region", "household_id", "unit_id", "score", "worth", "unit_price", "pinned", "points")
 
 
 @when_due("run")
@@ -32,49 +34,78 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     """First say that the run has begun; then, in a second transaction, compute it and take its result over.
 
     Whatever ends this service in the second one, the run is found running and the work still due, and is computed
-    again from the pool as it is then.
+    again from the pool as it is then. The run is locked at the end only: meanwhile somebody may cancel it.
     """
-    run = await locked(transaction, Run, run_id)
+    run = await transaction.get_one(Run, run_id)
     if run.state is RunState.WAITING:
-        run.begin()
-        await schedule(transaction, "run", run.id, transaction.clock.now())
+        run = await locked(transaction, Run, run_id)
+        if run.state is RunState.WAITING:
+            run.begin()
+            await schedule(transaction, "run", run.id, transaction.clock.now())
         return
     if run.state is not RunState.RUNNING:
         return
     pool = await load_pool(transaction, run)
-    run.today, run.households, run.units = pool["today"], len(pool["households"]), len(pool["units"])
-    try:
-        found = await WORKER.compute(pool)
-    except (RuntimeError, ValueError) as raised:
-        log.warning("a run could not be computed", run=str(run.id), kind=type(raised).__name__)
-        ended = isinstance(raised, BrokenProcessPool)
-        run.fail("worker_ended" if ended else "not_computable", transaction.clock.now())
+    found, failure = await _computed(run_id, pool)
+    run = await locked(transaction, Run, run_id)
+    if run.state is not RunState.RUNNING:
         return
-    await take_over(transaction, run, found)
+    run.today, run.households, run.units = pool["today"], len(pool["households"]), len(pool["units"])
+    if failure:
+        run.fail(*failure, now=transaction.clock.now())
+    elif found:
+        await take_over(transaction, run, pool, found)
 
 
-async def take_over(transaction: OpenTransaction, run: Run, found: PlainOutcome) -> None:
-    """Keep proposals and the households without one; a pair that is no longer to be had is left out and counted.
+async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None, Failure | None]:
+    """What was found, or why nothing was: the process ended twice, a pair cannot be pinned, or the pool is none."""
+    try:
+        return await WORKER.compute(run_id, pool), None
+    except Stopped:
+        return None, None
+    except (RuntimeError, ValueError) as raised:
+        log.warning("a run could not be computed", run=str(run_id), kind=type(raised).__name__)
+        if isinstance(raised, BrokenProcessPool):
+            return None, ("worker_ended", None)
+        # Told by the process, which alone knows the class.
+        pair, codes = getattr(raised, "pair", None), getattr(raised, "codes", ())
+        return None, ("not_to_be_pinned", [*map(str, pair), *codes]) if pair else ("not_computable", None)
 
-    So is what was found about a household that waits no more: it may have been erased while the run computed.
+
+async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome) -> None:
+    """Keep what was found; unless it was simulated, pairs that are still to be had are proposed, the others counted.
+
+    What was found about a household that waits no more is left out: it may have been erased while the run computed.
     """
     answered = [*found["proposals"], *found["unserved"]]
     households = await _still_waiting(transaction, [one["household_id"] for one in answered])
     mentors, groups = await _still_there(transaction, [one["unit_id"] for one in found["proposals"]])
-    rows = []
-    for one in found["proposals"]:
-        unit_id = one.pop("unit_id")
-        if one["household_id"] in households and unit_id in mentors | groups:
-            rows.append(one | {
-                "id": uuid7(), "version": 1, "run_id": run.id, "region": households[one["household_id"]],
-                "programme_id": run.programme_id, "state": ProposalState.PROPOSED,
-                "mentor_id": unit_id if unit_id in mentors else None,
-                "mentor_group_id": unit_id if unit_id in groups else None})
-    run.finish(found["run"] | {"proposed": len(rows), "dropped": len(found["proposals"]) - len(rows)},
-               transaction.clock.now())
+    kept = [one | {"region": households[one["household_id"]]} for one in found["proposals"]
+            if one["household_id"] in households and one["unit_id"] in mentors | groups]
+    run.finish(found["run"] | {"proposed": 0 if run.simulated else len(kept),
+                               "dropped": len(found["proposals"]) - len(kept)}, transaction.clock.now())
+    seen = [{str(row["id"]): row["version"] for row in pool[side]} for side in ("households", "units")]
+    transaction.add(RunPool(id=run.id, region=run.region, households=seen[0], units=seen[1]))
     await transaction.flush()
+    await _keep_rows(transaction, RunPair, [
+        {name: one[name] for name in PAIR} | {"run_id": run.id} for one in kept])
+    await _keep_rows(transaction, Unserved, [
+        one | {"run_id": run.id, "region": households[one["household_id"]]}
+        for one in found["unserved"] if one["household_id"] in households])
+    if not run.simulated:
+        await _propose(transaction, run, kept, mentors)
+
+
+async def _propose(transaction: OpenTransaction, run: Run, kept: list[dict[str, Any]], mentors: set[UUID]) -> None:
+    rows = []
+    for one in kept:
+        unit_id = one.pop("unit_id")
+        del one["pinned"]
+        rows.append(one | {
+            "id": uuid7(), "version": 1, "run_id": run.id, "programme_id": run.programme_id,
+            "state": ProposalState.PROPOSED, "mentor_id": unit_id if unit_id in mentors else None,
+            "mentor_group_id": None if unit_id in mentors else unit_id})
     await _keep(transaction, rows)
-    await _keep_unserved(transaction, run, found["unserved"], households)
 
 
 async def _keep(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
@@ -95,13 +126,10 @@ async def _keep_some(transaction: OpenTransaction, rows: list[dict[str, Any]]) -
             mentor_id=row["mentor_id"], mentor_group_id=row["mentor_group_id"]))
 
 
-async def _keep_unserved(
-    transaction: OpenTransaction, run: Run, unserved: list[dict[str, Any]], regions: dict[UUID, str],
-) -> None:
-    rows = [one | {"id": uuid7(), "version": 1, "run_id": run.id, "region": regions[one["household_id"]]}
-            for one in unserved if one["household_id"] in regions]
+async def _keep_rows(transaction: OpenTransaction, kind: Any, rows: list[dict[str, Any]]) -> None:
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        await transaction.execute(insert(Unserved), rows[start : start + ROWS_AT_ONCE])
+        await transaction.execute(insert(kind), [
+            {"id": uuid7(), "version": 1} | row for row in rows[start : start + ROWS_AT_ONCE]])
 
 
 async def _still_waiting(transaction: OpenTransaction, ids: list[UUID]) -> dict[UUID, str]:

@@ -1,30 +1,65 @@
 """The HTTP door of runs: start one, see how far it is, and read why households stayed without a proposal."""
 
 from datetime import date, datetime
+from typing import Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from sqlmodel import col, select
 
+from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.types import Ags
-from libs.common.db import get_or_refuse
+from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.due import schedule
+from libs.common.refusals import NotFound
+from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import inside
+from services.matching.profiles.queries import inside, locked
 from services.matching.profiles.rules import refuse_outside, today
-from services.matching.runs.model import Run, RunState, Unserved
+from services.matching.proposals.queries import locked_proposal
+from services.matching.proposals.reactions import approved
+from services.matching.runs.comparing import Change, changed_since, changes_of, differing, missing_in, totals
+from services.matching.runs.model import Run, RunPair, RunState, Unserved
+from services.matching.runs.steps import Step
+from services.matching.weights.routes import FullWeights
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
+class PairIn(Body):
+    """A household, and a mentor or group."""
+
+    household_id: UUID
+    unit_id: UUID
+
+
 class RunIn(Body):
-    """Which programme is matched, and in which region with everything in it."""
+    """Which programme is matched, in which region with everything in it; and what somebody wants for this run.
+
+    A simulated run proposes nothing: it shows what other weights or other pairs would bring.
+    """
 
     programme_id: UUID
     region: Ags = Field(examples=["15087"])
+    pinned: list[PairIn] = Field(default=[], max_length=500, description="Part of it whatever else were better.")
+    forbidden: list[PairIn] = Field(default=[], max_length=500, description="Ruled out for this run.")
+    simulate: bool = False
+    weights: FullWeights | None = Field(None, description="To be tried; in a simulated run only.")
+
+    @model_validator(mode="after")
+    def _only_tried(self) -> Self:
+        if self.weights and not self.simulate:
+            raise ValueError("weights can be tried in a simulated run only; set them for the programme")
+        return self
+
+
+class ApprovalsIn(Body):
+    """Which of a run's proposals the coordinator approves; the others stay as they are."""
+
+    proposal_ids: list[UUID] = Field(min_length=1, max_length=500)
 
 
 class RunOut(BaseModel):
@@ -36,6 +71,9 @@ class RunOut(BaseModel):
     state: RunState
     started_at: datetime
     finished_at: datetime | None
+    simulated: bool
+    step: Step | None = Field(description="What is being done while it runs.")
+    step_count: int = Field(description="How much of it: people, pairs, rounds, proposals.")
     today: date | None
     households: int
     units: int
@@ -50,6 +88,7 @@ class RunOut(BaseModel):
     proposed: int
     dropped: int
     failed_with: str | None
+    failed_pair: list[str] | None = Field(description="The pair that cannot be pinned, and the hard codes against it.")
 
     @classmethod
     def of(cls, run: Run) -> "RunOut":
@@ -62,6 +101,64 @@ class ProvenOut(RunOut):
 
     unit_prices: dict[str, int]
     household_values: dict[str, int]
+    weights: dict[str, int] | None
+    pinned: list[list[str]]
+    forbidden: list[list[str]]
+
+
+class PairOut(BaseModel):
+    """A pair as a run found it, with its points by criterion."""
+
+    household_id: UUID
+    unit_id: UUID
+    score: int
+    worth: int
+    unit_price: int
+    pinned: bool
+    points: dict[str, int]
+
+    @classmethod
+    def of(cls, pair: RunPair) -> "PairOut":
+        """The answer's form of a pair."""
+        return cls.model_validate(pair, from_attributes=True)
+
+
+class ComparisonOut(BaseModel):
+    """Two runs beside each other: how many households keep their unit, get another, gain one or lose theirs."""
+
+    before: UUID
+    after: UUID
+    same: int
+    other: int
+    gained: int
+    lost: int
+    score_before: int
+    score_after: int
+    same_inputs: bool
+
+
+class ChangeOut(BaseModel):
+    """What another run means for a household: its pairs, how the points differ, and why it got nobody where it did."""
+
+    household_id: UUID
+    kind: Literal["gained", "lost", "other"]
+    before: PairOut | None
+    after: PairOut | None
+    points: dict[str, int] = Field(description="After less before, by criterion.")
+    missing: dict[str, list[str]] = Field(description="In words, by language.")
+
+
+class SinceOut(BaseModel):
+    """What has changed in the pool since the run looked at it: what it found may be outdated then."""
+
+    run_id: UUID
+    changed: bool
+    households_new: int
+    households_gone: int
+    households_changed: int
+    units_new: int
+    units_gone: int
+    units_changed: int
 
 
 class UnservedOut(BaseModel):
@@ -84,7 +181,8 @@ async def start_run(body: RunIn, transaction: Transaction, once: Creation, respo
     now = transaction.clock.now()
     await rules_or_refuse(transaction, body.programme_id, today(now))
     run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
-              started_by=transaction.caller.principal)
+              started_by=transaction.caller.principal, simulated=body.simulate, pinned=_written(body.pinned),
+              forbidden=_written(body.forbidden), weights=body.weights.model_dump() if body.weights else None)
     transaction.add(run)
     await schedule(transaction, "run", run.id, now)
     await transaction.flush()
@@ -114,3 +212,86 @@ async def list_unserved(run_id: UUID, transaction: Transaction, paging: PageOf) 
     query = select(Unserved).where(Unserved.run_id == run.id, inside(Unserved, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(Unserved.id))
     return Page(items=[UnservedOut.model_validate(row, from_attributes=True) for row in rows], next=following)
+
+
+@router.post("/{run_id}/cancel")
+async def cancel_run(run_id: UUID, transaction: Transaction) -> RunOut:
+    """Nobody waits for its result any more: it is stopped within seconds, and proposes nothing."""
+    run = await locked(transaction, Run, run_id)
+    if run.state is not RunState.CANCELLED:
+        run.cancel(transaction.clock.now())
+    await transaction.flush()
+    return RunOut.of(run)
+
+
+@router.get("/{run_id}/pairs")
+async def list_pairs(run_id: UUID, transaction: Transaction, paging: PageOf) -> Page[PairOut]:
+    """The pairs that a run found, as it found them; also those of a simulated one."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    query = select(RunPair).where(RunPair.run_id == run.id, inside(RunPair, transaction.caller.scope))
+    rows, following = await page(transaction, query, paging, col(RunPair.id))
+    return Page(items=[PairOut.of(row) for row in rows], next=following)
+
+
+@router.post("/{run_id}/approve")
+async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction) -> list[UUID]:
+    """The coordinator approves several of a run's proposals at once: all of those named, or none."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    for proposal_id in sorted(set(body.proposal_ids)):
+        proposal, pair = await locked_proposal(transaction, proposal_id)
+        if proposal.run_id != run.id:
+            raise NotFound("not-found", "There is no such {noun}.", noun="proposal")
+        await approved(transaction, proposal, pair)
+        await audited(transaction, "change", f"proposal/{proposal.id}", pair.household.person_ref)
+    return sorted(set(body.proposal_ids))
+
+
+@router.get("/{run_id}/changed_since")
+async def read_changed_since(run_id: UUID, transaction: Transaction) -> SinceOut:
+    """Whether the pool is another by now than the run saw it."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    run.refuse_unless_done()
+    counted = await changed_since(transaction, run)
+    return SinceOut(run_id=run.id, changed=any(counted.values()), **counted)
+
+
+@router.get("/{run_id}/comparison")
+async def compare_runs(run_id: UUID, other: UUID, transaction: Transaction) -> ComparisonOut:
+    """What another run would change for the households of this one, in numbers."""
+    before, after = await _both(transaction, run_id, other)
+    return ComparisonOut(before=before.id, after=after.id, same_inputs=before.inputs_hash == after.inputs_hash,
+                         **await totals(transaction, before.id, after.id))
+
+
+@router.get("/{run_id}/comparison/households")
+async def list_changes(run_id: UUID, other: UUID, transaction: Transaction, paging: PageOf) -> Page[ChangeOut]:
+    """Which households another run would help, or cost something, and why."""
+    before, after = await _both(transaction, run_id, other)
+    query = differing(before.id, after.id).where(inside(Household, transaction.caller.scope))
+    rows, following = await page(transaction, query, paging, col(Household.id))
+    ids = [row.id for row in rows]
+    changes = await changes_of(transaction, before.id, after.id, ids)
+    nobody = [await missing_in(transaction, one.id, ids) for one in (before, after)]
+    return Page(items=[_change(one, changes[one], {**nobody[0].get(one, {}), **nobody[1].get(one, {})})
+                       for one in ids], next=following)
+
+
+async def _both(transaction: OpenTransaction, *runs: UUID) -> tuple[Run, Run]:
+    before, after = [await get_or_refuse(transaction, Run, one) for one in runs]
+    for run in (before, after):
+        run.refuse_unless_done()
+    return before, after
+
+
+def _change(household_id: UUID, change: Change, missing: dict[str, list[str]]) -> ChangeOut:
+    kind, before, after = change
+    names = sorted({*(before.points if before else ()), *(after.points if after else ())})
+    points = {name: (after.points.get(name, 0) if after else 0) - (before.points.get(name, 0) if before else 0)
+              for name in names}
+    return ChangeOut.model_validate({
+        "household_id": household_id, "kind": kind, "points": points, "missing": missing,
+        "before": PairOut.of(before) if before else None, "after": PairOut.of(after) if after else None})
+
+
+def _written(pairs: list[PairIn]) -> list[list[str]]:
+    return [[str(one.household_id), str(one.unit_id)] for one in pairs]

@@ -10,22 +10,24 @@ from services.matching.runs.batch import Inputs, run
 from services.matching.runs.explanation import LANGUAGES, besides, what_is_missing, why
 from services.matching.runs.outcome import Outcome, Proposal, Unserved
 from services.matching.runs.pool import CRITERIA, Household, Housing, HousingRule, Member, Point, Rules, Unit, Weights
+from services.matching.runs.steps import Progress, nobody_listens
 
 # A home is to be had within half a year: nobody should wait longer for one that is promised.
 HOME_WITHIN = timedelta(days=183)
+BARRED = ("declined", "pinned", "forbidden")
 SETS = ("interests", "conflict_groups", "accepts_genders", "accepts_bands", "offers", "vetoed_households",
         "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units", "vetoed_persons", "vetoed_partners",
         "persons")
 
 
-def solved(pool: dict[str, Any]) -> dict[str, Any]:
+def solved(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, Any]:
     """Match the pool; ValueError when it holds what the core refuses. Keys are the columns of the run's tables."""
     rules = rules_of(pool)
     inputs = Inputs(
         households=tuple(household_of(row) for row in pool["households"]),
         units=tuple(unit_of(row, pool["today"]) for row in pool["units"]),
-        rules=rules, today=pool["today"], declined=frozenset(pool["declined"]))
-    return told(run(inputs), rules.weights)
+        rules=rules, today=pool["today"], **{name: frozenset(pool[name]) for name in BARRED})
+    return told(run(inputs, tell=tell), rules.weights)
 
 
 def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def _sets(row: dict[str, Any]) -> dict[str, Any]:
     for name in SETS:
         if name in given:
             given[name] = frozenset(given[name])
+    given.pop("version", None)
     lat, lon = given.pop("lat"), given.pop("lon")
     given["point"] = None if lat is None else Point(lat, lon)
     given["district"] = given.pop("region")
@@ -105,7 +108,7 @@ def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
     next_best = proposal.next_best
     return {
         "household_id": proposal.household, "unit_id": proposal.unit, "score": proposal.score,
-        "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
+        "pinned": proposal.pinned, "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
         "points": asdict(proposal.points),
         "reasons": [{"criterion": one.criterion, "points": one.points, "most": one.most,
                      **{language: texts[language][one.criterion] for language in LANGUAGES}}

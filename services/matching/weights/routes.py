@@ -1,6 +1,7 @@
 """The HTTP door of weights: read the versions of a programme, set a new one."""
 
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -37,16 +38,20 @@ class Weights(BaseModel):
     enough_slots: int = Field(8, ge=1, le=28)
 
 
-class WeightsIn(Weights, Body):
-    """A new version for a programme; earlier runs keep the version they computed with."""
-
-    programme_id: UUID
+class FullWeights(Weights, Body):
+    """Weights as somebody gives them: the criteria make 1000 points together."""
 
     @model_validator(mode="after")
-    def _full(self) -> "WeightsIn":
+    def _full(self) -> Self:
         if self.language + self.distance + self.needs + self.interests + self.availability != FULL_SCORE:
             raise ValueError("the criteria do not make 1000 points together")
         return self
+
+
+class WeightsIn(FullWeights):
+    """A new version for a programme; earlier runs keep the version they computed with."""
+
+    programme_id: UUID
 
 
 class WeightsOut(Weights):

@@ -1,0 +1,105 @@
+"""Runs beside each other and beside the pool of today: who gains, who loses, and what has changed since."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from libs.common.db import OpenTransaction
+from services.matching.households.model import Household, HouseholdState
+from services.matching.mentor_groups.model import ENDED, MentorGroup
+from services.matching.mentors.model import Mentor, MentorState
+from services.matching.profiles.queries import among
+from services.matching.proposals.model import Proposal
+from services.matching.runs.model import Run, RunPair, RunPool, Unserved
+from services.matching.runs.queries import in_pool
+
+Change = tuple[str, RunPair | None, RunPair | None]
+SIDES = ("households", "units")
+
+
+async def totals(transaction: OpenTransaction, before: UUID, after: UUID) -> dict[str, int]:
+    """How many households keep their unit, get another, gain one or lose theirs; and the sums of the scores."""
+    old, new = (select(RunPair).where(RunPair.run_id == run_id).subquery() for run_id in (before, after))
+    both = old.c.household_id == new.c.household_id
+    same = old.c.unit_id == new.c.unit_id
+    counted = select_columns(
+        func.count().filter(same).label("same"), func.count().filter(old.c.unit_id != new.c.unit_id).label("other"),
+        func.count().filter(old.c.id.is_(None)).label("gained"), func.count().filter(new.c.id.is_(None)).label("lost"),
+        func.coalesce(func.sum(old.c.score), 0).label("score_before"),
+        func.coalesce(func.sum(new.c.score), 0).label("score_after"),
+    ).select_from(old.outerjoin(new, both, full=True))
+    row = (await transaction.execute(counted)).mappings().one()
+    return {name: int(value) for name, value in row.items()}
+
+
+def differing(before: UUID, after: UUID) -> SelectOfScalar[Household]:
+    """The households that are with somebody else, or with somebody in one of the two runs only."""
+    ids = select_columns(col(RunPair.household_id)).where(col(RunPair.run_id).in_([before, after])).group_by(
+        col(RunPair.household_id)).having(
+        (func.count() < len({before, after})) | (func.count(col(RunPair.unit_id).distinct()) > 1))
+    return select(Household).where(col(Household.id).in_(ids))
+
+
+async def changes_of(
+    transaction: OpenTransaction, before: UUID, after: UUID, households: Sequence[UUID],
+) -> dict[UUID, Change]:
+    """By household: gained, lost or other, and its pairs in both runs."""
+    found: dict[UUID, dict[UUID, RunPair]] = {one: {} for one in households}
+    query = select(RunPair).where(col(RunPair.run_id).in_([before, after]), among(RunPair.household_id, households))
+    for pair in await transaction.scalars(query):
+        found[pair.household_id][pair.run_id] = pair
+    return {one: (_kind(pairs.get(before), pairs.get(after)), pairs.get(before), pairs.get(after))
+            for one, pairs in found.items()}
+
+
+def _kind(before: RunPair | None, after: RunPair | None) -> str:
+    if before is None:
+        return "gained"
+    return "lost" if after is None else "other"
+
+
+async def missing_in(
+    transaction: OpenTransaction, run_id: UUID, households: Sequence[UUID],
+) -> dict[UUID, dict[str, list[str]]]:
+    """Why these households got nobody in a run, in words by language."""
+    rows = await transaction.scalars(
+        select(Unserved).where(Unserved.run_id == run_id, among(Unserved.household_id, households)))
+    return {one.household_id: one.missing for one in rows}
+
+
+async def changed_since(transaction: OpenTransaction, run: Run) -> dict[str, int]:
+    """How many of each side are new in the pool, gone from it, or changed since the run looked at it.
+
+    Households that the run itself proposed somebody to are neither. Of a run from before this was noted, all are new.
+    """
+    pool = await transaction.get(RunPool, run.id) or RunPool(id=run.id, region=run.region)
+    proposed = set(map(str, await transaction.scalars(
+        select(Proposal.household_id).where(Proposal.run_id == run.id))))
+    now = {
+        "households": await _versions(transaction, [_versions_of(
+            Household, in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)]),
+        "units": await _versions(transaction, [
+            _versions_of(Mentor, in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT),
+            _versions_of(MentorGroup, in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))]),
+    }
+    counted: dict[str, int] = {}
+    for side in SIDES:
+        then = {one: version for one, version in getattr(pool, side).items() if one not in proposed}
+        there = {one: version for one, version in now[side].items() if one not in proposed}
+        counted[f"{side}_new"] = len(there.keys() - then.keys())
+        counted[f"{side}_gone"] = len(then.keys() - there.keys())
+        counted[f"{side}_changed"] = sum(then.get(one, version) != version for one, version in there.items())
+    return counted
+
+
+def _versions_of(kind: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
+    return select_columns(kind.id, kind.version).where(*conditions)
+
+
+async def _versions(transaction: OpenTransaction, queries: list[Select[Any]]) -> dict[str, int]:
+    return {str(one): version for query in queries for one, version in await transaction.execute(query)}

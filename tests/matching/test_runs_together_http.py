@@ -1,0 +1,167 @@
+"""Runs beside one another: simulated, compared, with pairs that somebody wants or rules out, and approved in part."""
+
+from typing import Any
+
+from tests.matching.field import REGION, Field, Json
+
+USUAL = {"language": 250, "distance": 200, "needs": 250, "interests": 150, "availability": 150}
+LANGUAGE_ONLY = USUAL | {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
+
+
+async def pairs_of(field: Field, run: Json) -> dict[str, str]:
+    """Whom a run gave to whom."""
+    return {one["household_id"]: one["unit_id"] for one in (await field.get(f"/runs/{run['id']}/pairs"))["items"]}
+
+
+def pair(household: Json, unit: Json) -> Json:
+    """A pair as a request names it."""
+    return {"household_id": household["id"], "unit_id": unit["id"]}
+
+
+async def test_a_simulated_run_proposes_nothing(field: Field) -> None:
+    """Its pairs can be read; nobody is proposed to, nothing is told, and a real run finds the same."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    simulated = await field.run(simulate=True)
+
+    assert (simulated["simulated"], simulated["proposed"], simulated["certified"]) == (True, 0, True)
+    assert await pairs_of(field, simulated) == {household["id"]: mentor["id"]}
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
+    assert await field.told(household["id"], kind="proposal") == []
+
+    real = await field.run()
+    assert (real["proposed"], await pairs_of(field, real)) == (1, {household["id"]: mentor["id"]})
+    assert real["inputs_hash"] == simulated["inputs_hash"]
+
+
+async def test_weights_are_tried_before_they_are_set(field: Field) -> None:
+    """With the weights to be tried somebody else is served: who gains, who loses, by which criterion and why."""
+    await field.ready_mentor(languages={"de": "C2", "ar": "B1"}, interests=["cooking"])
+    likes = await field.waiting_household(languages={"ar": "A2"}, interests=["cooking"], least_level="A2")
+    speaks = await field.waiting_household(languages={"ar": "C2"}, interests=[], least_level="A2")
+    interests = USUAL | {"interests": 1000, "language": 0, "distance": 0, "needs": 0, "availability": 0}
+    before = await field.run(simulate=True, weights=interests)
+    after = await field.run(simulate=True, weights=LANGUAGE_ONLY)
+    address, other = f"/runs/{before['id']}/comparison", f"other={after['id']}"
+    compared = await field.get(f"{address}?{other}")
+    changes = {one["household_id"]: one for one in (await field.get(f"{address}/households?{other}"))["items"]}
+
+    assert {name: compared[name] for name in ("same", "other", "gained", "lost", "same_inputs")} == {
+        "same": 0, "other": 0, "gained": 1, "lost": 1, "same_inputs": False}
+    assert (changes[likes["id"]]["kind"], changes[speaks["id"]]["kind"]) == ("lost", "gained")
+    assert changes[speaks["id"]]["points"]["language"] > 0
+    assert changes[likes["id"]]["points"]["interests"] < 0
+    assert changes[likes["id"]]["missing"]["de"]
+    assert after["weights_version"] == "simulated"
+
+
+async def test_a_run_beside_itself_changes_nothing(field: Field) -> None:
+    """All the same, and nobody is listed."""
+    await field.ready_mentor()
+    await field.waiting_household()
+    run = await field.run(simulate=True)
+    compared = await field.get(f"/runs/{run['id']}/comparison?other={run['id']}")
+
+    assert (compared["same"], compared["gained"], compared["lost"], compared["same_inputs"]) == (1, 0, 0, True)
+    assert (await field.get(f"/runs/{run['id']}/comparison/households?other={run['id']}"))["items"] == []
+
+
+async def test_what_is_wanted_and_what_is_ruled_out(field: Field) -> None:
+    """A pinned pair is proposed although another were better; a forbidden one is not, and its code says so."""
+    mentor = await field.ready_mentor(interests=["cooking"])
+    better = await field.waiting_household(interests=["cooking"])
+    other = await field.waiting_household(interests=[], languages={"ar": "A2"})
+    assert await pairs_of(field, await field.run(simulate=True)) == {better["id"]: mentor["id"]}
+
+    pinned = await field.run(simulate=True, pinned=[pair(other, mentor)])
+    forbidden = await field.run(simulate=True, forbidden=[pair(better, mentor), pair(other, mentor)])
+    unserved = (await field.get(f"/runs/{forbidden['id']}/unserved"))["items"]
+
+    assert await pairs_of(field, pinned) == {other["id"]: mentor["id"]}
+    assert [one["pinned"] for one in (await field.get(f"/runs/{pinned['id']}/pairs"))["items"]] == [True]
+    assert await pairs_of(field, forbidden) == {}
+    assert {one["household_id"]: one["alone"] for one in unserved} == {
+        better["id"]: {"forbidden": 1}, other["id"]: {"forbidden": 1}}
+
+
+async def test_a_pair_that_cannot_be_is_told_with_its_codes(field: Field) -> None:
+    """The run fails, names the pair and what stands against it, and changes nothing."""
+    mentor = await field.ready_mentor(gender="m")
+    household = await field.waiting_household(only_female_mentor=True)
+    run = await field.ended_run(pinned=[pair(household, mentor)])
+
+    assert (run["state"], run["failed_with"]) == ("failed", "not_to_be_pinned")
+    assert run["failed_pair"] == [household["id"], mentor["id"], "gender_wish_of_household"]
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
+
+
+async def test_several_are_approved_at_once_or_none(field: Field) -> None:
+    """Part of a run: those named are approved, the others stay; one that cannot be leaves all as they were."""
+    for _ in range(3):
+        await field.ready_mentor()
+        await field.waiting_household()
+    run = await field.run()
+    proposals = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    ids = [one["id"] for one in proposals]
+    approved = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": ids[:2]})
+    again = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": ids[1:]})
+
+    assert (approved.status_code, approved.json()) == (200, sorted(ids[:2]))
+    assert (again.status_code, again.json()["slug"]) == (409, "proposal-state")
+    states = {one["id"]: one["state"] for one in (await field.get(f"/proposals?run_id={run['id']}"))["items"]}
+    assert states == {ids[0]: "approved", ids[1]: "approved", ids[2]: "proposed"}
+    assert len(await field.told(ids[0], kind="proposal.approved")) == 1
+
+
+async def test_a_proposal_of_another_run_is_not_there(field: Field) -> None:
+    """Neither is one that does not exist."""
+    await field.ready_mentor()
+    await field.waiting_household()
+    run = await field.run()
+    (proposal,) = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    empty = await field.run()
+    answer = await field.send("POST", f"/runs/{empty['id']}/approve", {"proposal_ids": [proposal["id"]]})
+
+    assert (answer.status_code, answer.json()["slug"]) == (404, "not-found")
+
+
+async def test_what_has_changed_since_is_counted(field: Field) -> None:
+    """Who came, who went, who is another by now; what the run itself proposed is no change."""
+    mentor, _ = await field.ready_mentor(), await field.waiting_household()
+    left = await field.waiting_household(slots=["sun_morning"])
+    run = await field.run()
+    address = f"/runs/{run['id']}/changed_since"
+    unchanged = await field.get(address)
+    await field.waiting_household()
+    await field.act(f"/households/{left['id']}/close", {"reason": "moved"})
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    await field.ready_mentor()
+    changed: dict[str, Any] = await field.get(address)
+
+    assert (unchanged.pop("run_id"), changed.pop("run_id")) == (run["id"], run["id"])
+    assert (unchanged["changed"], set(unchanged.values())) == (False, {0})
+    assert changed == {"changed": True, "households_new": 1, "households_gone": 1, "households_changed": 0,
+                       "units_new": 1, "units_gone": 0, "units_changed": 1}
+
+
+async def test_what_is_not_done_has_no_result(field: Field) -> None:
+    """A cancelled run is neither compared nor looked at again, and cancelled twice is cancelled once."""
+    run = await field.create("/runs", {"programme_id": str(field.programme), "region": REGION})
+    first = await field.send("POST", f"/runs/{run['id']}/cancel")
+    done = await field.run()
+    over = await field.send("POST", f"/runs/{done['id']}/cancel")
+    if first.status_code == 200:
+        assert (await field.send("POST", f"/runs/{run['id']}/cancel")).json()["state"] == "cancelled"
+        compared = await field.send("GET", f"/runs/{run['id']}/comparison?other={done['id']}")
+        since = await field.send("GET", f"/runs/{run['id']}/changed_since")
+        assert [answer.json()["slug"] for answer in (compared, since)] == ["run-not-done"] * 2
+
+    assert (over.status_code, over.json()["slug"]) == (409, "run-over")
+
+
+async def test_weights_are_tried_in_simulated_runs_only(field: Field) -> None:
+    """And they make a thousand points together."""
+    body = {"programme_id": str(field.programme), "region": REGION}
+    real = await field.send("POST", "/runs", body | {"weights": USUAL})
+    uneven = await field.send("POST", "/runs", body | {"simulate": True, "weights": USUAL | {"needs": 0}})
+
+    assert (real.status_code, uneven.status_code) == (422, 422)
