@@ -21,6 +21,7 @@ from services.matching.prerequisites import routes as prerequisites
 from services.matching.projects import reactions as project_reactions
 from services.matching.proposals import reactions as proposal_reactions
 from services.matching.proposals import routes as proposals
+from services.matching.runs import oversight
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
 from services.matching.runs.watching import watch_runs
@@ -37,8 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 weights.router, runs.router, proposals.router, tandems.router, meetings.router, checkins.router,
-                 concerns.router, closings.router],
+                 weights.router, runs.router, oversight.router, proposals.router, tandems.router, meetings.router,
+                 checkins.router, concerns.router, closings.router],
         reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
                    checkin_reactions, closing_reactions, person_reactions],
         permissions=PERMISSIONS,

@@ -37,6 +37,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "show_invitation", "accept_invitation", "decline_invitation", "show_consent", "give_consent", "refuse_consent",
         "show_meetings", "document_meeting", "show_checkin", "answer_checkin", "show_concern", "raise_concern",
     ), BY_LINK),
+    **dict.fromkeys(("read_fairness", "read_account", "export_decisions"),
+                    frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN, Role.AUDITOR})),
     "set_weights": frozenset({Role.NETWORK_ADMIN}),
     "list_weights": frozenset({Role.NETWORK_ADMIN, Role.COORDINATOR}),
 }

@@ -197,7 +197,8 @@ class Field:
             await transaction.execute(insert(Run).values(
                 id=run_id, version=1, region=REGION, programme_id=UUID(household["programme_id"]), state="done",
                 started_by="test", started_at=transaction.clock.now(), households=1, units=1, proposed=1, dropped=0,
-                simulated=False, pinned=[], forbidden=[], step_count=0, unit_prices={}, household_values={}))
+                simulated=False, pinned=[], forbidden=[], fairness=[], step_count=0, unit_prices={},
+                household_values={}))
             await transaction.execute(insert(Proposal).values(
                 id=proposal_id, version=1, run_id=run_id, region=household["region"], state="proposed", score=700,
                 programme_id=UUID(household["programme_id"]), household_id=UUID(household["id"]),

@@ -46,7 +46,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_mentor_groups": ("mentor_group",), "list_members": ("members",), "list_prerequisites": ("prerequisites",),
     "list_households": ("household",), "read_household_contact": ("household_contact",), "list_weights": ("weights",),
     "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_pairs": ("paired_run",),
-    "list_changes": ("paired_run",), "list_proposals": ("proposal",),
+    "list_changes": ("paired_run",), "export_decisions": ("proposal_run",), "list_proposals": ("proposal",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
     "list_concerns": ("concern",), "list_closings": ("closing",),
     "list_templates": ("template",), "preview_template": ("template",), "list_gaps": ("gap",),

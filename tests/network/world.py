@@ -236,6 +236,7 @@ async def _pairs(world: World, around: Field) -> None:
     world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])
     proposal = await around.proposed(household, mentor=mentor)
     world.add("proposal", proposal["id"])
+    world.add("proposal_run", proposal["run_id"], table="run", shown_by=proposal["id"])
     invited = await around.invited()
     person_ref, _ = await around.refs(invited)
     world.link("matching", ANSWER.name, invited["id"], person_ref)

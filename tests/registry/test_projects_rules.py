@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.refusals import Invalid, Refused
+from libs.common.sheets import as_csv
 from services.registry.projects.model import Project, ProjectState
-from services.registry.projects.rules import as_csv
 
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 

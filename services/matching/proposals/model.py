@@ -54,6 +54,17 @@ class DismissReason(StrEnum):
     NO_LONGER_AVAILABLE = "no_longer_available"
 
 
+class ApproveReason(StrEnum):
+    """Why they are invited."""
+
+    AS_PROPOSED = "as_proposed"
+    WAITED_LONGEST = "waited_longest"
+    WISH_OF_BOTH = "wish_of_both"
+    KNOWN_TO_FIT = "known_to_fit"
+    AUTHORITY_DECIDED = "authority_decided"
+    OTHER = "other"
+
+
 PENDING = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED})
 ANSWERABLE = frozenset({ProposalState.INVITED, ProposalState.ACCEPTED_ONE})
 # Both sides have said yes: a place is promised.
@@ -95,9 +106,11 @@ class Proposal(Table, table=True):
     next_best: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
     approved_by: str | None = plain(None)
     approved_at: datetime | None = moment(None)
+    approved_reason: ApproveReason | None = code(ApproveReason, None)
     decided_on: date | None = plain(None)
     decision_reference: str | None = plain(None)
     dismissed_reason: DismissReason | None = code(DismissReason, None)
+    dismissed_by: str | None = plain(None)
     invited_at: datetime | None = moment(None)
     expires_at: datetime | None = moment(None)
     mentors_accepted_at: datetime | None = moment(None)
@@ -116,19 +129,20 @@ class Proposal(Table, table=True):
 
     def approve(
         self, by: str, now: datetime, *, authority_chooses: bool, decided_on: date | None, reference: str | None,
+        reason: ApproveReason = ApproveReason.AS_PROPOSED,
     ) -> None:
         """The coordinator approves; where an authority chooses, its decision is what is recorded."""
         if authority_chooses and (decided_on is None or reference is None):
             raise Invalid("decision-missing", "In this programme an authority chooses; record its decision.",
                           field="decision")
         self._move({ProposalState.PROPOSED}, ProposalState.APPROVED)
-        self.approved_by, self.approved_at = by, now
+        self.approved_by, self.approved_at, self.approved_reason = by, now, reason
         self.decided_on, self.decision_reference = decided_on, reference
 
-    def dismiss(self, reason: DismissReason, now: datetime) -> None:
-        """The coordinator does not bring them together."""
+    def dismiss(self, reason: DismissReason, now: datetime, by: str | None = None) -> None:
+        """The coordinator, or without `by` the system, does not bring them together."""
         self._move(PENDING, ProposalState.DISMISSED)
-        self.dismissed_reason, self.ended_at = reason, now
+        self.dismissed_reason, self.dismissed_by, self.ended_at = reason, by, now
 
     def invite(self, now: datetime) -> datetime:
         """Ask both sides; returns until when they may answer. A place is held meanwhile."""

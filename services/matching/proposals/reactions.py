@@ -14,7 +14,7 @@ from services.matching.prerequisites.queries import rules_on
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import OPEN, PENDING, DeclineReason, DismissReason, Proposal
+from services.matching.proposals.model import OPEN, PENDING, ApproveReason, DeclineReason, DismissReason, Proposal
 from services.matching.proposals.queries import (
     Pair,
     Unit,
@@ -39,13 +39,13 @@ async def part(transaction: OpenTransaction, pair: Pair) -> None:
 
 
 async def approved(
-    transaction: OpenTransaction, proposal: Proposal, pair: Pair, decided_on: date | None = None,
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: ApproveReason, decided_on: date | None = None,
     reference: str | None = None,
 ) -> None:
     """The coordinator approves; where an authority chooses, its decision is what is recorded."""
     proposal.approve(
         transaction.caller.principal, transaction.clock.now(), authority_chooses=await _authority(transaction, pair),
-        decided_on=decided_on, reference=reference)
+        decided_on=decided_on, reference=reference, reason=reason)
     announce(transaction, proposal_fact(ProposalApproved, proposal))
 
 
@@ -66,9 +66,11 @@ async def declined(
     announce(transaction, proposal_fact(ProposalDeclined, proposal, told, side=side))
 
 
-async def dismissed(transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: DismissReason) -> None:
+async def dismissed(
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: DismissReason, by: str | None = None,
+) -> None:
     """The proposal is not put to anybody; the household waits again."""
-    proposal.dismiss(reason, transaction.clock.now())
+    proposal.dismiss(reason, transaction.clock.now(), by)
     pair.household.release()
     announce(transaction, proposal_fact(ProposalDismissed, proposal))
 

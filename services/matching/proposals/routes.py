@@ -26,6 +26,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future
 from services.matching.proposals.model import (
+    ApproveReason,
     DeclineReason,
     DismissReason,
     Proposal,
@@ -61,8 +62,9 @@ class DecisionIn(Body):
 
 
 class ApprovalIn(Body):
-    """The authority's decision where one chooses; else nothing."""
+    """Why, and the authority's decision where one chooses."""
 
+    reason: ApproveReason = ApproveReason.AS_PROPOSED
     decision: DecisionIn | None = None
 
 
@@ -107,6 +109,7 @@ class ProposalOut(BaseModel):
     besides: dict[str, list[str]]
     next_best: dict[str, Any] | None
     approved_at: datetime | None
+    approved_reason: ApproveReason | None
     decided_on: date | None
     decision_reference: str | None
     dismissed_reason: DismissReason | None
@@ -163,7 +166,7 @@ async def approve_proposal(
     decision = body.decision
     if decision:
         refuse_future(decision.decided_on, transaction.clock.now(), "decision")
-    await approved(transaction, proposal, pair, decision.decided_on if decision else None,
+    await approved(transaction, proposal, pair, body.reason, decision.decided_on if decision else None,
                    decision.reference if decision else None)
     return await _told(transaction, proposal, pair.household, response)
 
@@ -176,7 +179,7 @@ async def dismiss_proposal(
     if body.reason is DismissReason.NO_LONGER_AVAILABLE:
         raise Invalid("reason-of-system", "This reason is given by the system alone; give your own.", field="reason")
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
-    await dismissed(transaction, proposal, pair, body.reason)
+    await dismissed(transaction, proposal, pair, body.reason, transaction.caller.principal)
     return await _told(transaction, proposal, pair.household, response)
 
 

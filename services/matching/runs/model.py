@@ -62,6 +62,7 @@ class Run(Table, table=True):
     household_values: dict[str, int] = plain(default_factory=dict, sa_type=JSONB)
     proposed: int = plain(0)
     dropped: int = plain(0)
+    fairness: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
     failed_with: str | None = plain(None)
     failed_pair: list[str] | None = plain(None, sa_type=JSONB(none_as_null=True))
 

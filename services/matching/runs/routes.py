@@ -19,6 +19,7 @@ from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import inside, locked
 from services.matching.profiles.rules import refuse_outside, today
+from services.matching.proposals.model import ApproveReason
 from services.matching.proposals.queries import locked_proposal
 from services.matching.proposals.reactions import approved
 from services.matching.runs.comparing import Change, changed_since, changes_of, differing, missing_in, totals
@@ -57,9 +58,10 @@ class RunIn(Body):
 
 
 class ApprovalsIn(Body):
-    """Which of a run's proposals the coordinator approves; the others stay as they are."""
+    """Which of a run's proposals the coordinator approves, and why; the others stay as they are."""
 
     proposal_ids: list[UUID] = Field(min_length=1, max_length=500)
+    reason: ApproveReason = ApproveReason.AS_PROPOSED
 
 
 class RunOut(BaseModel):
@@ -241,7 +243,7 @@ async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction
         proposal, pair = await locked_proposal(transaction, proposal_id)
         if proposal.run_id != run.id:
             raise NotFound("not-found", "There is no such {noun}.", noun="proposal")
-        await approved(transaction, proposal, pair)
+        await approved(transaction, proposal, pair, body.reason)
         await audited(transaction, "change", f"proposal/{proposal.id}", pair.household.person_ref)
     return sorted(set(body.proposal_ids))
 

@@ -20,6 +20,7 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.due import cancel
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
 from libs.common.outbox import announce
+from libs.common.sheets import as_csv
 from services.registry.grants.model import refuse_outside
 from services.registry.indicators.queries import figures_of, indicators_of
 from services.registry.indicators.reactions import look_what_is_reached, watch
@@ -28,7 +29,6 @@ from services.registry.partners.queries import known_partner
 from services.registry.programmes.queries import known_programme
 from services.registry.projects.model import SECRET_BYTES, Project, ProjectState
 from services.registry.projects.queries import seen_by, seen_project
-from services.registry.projects.rules import as_csv
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 CSV_COLUMNS = (

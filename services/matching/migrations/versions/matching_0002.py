@@ -1,4 +1,4 @@
-"""Runs are cancelled, simulated and compared; pairs are pinned or ruled out; what has changed since is told."""
+"""Runs are cancelled, simulated, compared and accounted for; pairs are pinned; decisions have who and why."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,13 +19,16 @@ def upgrade() -> None:
         sa.Column("weights", postgresql.JSONB(none_as_null=True), nullable=True),
         sa.Column("pinned", postgresql.JSONB(), nullable=False, server_default="[]"),
         sa.Column("forbidden", postgresql.JSONB(), nullable=False, server_default="[]"),
+        sa.Column("fairness", postgresql.JSONB(), nullable=False, server_default="[]"),
         sa.Column("step", sa.String(40), nullable=True),
         sa.Column("step_count", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("failed_pair", postgresql.JSONB(none_as_null=True), nullable=True),
     ):
         op.add_column("run", column)
-    for name in ("simulated", "pinned", "forbidden", "step_count"):
+    for name in ("simulated", "pinned", "forbidden", "fairness", "step_count"):
         op.alter_column("run", name, server_default=None)
+    op.add_column("proposal", sa.Column("approved_reason", sa.String(40), nullable=True))
+    op.add_column("proposal", sa.Column("dismissed_by", sa.Text(), nullable=True))
     op.create_table(
         "run_pair",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,4 +1,4 @@
-"""A project's report as a file for spreadsheets, in which no cell can be a formula."""
+"""Files for spreadsheets, in which no cell can be a formula."""
 
 import io
 import unicodedata

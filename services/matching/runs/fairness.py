@@ -1,0 +1,91 @@
+"""Fairness: how long groups of households have waited before and after a run, and which share of them it served.
+
+Nothing here moves a score; it is counted afterwards. A household counts in each language that it speaks best, in each
+gender of its adults and in each age band of its members.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from libs.common.suppression import hidden_in_table
+from services.matching.runs.pool import DISTRICT, LEVELS, MINORS
+
+ALL = "all"
+Row = dict[str, Any]
+
+
+def counted(households: Iterable[Mapping[str, Any]], served: Collection[UUID], day: date) -> list[Row]:
+    """By dimension and value: how many waited and were served, and the median and 95th percentile of days.
+
+    households: rows of the pool with id, languages, members, region and waiting_since (a day). `…_before` are the days
+    of all, `…_after` those of who waits on; None where there is nobody.
+    """
+    waited: dict[tuple[str, str], list[int]] = defaultdict(list)
+    still: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for household in households:
+        days = max(0, (day - household["waiting_since"]).days)
+        for group in _groups(household):
+            waited[group].append(days)
+            if household["id"] not in served:
+                still[group].append(days)
+    return [{
+        "dimension": dimension, "value": value, "waited": len(days), "served": len(days) - len(still[dimension, value]),
+        "median_before": _median(days), "p95_before": _p95(days),
+        "median_after": _median(still[dimension, value]), "p95_after": _p95(still[dimension, value]),
+    } for (dimension, value), days in sorted(waited.items())]
+
+
+def shown(rows: Iterable[Row]) -> list[Row]:
+    """The same with small cells hidden (None), and what they could be reckoned from; a share where it may be told."""
+    by_dimension: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_dimension[row["dimension"]].append(row)
+    everyone = by_dimension.get(ALL, [])
+    return [one for dimension in sorted(by_dimension) for one in _shown(by_dimension[dimension], everyone)]
+
+
+def _shown(rows: list[Row], everyone: list[Row]) -> Iterator[Row]:
+    """One dimension, as a table of its values by served and not, with all totals."""
+    counts: dict[tuple[str | None, str | None], int] = {}
+    for row in rows:
+        left = row["waited"] - row["served"]
+        counts |= {(row["value"], "served"): row["served"], (row["value"], "left"): left,
+                   (row["value"], None): row["waited"]}
+    for total in everyone:
+        counts |= {(None, "served"): total["served"], (None, "left"): total["waited"] - total["served"],
+                   (None, None): total["waited"]}
+    hidden = hidden_in_table(counts)
+    for row in rows:
+        value = row["value"]
+        told = dict(row)
+        if (value, None) in hidden:
+            told |= dict.fromkeys(("waited", "median_before", "p95_before"))
+        if hidden & {(value, "served"), (value, "left"), (value, None)}:
+            told |= dict.fromkeys(("served", "median_after", "p95_after"))
+        both = told["waited"] and told["served"] is not None
+        yield told | {"served_share": round(told["served"] / told["waited"], 3) if both else None}
+
+
+def _groups(household: Mapping[str, Any]) -> set[tuple[str, str]]:
+    levels = household["languages"]
+    best = max((LEVELS.index(level) for level in levels.values()), default=-1)
+    adults = [one for one in household["members"] if one["age_band"] not in MINORS] or household["members"]
+    return {
+        (ALL, ALL), ("region", household["region"][:DISTRICT]),
+        *(("language", tag) for tag, level in levels.items() if LEVELS.index(level) == best),
+        *(("gender", one["gender"]) for one in adults),
+        *(("age_band", one["age_band"]) for one in household["members"]),
+    }
+
+
+def _median(days: list[int]) -> float | None:
+    return float(median(days)) if days else None
+
+
+def _p95(days: list[int]) -> int | None:
+    """The least of the values that 95 of a hundred do not exceed (nearest rank)."""
+    return sorted(days)[-(-95 * len(days) // 100) - 1] if days else None

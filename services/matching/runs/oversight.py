@@ -1,0 +1,111 @@
+"""The HTTP door of oversight: how fair a run was, which data moved what in it, and who decided what and why."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Transaction
+from libs.common.sheets import as_csv
+from services.matching.profiles.queries import inside
+from services.matching.proposals.model import Proposal
+from services.matching.runs.fairness import shown
+from services.matching.runs.model import Run
+from services.matching.runs.reading import BONUS, CRITERIA, HARD
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "approved_by", "approved_at",
+           "approved_reason", "decided_on", "decision_reference", "dismissed_by", "dismissed_reason", "declined_side",
+           "declined_reason")
+
+
+class GroupOut(BaseModel):
+    """A group of households; what tells of fewer than five is hidden (null), and what it could be reckoned from."""
+
+    dimension: str = Field(examples=["language"])
+    value: str = Field(examples=["ar"])
+    waited: int | None
+    served: int | None
+    served_share: float | None
+    median_before: float | None = Field(description="Days.")
+    p95_before: int | None
+    median_after: float | None
+    p95_after: int | None
+
+
+class FairnessOut(BaseModel):
+    """How long groups of households had waited before a run and wait after it, and which share of them it served."""
+
+    run_id: UUID
+    groups: list[GroupOut]
+
+
+class CriterionOut(BaseModel):
+    """What a criterion can give, and the data that it reads."""
+
+    most: int | None
+    data: list[str]
+
+
+class AccountOut(BaseModel):
+    """For who looks after data protection: with what a run computed, who started it, and which data moved what."""
+
+    run_id: UUID
+    started_by: str
+    started_at: datetime
+    finished_at: datetime | None
+    computing_version: str | None
+    weights_version: str | None
+    solver: str | None
+    inputs_hash: str | None
+    certified: bool | None
+    criteria: dict[str, CriterionOut]
+    hard: dict[str, list[str]]
+    pinned: list[list[str]]
+    forbidden: list[list[str]]
+
+
+@router.get("/{run_id}/fairness")
+async def read_fairness(run_id: UUID, transaction: Transaction) -> FairnessOut:
+    """Waiting and served share by language, gender, age band and region; small cells are hidden."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    run.refuse_unless_done()
+    return FairnessOut(run_id=run.id, groups=[GroupOut.model_validate(one) for one in shown(run.fairness)])
+
+
+@router.get("/{run_id}/account")
+async def read_account(run_id: UUID, transaction: Transaction) -> AccountOut:
+    """Which data of the two sides each hard constraint and each criterion read, and with which weights."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    weights = run.weights or {}
+    criteria = {name: CriterionOut(most=weights.get(name), data=list(data)) for name, data in CRITERIA.items()}
+    criteria["bonus"] = CriterionOut(
+        most=weights["waiting_most"] + 3 * weights["urgency_bonus"] if weights else None, data=list(BONUS))
+    return AccountOut(run_id=run.id, criteria=criteria, hard={code: list(data) for code, data in HARD.items()},
+                      **{name: getattr(run, name) for name in AccountOut.model_fields
+                         if name not in {"run_id", "criteria", "hard"}})
+
+
+@router.get("/{run_id}/decisions.csv", response_class=Response, responses={
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The decisions as CSV (UTF-8)."}})
+async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
+    """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    rows = [_decision(one) async for one in _proposals(transaction, run)]
+    return Response(as_csv(COLUMNS, rows), media_type="text/csv; charset=utf-8",
+                    headers={"Content-Disposition": f'attachment; filename="decisions-{run.id}.csv"'})
+
+
+async def _proposals(transaction: OpenTransaction, run: Run) -> Any:
+    query = select(Proposal).where(Proposal.run_id == run.id, inside(Proposal, transaction.caller.scope))
+    for proposal in await transaction.scalars(query.order_by(col(Proposal.id))):
+        yield proposal
+
+
+def _decision(proposal: Proposal) -> dict[str, Any]:
+    return {name: getattr(proposal, name) for name in COLUMNS if hasattr(proposal, name)} | {
+        "proposal_id": proposal.id, **{name: proposal.points.get(name) for name in CRITERIA}}

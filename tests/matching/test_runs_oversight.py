@@ -1,0 +1,190 @@
+"""Oversight: what the computing reads, how groups fare, who decided what; without any fixture, and through the door."""
+
+import csv
+import io
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from services.matching.runs import hard, scoring
+from services.matching.runs.fairness import counted, shown
+from services.matching.runs.pool import CRITERIA, Rules, Weights
+from services.matching.runs.reading import BONUS, HARD
+from services.matching.runs.reading import CRITERIA as READ
+from services.matching.weights.model import WeightSet
+from services.matching.weights.routes import FullWeights
+from tests.matching.field import Field
+from tests.matching.pools import HOUSING, TODAY, Chance
+
+Seen = set[str]
+# Beside the criteria: how a run computes. None of it is about what somebody is.
+HOW = {"base", "min_common_slots", "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots"}
+ABOUT = {"id", "version", "programme_id", "number", "set_by", "set_at"}
+
+
+class Watched:
+    """A household or unit that notes which of its fields are read, also by its own properties."""
+
+    def __init__(self, real: Any, side: str, seen: Seen) -> None:
+        self.__dict__.update(watched=(real, side, seen))
+
+    def __getattr__(self, name: str) -> Any:
+        """Note the field, and hand it on."""
+        real, side, seen = self.__dict__["watched"]
+        told = getattr(type(real), name, None)
+        if isinstance(told, property):
+            return told.__get__(self)
+        seen.add(f"{side}.{name}")
+        return getattr(real, name)
+
+
+def both(seed: int, seen: Seen) -> Any:
+    """Any household and any unit, watched."""
+    chance = Chance(seed)
+    return Watched(chance.household(1), "household", seen), Watched(chance.unit(1), "unit", seen)
+
+
+def test_each_hard_constraint_reads_what_is_told_of_it() -> None:
+    """Of hundreds of pairs each reads exactly the listed fields; those of barred pairs are looked up by their ids."""
+    rules = [Rules(), Rules(housing=HOUSING)]
+    for code, check in hard.CHECKS.items():
+        seen: Seen = set()
+        for seed in range(400):
+            household, unit = both(seed, seen)
+            check(household, unit, rules[seed % 2])
+        assert seen == set(HARD[code.value]), code
+    assert set(HARD) == {code.value for code in hard.HardCode}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_each_criterion_reads_what_is_told_of_it(criterion: str) -> None:
+    """Where only one criterion gives points, only its fields move the score; the others count nothing."""
+    weights = Weights.of({name: 1000 if name == criterion else 0 for name in CRITERIA})
+    rules, needed = Rules(weights=weights), {field.split(".")[1] for field in READ[criterion]}
+    for seed in range(60):
+        chance, other = Chance(seed), Chance(seed + 1000)
+        household, unit = chance.household(1), chance.unit(1)
+        changed = {name: getattr(other.household(1), name) for name in vars(household) if name not in needed}
+        again = type(household)(**{**vars(household), **changed})
+        assert scoring.points(household, unit, rules) == scoring.points(again, unit, rules)
+
+
+def test_the_bonus_reads_waiting_and_urgency() -> None:
+    """Nothing else decides who is served first."""
+    seen: Seen = set()
+    for seed in range(50):
+        household, _ = both(seed, seen)
+        scoring.bonus(household, Rules(), TODAY)
+
+    assert seen == set(BONUS)
+
+
+def test_no_trait_of_a_person_can_be_weighed() -> None:
+    """The table, the API and the computing know five criteria; a trait is refused by name."""
+    assert set(WeightSet.model_fields) == {*CRITERIA, *HOW, *ABOUT}
+    assert set(FullWeights.model_fields) == {*CRITERIA, *HOW}
+    for trait in ("gender", "age_band", "origin", "religion", "health", "residence_status"):
+        with pytest.raises(ValidationError, match=trait):
+            FullWeights.model_validate({trait: 100})
+        with pytest.raises(ValueError, match=trait):
+            Weights.of({**dict.fromkeys(CRITERIA, 200), trait: 0})
+
+
+def a_row(number: int, *, days: int = 10, **given: Any) -> dict[str, Any]:
+    """A household of a pool."""
+    usual = {"id": UUID(int=number), "languages": {"ar": "C2", "de": "A1"}, "region": "15087",
+             "members": [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13", "gender": "m"}],
+             "waiting_since": TODAY.fromordinal(TODAY.toordinal() - days)}
+    return usual | given
+
+
+def group_of(rows: list[dict[str, Any]], dimension: str, value: str) -> dict[str, Any]:
+    """One group."""
+    return next(one for one in rows if (one["dimension"], one["value"]) == (dimension, value))
+
+
+def test_waiting_is_told_before_and_after() -> None:
+    """Twenty waited 1 to 20 days, the ten who waited longest were served."""
+    rows = [a_row(number, days=number) for number in range(1, 21)]
+    found = group_of(shown(counted(rows, {UUID(int=number) for number in range(11, 21)}, TODAY)), "language", "ar")
+
+    assert (found["waited"], found["served"], found["served_share"]) == (20, 10, 0.5)
+    assert (found["median_before"], found["p95_before"]) == (10.5, 19)
+    assert (found["median_after"], found["p95_after"]) == (5.5, 10)
+
+
+def test_who_counts_where() -> None:
+    """In the language spoken best, the genders of adults, the age bands of all, and the district."""
+    groups = {(one["dimension"], one["value"]) for one in counted(
+        [a_row(1, languages={"ar": "C2", "kmr": "C2", "de": "B1"}, region="15087370")], set(), TODAY)}
+
+    assert groups == {("all", "all"), ("language", "ar"), ("language", "kmr"), ("gender", "f"), ("age_band", "27-44"),
+                      ("age_band", "6-13"), ("region", "15087")}
+
+
+def test_few_are_hidden_and_cannot_be_reckoned() -> None:
+    """Three of one language are hidden, and so is what would give them away beside the total."""
+    rows = [a_row(number, languages={"ar": "C2"}) for number in range(1, 21)] + [
+        a_row(number, languages={"ti": "C2"}) for number in range(21, 24)]
+    found = shown(counted(rows, set(), TODAY))
+    few, many = group_of(found, "language", "ti"), group_of(found, "language", "ar")
+
+    assert (few["waited"], few["median_before"], few["p95_before"], few["served_share"]) == (None, None, None, None)
+    assert many["waited"] is None
+    assert group_of(found, "all", "all")["waited"] == 23
+
+
+@given(numbers=st.lists(st.tuples(st.sampled_from(("ar", "uk", "ti")), st.booleans()), max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_no_small_count_is_ever_shown(numbers: list[tuple[str, bool]]) -> None:
+    """Whoever was served: nothing between one and four is told, and no days of so few."""
+    rows = [a_row(place, languages={language: "C2"}, days=place) for place, (language, _) in enumerate(numbers)]
+    served = {UUID(int=place) for place, (_, one) in enumerate(numbers) if one}
+    for one in shown(counted(rows, served, TODAY)):
+        assert one["waited"] not in range(1, 5)
+        assert one["served"] not in range(1, 5)
+        if one["waited"] is not None and one["served"] is not None:
+            assert one["waited"] - one["served"] not in range(1, 5)
+        else:
+            assert one["served_share"] is None
+        assert one["waited"] is not None or one["median_before"] is None
+
+
+async def test_a_run_is_accounted_for(field: Field) -> None:
+    """Fairness, which data moved what by which weights, and each decision with who and why."""
+    for _ in range(2):
+        await field.ready_mentor()
+        await field.waiting_household()
+    run = await field.run()
+    first, second = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    await field.act(f"/proposals/{first['id']}/approve", {"reason": "waited_longest"})
+    await field.act(f"/proposals/{second['id']}/dismiss", {"reason": "other_plan"})
+    fairness = await field.get(f"/runs/{run['id']}/fairness")
+    account = await field.get(f"/runs/{run['id']}/account")
+    answer = await field.send("GET", f"/runs/{run['id']}/decisions.csv")
+    decisions = {row["proposal_id"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+
+    assert group_of(fairness["groups"], "all", "all")["waited"] is None
+    assert account["criteria"]["language"] == {
+        "most": 250, "data": ["household.languages", "household.least_level", "unit.languages"]}
+    assert account["criteria"]["bonus"]["most"] == 500
+    assert account["hard"]["paused"] == ["unit.paused"]
+    assert decisions[first["id"]]["approved_reason"] == "waited_longest"
+    assert decisions[first["id"]]["approved_by"]
+    dismissed = decisions[second["id"]]
+    assert (dismissed["dismissed_reason"], dismissed["state"]) == ("other_plan", "dismissed")
+    assert decisions[second["id"]]["dismissed_by"] == decisions[first["id"]]["approved_by"]
+    assert int(decisions[first["id"]]["score"]) == sum(int(decisions[first["id"]][name]) for name in CRITERIA)
+
+
+async def test_what_is_not_done_tells_nothing_of_fairness(field: Field) -> None:
+    """There is nothing to be told of before there is a result."""
+    run = await field.ended_run(pinned=[{"household_id": str(UUID(int=1)), "unit_id": str(UUID(int=2))}])
+    answer = await field.send("GET", f"/runs/{run['id']}/fairness")
+
+    assert run["failed_pair"] == [str(UUID(int=1)), str(UUID(int=2))]
+    assert (answer.status_code, answer.json()["slug"]) == (409, "run-not-done")
