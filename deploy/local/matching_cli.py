@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from services.matching.runs.batch import Inputs
     from services.matching.runs.outcome import Outcome
     from services.matching.runs.pool import Weights
+    from services.matching.runs.steps import Progress
 
 STANDARD = Path("-")
+# By step, with its count.
+_SAID = {
+    "reading": "looking at {:,} people and groups …", "pruning": "very many pairs: the best {:,} of each at first …",
+    "solving": "solving over {:,} pairs …", "looking_again": "looking for pairs that gain more (round {:,}) …",
+    "explaining": "telling the reasons of {:,} proposals …",
+}
 File = Annotated[Path, typer.Argument(help="Both sides as JSON, in the shape of the API's bodies; - for stdin.")]
 Written = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON into this file; - for stdout.")]
 Rows = Annotated[int, typer.Option(min=0, help="How many proposals, and how many without one, are shown.")]
@@ -39,7 +46,7 @@ def match(
 
     began = time.monotonic()
     with _progress() as tell:
-        tell("reading the file")
+        say(f"reading {file} …")
         inputs = _read(file)
         try:
             outcome = run(inputs, tell=tell)
@@ -56,13 +63,13 @@ def match(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def _progress() -> "Iterator[Progress]":
     """A line that says what is being done; where nobody watches, each step on a line of its own."""
     if not sys.stderr.isatty():
-        yield lambda step: say(f"{step} …")
+        yield lambda step, count: say(_SAID[step].format(count))
         return
     with Console(stderr=True).status("") as status:
-        yield lambda step: status.update(f"{step} …")
+        yield lambda step, count: status.update(_SAID[step].format(count))
 
 
 def _read(file: Path) -> "Inputs":
