@@ -8,6 +8,11 @@ from services.matching.checkins import routes as checkins
 from services.matching.closings import reactions as closing_reactions
 from services.matching.closings import routes as closings
 from services.matching.concerns import routes as concerns
+from services.matching.counselling_cases import reactions as case_reactions
+from services.matching.counselling_cases import routes as counselling_cases
+from services.matching.counselling_contacts import routes as counselling_contacts
+from services.matching.counselling_figures import routes as counselling_figures
+from services.matching.counselling_statuses import routes as counselling_statuses
 from services.matching.households import routes as households
 from services.matching.meetings import routes as meetings
 from services.matching.members import routes as members
@@ -39,9 +44,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
                  weights.router, runs.router, oversight.router, proposals.router, tandems.router, meetings.router,
-                 checkins.router, concerns.router, closings.router],
+                 checkins.router, concerns.router, closings.router, counselling_cases.router,
+                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router],
         reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
-                   checkin_reactions, closing_reactions, person_reactions],
+                   checkin_reactions, closing_reactions, case_reactions, person_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs],
         copies=COPIES,

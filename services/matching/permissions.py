@@ -31,6 +31,11 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     **dict.fromkeys((
         "register_household", "list_households", "read_household", "read_household_contact", "change_household",
         "change_household_contact", "interview_household", "note_consent", "await_mentor", "close_household",
+        "open_counselling_case", "list_counselling_cases", "read_counselling_case", "read_counselled_person",
+        "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
+        "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",
+        "read_counselling_contact", "enter_status", "list_statuses", "read_counselling_figures",
+        "export_counselling_figures", "read_workload", "read_demand",
     ), COUNSELLING),
     **dict.fromkeys(("list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
     **dict.fromkeys((

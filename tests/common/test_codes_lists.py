@@ -12,6 +12,9 @@ from libs.common.codes.lists import (
     AgeBand,
     Cefr,
     CodeList,
+    CounsellingMode,
+    CounsellingResult,
+    CounsellingTopic,
     EventKind,
     FieldOfAction,
     Gender,
@@ -19,6 +22,7 @@ from libs.common.codes.lists import (
     PartnerKind,
     ResidenceStatus,
     TandemKind,
+    WorldRegion,
 )
 from libs.common.codes.rows import DATA, read_rows
 
@@ -48,14 +52,16 @@ def test_every_label_exists_in_german_and_english(code_list: type[CodeList]) -> 
 def test_no_data_file_is_left_without_its_list() -> None:
     """A file of labels that no list reads would be dead data."""
     labelled = {data_file(code_list).name for code_list in ALL_LISTS}
-    others = {"languages.csv", "district_rural.csv", "de-districts.csv", "de-places.csv", "de-postcodes.csv"}
+    others = {"languages.csv", "district_rural.csv", "de-districts.csv", "de-places.csv", "de-postcodes.csv",
+              "countries.csv"}
 
     assert {file.name for file in DATA.glob("*.csv")} == labelled | others
 
 
 @pytest.mark.parametrize(
     ("code_list", "size"),
-    [(FieldOfAction, 8), (EventKind, 12), (ResidenceStatus, 22), (PartnerKind, 18), (TandemKind, 9)],
+    [(FieldOfAction, 8), (EventKind, 12), (ResidenceStatus, 22), (PartnerKind, 18), (TandemKind, 9),
+     (CounsellingTopic, 15), (CounsellingResult, 10), (CounsellingMode, 5), (WorldRegion, 23)],
 )
 def test_lists_are_complete(code_list: type[CodeList], size: int) -> None:
     """As many codes as the vocabulary of the field names."""
@@ -144,7 +150,7 @@ def test_a_service_labels_its_own_list_the_same_way(
 
 def test_members_are_strings_in_capitals() -> None:
     """Names and codes agree, so that a code found in data is found in the source too."""
-    spelled_otherwise = {Gender, AgeBand}
+    spelled_otherwise = {Gender, AgeBand, WorldRegion}
     for code_list in set(ALL_LISTS) - spelled_otherwise:
         assert issubclass(code_list, StrEnum)
         assert all(code.name == code.value.upper() for code in code_list)

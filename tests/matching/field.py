@@ -22,6 +22,7 @@ from services.matching.runs.model import Run
 from tests.harness import Network, new_idempotency_key
 
 REGION = "15087"
+PARTNER = UUID("0190c0de-0000-7000-8000-000000000001")
 SLOTS = ["tue_evening", "sat_morning", "sat_afternoon"]
 LANGUAGES = {"de": "B1", "ar": "C2"}
 LONG_AGO = "2024-01-08"
@@ -95,6 +96,18 @@ class Field:
         usual = {"rooms": 3, "max_persons": 4, "barrier_free": True, "net_cold_rent": 58000, "secured_months": 12,
                  "available_from": str(self.day)}
         return usual | given
+
+    def case_body(self, **given: Any) -> Json:
+        """Somebody whom the counsellors of a partner advise for the first time."""
+        usual = {"region": REGION, "partner_id": str(PARTNER), "person": a_person("Amina Beispiel"),
+                 "languages": ["ar"], "gender": "f", "age_band": "27-44", "origin": "SY"}
+        return usual | given
+
+    async def counselled(self, *, headers: Headers | None = None, **given: Any) -> Json:
+        """A contact of a case, which is new unless its id is given."""
+        usual: Json = {"minutes": 45, "topics": ["housing"], "results": ["informed"]}
+        new = {} if "counselling_case_id" in given or "case" in given else {"case": self.case_body()}
+        return await self.create("/counselling_contacts", usual | new | given, headers=headers)
 
     async def send(
         self, method: str, path: str, body: Any = None, *, headers: Headers | None = None, etag: str | None = None,

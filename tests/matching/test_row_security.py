@@ -14,7 +14,8 @@ from services.matching.tables import Table
 from tests.matching.field import REGION, Field, Json
 
 # Of a region and of the partner whose case or group it is.
-OF_PARTNER = ("mentor", "mentor_group", "household", "person")
+OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_contact",
+              "counselling_status")
 OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "unserved", "proposal", "tandem",
              "meeting", "checkin", "closing")
 # The neutral contact's alone: a coordinator of the same region is not among those who may see one.
@@ -53,6 +54,9 @@ async def a_world(field: Field) -> None:
         assert (await field.client.post(path)).status_code == 200
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved", "rematch": False})
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
+    case = (await field.counselled(case=field.case_body(**named)))["counselling_case_id"]
+    await field.create("/counselling_statuses", {
+        "counselling_case_id": case, "value": "asylum", "valid_from": str(field.day)})
 
 
 async def seen(field: Field, caller: Caller) -> dict[str, int]:
@@ -102,7 +106,7 @@ async def test_who_is_here_sees_everything_but_concerns(field: Field) -> None:
 
 
 async def test_a_counsellor_sees_the_own_partners_cases_and_no_more(field: Field) -> None:
-    """Households and whom they may be brought together with at the same partner; no proposal, tandem or check-in."""
+    """Households, whom they may be brought together with, and who is counselled there; no proposal or tandem."""
     await a_world(field)
     own = Caller("p", Role.COUNSELLOR, Scope(partners=frozenset({PARTNER})))
 

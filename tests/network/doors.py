@@ -49,6 +49,11 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_changes": ("paired_run",), "export_decisions": ("proposal_run",), "list_proposals": ("proposal",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
     "list_concerns": ("concern",), "list_closings": ("closing",),
+    "list_counselling_cases": ("counselling_case",), "read_counselled_person": ("counselled_person",),
+    "read_standing": ("standing",), "list_counselling_contacts": ("counselling_contact",),
+    "list_statuses": ("history",), "read_counselling_figures": ("counselled_topic",),
+    "export_counselling_figures": ("counselled_topic_named",), "read_workload": ("counselled_topic_by",),
+    "read_demand": ("counselled_topic",),
     "list_templates": ("template",), "preview_template": ("template",), "list_gaps": ("gap",),
     "list_deliveries": ("delivery",),
     "read_clock": ("* clock",), "list_facts": ("* fact",), "list_parked": ("* parked",),
@@ -161,6 +166,9 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "plan_project": {"target_regions": [HERE]}, "change_project": {"target_regions": [HERE]},
         "plan_consultation": {"planned_for": world.now().date().isoformat()},
         "hold_consultation": {"held_on": world.now().date().isoformat()},
+        "open_counselling_case": {"person": {"name": "Amina Beispiel"}},
+        "record_counselling_contact": {"counselling_case_id": world.things["counselling_case"].id},
+        "enter_status": {"value": "subsidiary"},
     }
     if schema is None:
         return None

@@ -90,6 +90,19 @@ async def household(world: World, *verbs: str) -> Need:
     return {"household_id": made["id"]}
 
 
+async def counselled(world: World, *, closed: bool = False) -> Need:
+    """Somebody who was counselled once."""
+    made = await world.field.counselled(case=world.field.case_body(partner_id=world.partner_id))
+    if closed:
+        await world.field.act(f"/counselling_cases/{made['counselling_case_id']}/close", {"result": "granted"})
+    return {"counselling_case_id": made["counselling_case_id"], "counselling_contact_id": made["id"]}
+
+
+async def case_in_body(world: World) -> Need:
+    """What names a case in which something is entered."""
+    return {"body": {"counselling_case_id": (await counselled(world))["counselling_case_id"]}}
+
+
 async def run(world: World) -> Need:
     """A run that is done."""
     return {"run_id": (await world.field.run())["id"]}
@@ -308,6 +321,13 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_checkin", "answer_checkin"), by_link(CHECKIN, "checkin", "due")),
     "hold_closing": tandem_in_body,
     **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"), of("closing")),
+    "open_counselling_case": lambda w: with_(
+        nothing(), partner_id=w.partner_id, person={"name": "Amina Beispiel"}),
+    **dict.fromkeys(("record_counselling_contact", "enter_status"), case_in_body),
+    **dict.fromkeys(("read_counselling_case", "read_counselled_person", "read_standing", "change_counselling_case",
+                     "change_counselled_person", "close_counselling_case", "read_counselling_contact"), counselled),
+    "reopen_counselling_case": lambda w: counselled(w, closed=True),
+    "list_statuses": lambda w: query_of(counselled(w), "counselling_case_id"),
     # notify
     "subscribe": nothing,
     **dict.fromkeys(("show_confirmation", "confirm_subscription"), by_link("subscription-confirm", "subscription")),

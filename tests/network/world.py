@@ -113,6 +113,7 @@ async def a_world(network: Network, folder: Path) -> World:
     await _units_and_households(world, around)
     await _pairs(world, around)
     await _tandems(world, around, *tandems)
+    await _counselling(world, around)
     await _in_registry(world)
     await _in_notify(world)
     await network.settled()
@@ -264,6 +265,24 @@ async def _tandems(world: World, around: Field, first: Json, second: Json, third
         world.add(name, closing["id"])
     await around.act(f"/closings/{world.things['learning'].id}/approve")
     await world.network.settled()
+
+
+async def _counselling(world: World, around: Field) -> None:
+    """Somebody who is counselled, what is known of them, and figures in which the topic, though hidden, is named."""
+    own: Json = {"partner_id": world.partner_id}
+    contact = await around.counselled(
+        case=around.case_body(partner_id=str(world.partner_id)), topics=["discrimination"])
+    case = world.add("counselling_case", contact["counselling_case_id"], **own)
+    world.add("counselling_contact", contact["id"], **own)
+    person = (await around.get(f"/counselling_cases/{case}"))["person_ref"]
+    world.add("counselled_person", case, table="counselling_case", shown_by=person, **own)
+    entered = await around.create("/counselling_statuses", {
+        "counselling_case_id": case, "value": "subsidiary", "valid_from": str(around.day)})
+    world.add("history", case, table="counselling_case", shown_by=entered["id"], **own)
+    world.add("standing", case, table="counselling_case", shown_by='"residence_status":"subsidiary"', **own)
+    for name, shown_by in (("counselled_topic", "discrimination"), ("counselled_topic_named", "Diskriminierung"),
+                           ("counselled_topic_by", contact["held_by"])):
+        world.add(name, "", shown_by=shown_by, **own)
 
 
 async def _in_registry(world: World) -> None:

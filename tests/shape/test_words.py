@@ -38,6 +38,8 @@ SAID_IN_DEPLOY = {"job", "handler", "handlers"}
 STAY = {
     "libs/common/codes/lists.py MIGRANT_ORGANISATION": "the field's name of this kind of partner",
     "libs/common/codes/lists.py JOB_APPLICATION": "the field's name of this kind of tandem",
+    "libs/common/codes/lists.py APPOINTMENT_MADE": "the field's name of this result of counselling",
+    "libs/common/codes/lists.py MINI_JOB": "what it is called in German law and by everybody",
     "services/notify/deliveries/mail.py message": "the standard library's word for a mail",
     "libs/common/logs.py handler": "the standard library's word for where its log goes",
 }

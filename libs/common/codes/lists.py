@@ -180,3 +180,116 @@ class RegionKind(CodeList):
     CITY = "city"
     REGIONAL_ASSOCIATION = "regional_association"
     MUNICIPALITY = "municipality"
+
+
+class CounsellingTopic(CodeList):
+    """What a counselling contact is about."""
+
+    RESIDENCE_ASYLUM = "residence_asylum"
+    NATURALISATION = "naturalisation"
+    JOBCENTRE_BENEFITS = "jobcentre_benefits"
+    FOREIGNERS_OFFICE = "foreigners_office"
+    CHILD_BENEFIT_FAMILY = "child_benefit_family"
+    SCHOOL_DAYCARE = "school_daycare"
+    HOUSING = "housing"
+    WORK_APPLICATION = "work_application"
+    TRAINING_RECOGNITION = "training_recognition"
+    LANGUAGE_COURSE = "language_course"
+    HEALTH = "health"
+    DEBTS_CONTRACTS = "debts_contracts"
+    FAMILY_REUNIFICATION = "family_reunification"
+    DISCRIMINATION = "discrimination"
+    OTHER = "other"
+
+
+class CounsellingResult(CodeList):
+    """What came of a counselling contact, or of a whole case."""
+
+    INFORMED = "informed"
+    FORM_COMPLETED = "form_completed"
+    APPLICATION_FILED = "application_filed"
+    APPOINTMENT_MADE = "appointment_made"
+    REFERRED = "referred"
+    GRANTED = "granted"
+    REJECTED = "rejected"
+    OBJECTION_FILED = "objection_filed"
+    OPEN = "open"
+    BROKEN_OFF = "broken_off"
+
+
+class CounsellingMode(CodeList):
+    """How somebody was counselled."""
+
+    IN_PERSON = "in_person"
+    PHONE = "phone"
+    VIDEO = "video"
+    CHAT = "chat"
+    ACCOMPANIED_VISIT = "accompanied_visit"
+
+
+class Employment(CodeList):
+    """What somebody works or learns."""
+
+    NONE = "none"
+    SEEKING = "seeking"
+    MINI_JOB = "mini_job"
+    EMPLOYED = "employed"
+    SELF_EMPLOYED = "self_employed"
+    IN_TRAINING = "in_training"
+    STUDYING = "studying"
+    VOLUNTARY_SERVICE = "voluntary_service"
+    NOT_AVAILABLE = "not_available"
+
+
+class HousingSituation(CodeList):
+    """How somebody lives."""
+
+    RECEPTION_CENTRE = "reception_centre"
+    SHARED_ACCOMMODATION = "shared_accommodation"
+    DECENTRAL = "decentral"
+    PRIVATE_STAY = "private_stay"
+    OWN_FLAT = "own_flat"
+    EMERGENCY_SHELTER = "emergency_shelter"
+    HOMELESS = "homeless"
+
+
+class CourseStatus(CodeList):
+    """Which language course somebody attends, or where that stands."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    INITIAL_ORIENTATION = "initial_orientation"
+    LITERACY_COURSE = "literacy_course"
+    INTEGRATION_COURSE = "integration_course"
+    VOCATIONAL_COURSE = "vocational_course"
+    VOLUNTARY_COURSE = "voluntary_course"
+    COMPLETED = "completed"
+    BROKEN_OFF = "broken_off"
+
+
+class WorldRegion(CodeList):
+    """A region of the world by its number in UN M49: as exactly as figures say where people come from."""
+
+    NORTHERN_AFRICA = "015"
+    EASTERN_AFRICA = "014"
+    MIDDLE_AFRICA = "017"
+    SOUTHERN_AFRICA = "018"
+    WESTERN_AFRICA = "011"
+    CARIBBEAN = "029"
+    CENTRAL_AMERICA = "013"
+    SOUTH_AMERICA = "005"
+    NORTHERN_AMERICA = "021"
+    CENTRAL_ASIA = "143"
+    EASTERN_ASIA = "030"
+    SOUTH_EASTERN_ASIA = "035"
+    SOUTHERN_ASIA = "034"
+    WESTERN_ASIA = "145"
+    EASTERN_EUROPE = "151"
+    NORTHERN_EUROPE = "154"
+    SOUTHERN_EUROPE = "039"
+    WESTERN_EUROPE = "155"
+    AUSTRALIA_NEW_ZEALAND = "053"
+    MELANESIA = "054"
+    MICRONESIA = "057"
+    POLYNESIA = "061"
+    ANTARCTICA = "010"

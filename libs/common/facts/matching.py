@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from libs.common.codes.lists import TandemKind
+from libs.common.codes.lists import CounsellingResult, CounsellingTopic, TandemKind
 from libs.common.codes.types import Ags, Code, LanguageTag, YearMonth
 from libs.common.facts.fact import Fact
 from libs.common.facts.question import AddresseeAsked, PersonsByAddress, Question, WordsAsked
@@ -231,6 +231,22 @@ class MeetingDocumented(Fact):
     minutes: int
     region: Ags
     project_id: UUID | None = None
+
+
+class CounsellingRecorded(Fact):
+    """Somebody was counselled: about what, with which results, in which district and month. Whom it was, nobody learns.
+
+    One fact for each contact; contact_id is that of the contact, so that it is counted once.
+    """
+
+    subject: ClassVar[str] = "matching.counselling.recorded.v1"
+    about_field: ClassVar[str] = "contact_id"
+
+    contact_id: UUID
+    topics: tuple[CounsellingTopic, ...]
+    results: tuple[CounsellingResult, ...] = ()
+    region: Ags
+    month: YearMonth
 
 
 class LearningCaptured(Fact):

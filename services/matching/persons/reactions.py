@@ -22,6 +22,7 @@ from libs.common.reactions import answers, reacts_to
 from services.matching.checkins.model import Checkin
 from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
+from services.matching.counselling_cases.reactions import erase_cases
 from services.matching.households.model import Household
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -153,6 +154,7 @@ async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[st
         "closings": await _forget(transaction, select(Closing).where(or_(
             col(Closing.person_ref).in_(refs), col(Closing.tandem_id).in_(mentors)))),
         "trainings": await _drop_trainings(transaction, refs),
+        "counselling_cases": await erase_cases(transaction, refs),
     }
     return {store for store, done in changed.items() if done}
 

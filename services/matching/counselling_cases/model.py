@@ -1,0 +1,107 @@
+"""A counselling case: somebody whom the counsellors of a partner advise, from the first talk to a result."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+from pydantic import BaseModel
+from sqlalchemy import Index, text
+
+from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldRegion
+from libs.common.columns import code, personal, plain, sealed
+from libs.common.refusals import Invalid, Refused
+from services.matching.profiles.model import code_list
+from services.matching.tables import Table
+
+SEALED_ORIGIN = "counselling_case.origin"
+# How long what was written down word for word is kept after a case has ended, as long as claims may come of it.
+KEPT = relativedelta(years=3)
+
+
+class CaseState(StrEnum):
+    """Where a case is; a reopened one is open again."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+class Origin(BaseModel):
+    """The country that somebody comes from; sealed with their key."""
+
+    country: str
+
+
+class CounsellingCase(Table, table=True):
+    """Whom a partner advises: one open case for each person. Of the origin figures know the region of the world alone.
+
+    The counsellor is who answers for it; the partner's other counsellors are the team, and see it too.
+    """
+
+    __tablename__ = "counselling_case"
+    __table_args__ = (
+        Index("uq_counselling_case_open", "person_ref", "partner_id", unique=True,
+              postgresql_where=text("state <> 'closed'")),
+    )
+
+    region: str = plain(index=True)
+    partner_id: UUID = plain(index=True)
+    person_ref: UUID = personal(index=True)
+    counsellor: str = plain()
+    opened_by: str = plain()
+    state: CaseState = code(CaseState, CaseState.OPEN)
+    languages: list[str] = code_list()
+    gender: Gender = code(Gender, Gender.NOT_STATED, privacy="personal")
+    age_band: AgeBand | None = code(AgeBand, None, privacy="personal")
+    origin: bytes | None = sealed("special")
+    origin_region: WorldRegion | None = code(WorldRegion, None, privacy="personal")
+    opened_on: date = plain()
+    closed_on: date | None = plain(None)
+    result: CounsellingResult | None = code(CounsellingResult, None, privacy="personal")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is counselled in it."""
+        return self.state is not CaseState.CLOSED
+
+    def describe(self, fields: dict[str, Any]) -> None:
+        """Take these values over, by the columns' names; not of a closed case."""
+        self.refuse_closed()
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def take_up(self, held_on: date) -> None:
+        """Somebody was counselled on this day; a case is open since its first contact."""
+        self.refuse_closed()
+        self.opened_on = min(self.opened_on, held_on)
+
+    def close(self, result: CounsellingResult, on: date) -> None:
+        """Counselling has ended, with this result."""
+        self.refuse_closed()
+        if on < self.opened_on:
+            raise Invalid("case-day", "A case is not closed before the day on which it was opened.", field="closed_on")
+        self.state, self.result, self.closed_on = CaseState.CLOSED, result, on
+
+    def reopen(self) -> None:
+        """They have come again."""
+        if self.is_open:
+            raise Refused("case-open", "There is an open case of this person already.")
+        self.state, self.result, self.closed_on = CaseState.REOPENED, None, None
+
+    def refuse_closed(self) -> None:
+        """What is closed is not changed any more."""
+        if not self.is_open:
+            raise Refused("case-closed", "The case is closed; reopen it first.")
+
+    def forget(self) -> None:
+        """What was kept of a closed case word for word goes; what figures count stays."""
+        self.origin = None
+
+    def erase(self, day: date) -> None:
+        """Blank what can be read of the person; that there was a case, and the region of the world, stays counted."""
+        if self.is_open:
+            self.state, self.closed_on = CaseState.CLOSED, day
+        self.forget()
+        self.languages, self.gender, self.age_band = [], Gender.NOT_STATED, None

@@ -1,0 +1,89 @@
+"""What every noun of counselling does with a case: open one, find it inside the scope, for whom it is."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from libs.common.audit import audited
+from libs.common.callers import Role
+from libs.common.codes.countries import world_region
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.privacy import key_of, seal
+from libs.common.refusals import Invalid, Refused
+from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
+from services.matching.counselling_cases.rules import CaseFields, CaseIn
+from services.matching.households.model import Household
+from services.matching.profiles.queries import inside, met
+from services.matching.profiles.rules import refuse_future, refuse_outside, today
+
+
+async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID | None = None) -> CounsellingCase:
+    """Open a case of a person; refused while the partner has an open one of the same person."""
+    now = transaction.clock.now()
+    opened_on = given.opened_on or today(now)
+    refuse_future(opened_on, now, "opened_on")
+    partner_id = _partner(transaction, given.partner_id)
+    refuse_outside(transaction.caller.scope, given.region, partner_id)
+    case = CounsellingCase(
+        id=case_id or uuid7(), region=given.region, partner_id=partner_id, opened_on=opened_on,
+        opened_by=transaction.caller.principal, counsellor=str(given.counsellor or transaction.caller.principal),
+        person_ref=await _person(transaction, given, partner_id))
+    await described(transaction, case, given)
+    transaction.add(case)
+    await transaction.flush()
+    await audited(transaction, "change", f"counselling_case/{case.id}", case.person_ref)
+    return case
+
+
+async def described(transaction: OpenTransaction, case: CounsellingCase, given: CaseFields) -> None:
+    """Take over what is said of a person: the country of origin sealed, its region of the world to be counted."""
+    region = world_region(given.origin) if given.origin else None
+    case.describe({
+        "languages": sorted(set(given.languages)), "gender": given.gender, "age_band": given.age_band,
+        "origin_region": region, "counsellor": str(given.counsellor or case.counsellor),
+        "origin": await seal(transaction, case.person_ref, SEALED_ORIGIN, Origin(country=given.origin))
+        if given.origin else None})
+
+
+async def case_to_change(transaction: OpenTransaction, case_id: UUID) -> CounsellingCase:
+    """The case inside the caller's scope, locked, and open."""
+    case = await get_or_refuse(transaction, CounsellingCase, case_id, lock=True)
+    case.refuse_closed()
+    return case
+
+
+async def refuse_second(transaction: OpenTransaction, person_ref: UUID, partner_id: UUID) -> None:
+    """A person has one open case at a partner, also when two open one at the same moment."""
+    await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:person))"),
+                              {"person": f"case {person_ref} {partner_id}"})
+    there = await transaction.scalar(select(CounsellingCase.id).where(
+        CounsellingCase.person_ref == person_ref, CounsellingCase.partner_id == partner_id,
+        col(CounsellingCase.state) != CaseState.CLOSED))
+    if there:
+        raise Refused("case-open", "There is an open case of this person already.")
+
+
+def _partner(transaction: OpenTransaction, named: UUID | None) -> UUID:
+    """The partner whose case it is: a counsellor's own unless named."""
+    partners = transaction.caller.scope.partners
+    if named is None and transaction.caller.role is Role.COUNSELLOR and len(partners) == 1:
+        return next(iter(partners))
+    if named is None:
+        raise Invalid("partner-missing", "Name the partner whose case it is.", field="partner_id")
+    return named
+
+
+async def _person(transaction: OpenTransaction, given: CaseIn, partner_id: UUID) -> UUID:
+    """Who is counselled: met here, or known by a household or an earlier case inside the caller's scope."""
+    if given.person is not None:
+        return await met(transaction, given.person, region=given.region, partner_id=partner_id)
+    for kind in (Household, CounsellingCase):
+        known = await transaction.scalar(select(kind.person_ref).where(
+            col(kind.person_ref) == given.person_ref, inside(kind, transaction.caller.scope)).limit(1))
+        if known:
+            await key_of(transaction, known)
+            await refuse_second(transaction, known, partner_id)
+            return known
+    raise Invalid("person-unknown", "There is no household and no case of such a person.", field="person_ref")

@@ -1,0 +1,188 @@
+"""The HTTP door of counselling cases: open, describe, close, reopen; who it is, and what was true on a day."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body
+from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldRegion
+from libs.common.codes.types import Ags, Day
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.privacy import key_of, unseal
+from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
+from services.matching.counselling_cases.queries import described, opened, refuse_second
+from services.matching.counselling_cases.reactions import plan_deletion
+from services.matching.counselling_cases.rules import CaseFields, CaseIn
+from services.matching.counselling_statuses.queries import entries_of
+from services.matching.counselling_statuses.rules import Attribute, standing
+from services.matching.profiles.queries import contact_changed, contact_out, inside
+from services.matching.profiles.rules import ContactIn, ContactOut, refuse_future, today
+
+router = APIRouter(prefix="/counselling_cases", tags=["counselling_cases"])
+
+
+class CaseClosingIn(Body):
+    """What came of the whole case."""
+
+    result: CounsellingResult
+    closed_on: Day | None = None
+
+
+class CaseOut(BaseModel):
+    """A case in a list: no name, no origin."""
+
+    id: UUID
+    version: int
+    region: str
+    partner_id: UUID
+    counsellor: str
+    state: CaseState
+    opened_on: date
+    closed_on: date | None
+    result: CounsellingResult | None
+
+    @classmethod
+    def of(cls, case: CounsellingCase) -> "CaseOut":
+        """The answer's form of a case in a list."""
+        return cls.model_validate(case, from_attributes=True)
+
+
+class CaseDetail(CaseOut):
+    """A case with what describes the person; still without a name."""
+
+    person_ref: UUID
+    languages: list[str]
+    gender: Gender
+    age_band: AgeBand | None
+    origin: str | None
+    origin_region: WorldRegion | None
+
+
+class StandingOut(BaseModel):
+    """What was true of a person on a day, by what is known now; what was never asked is not there."""
+
+    as_of: date
+    statuses: dict[Attribute, str]
+
+
+@router.post("", status_code=201)
+async def open_counselling_case(
+    body: CaseIn, transaction: Transaction, once: Creation, response: Response,
+) -> CaseDetail:
+    """A counsellor, or the coordinator, opens a case; whoever notes a contact can do both in one request."""
+    if once.repeated:
+        return await _shown(transaction, await get_or_refuse(transaction, CounsellingCase, once.id), response)
+    return await _shown(transaction, await opened(transaction, body, case_id=once.id), response)
+
+
+@router.get("")
+async def list_counselling_cases(
+    transaction: Transaction, paging: PageOf, region: Ags | None = None, state: CaseState | None = None,
+    counsellor: UUID | None = None,
+) -> Page[CaseOut]:
+    """The cases inside the caller's scope, oldest first: a counsellor sees those of the own partner's team."""
+    query = select(CounsellingCase).where(inside(CounsellingCase, transaction.caller.scope))
+    for given, condition in (
+        (region, col(CounsellingCase.region).startswith(region or "")), (state, col(CounsellingCase.state) == state),
+        (counsellor, col(CounsellingCase.counsellor) == str(counsellor)),
+    ):
+        query = query.where(condition) if given is not None else query
+    rows, following = await page(transaction, query, paging, col(CounsellingCase.id))
+    return Page(items=[CaseOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{counselling_case_id}")
+async def read_counselling_case(
+    counselling_case_id: UUID, transaction: Transaction, response: Response,
+) -> CaseDetail:
+    """One case, without a name. Reading it is noted in the audit."""
+    return await _shown(transaction, await get_or_refuse(transaction, CounsellingCase, counselling_case_id), response)
+
+
+@router.get("/{counselling_case_id}/person")
+async def read_counselled_person(
+    counselling_case_id: UUID, transaction: Transaction, response: Response,
+) -> ContactOut:
+    """Who is counselled, and how to reach them. Reading it is noted in the audit."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
+    tag(response, case.version)
+    return await contact_out(transaction, case.person_ref, f"counselling_case/{case.id}")
+
+
+@router.get("/{counselling_case_id}/standing")
+async def read_standing(
+    counselling_case_id: UUID, transaction: Transaction,
+    as_of: Annotated[Day | None, Query(description="Today unless given.")] = None,
+) -> StandingOut:
+    """What was true of the person on a day, by what is known now. Reading it is noted in the audit."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
+    await audited(transaction, "read", f"counselling_case/{case.id}", case.person_ref)
+    day = as_of or today(transaction.clock.now())
+    return StandingOut(as_of=day, statuses=standing(await entries_of(transaction, case.id), day))
+
+
+@router.put("/{counselling_case_id}")
+async def change_counselling_case(
+    counselling_case_id: UUID, body: CaseFields, transaction: Transaction, expected: Expected, response: Response,
+) -> CaseDetail:
+    """What is known of the person has changed, or another counsellor answers for the case."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    await described(transaction, case, body)
+    return await _told(transaction, case, response)
+
+
+@router.put("/{counselling_case_id}/person")
+async def change_counselled_person(
+    counselling_case_id: UUID, body: ContactIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ContactOut:
+    """The person's name or addresses have changed."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    await contact_changed(transaction, case, body)
+    tag(response, case.version)
+    return await contact_out(transaction, case.person_ref, f"counselling_case/{case.id}")
+
+
+@router.post("/{counselling_case_id}/close")
+async def close_counselling_case(
+    counselling_case_id: UUID, body: CaseClosingIn, transaction: Transaction, expected: Expected, response: Response,
+) -> CaseDetail:
+    """Counselling has ended; three years later its notes are deleted."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    now = transaction.clock.now()
+    closed_on = body.closed_on or today(now)
+    refuse_future(closed_on, now, "closed_on")
+    case.close(body.result, closed_on)
+    await plan_deletion(transaction, case)
+    return await _told(transaction, case, response)
+
+
+@router.post("/{counselling_case_id}/reopen")
+async def reopen_counselling_case(
+    counselling_case_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> CaseDetail:
+    """They have come again; what was noted before is kept on."""
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    case.reopen()
+    await key_of(transaction, case.person_ref)
+    await refuse_second(transaction, case.person_ref, case.partner_id)
+    await plan_deletion(transaction, case)
+    return await _told(transaction, case, response)
+
+
+async def _told(transaction: OpenTransaction, case: CounsellingCase, response: Response) -> CaseDetail:
+    await audited(transaction, "change", f"counselling_case/{case.id}", case.person_ref)
+    await transaction.flush()
+    return await _shown(transaction, case, response)
+
+
+async def _shown(transaction: OpenTransaction, case: CounsellingCase, response: Response) -> CaseDetail:
+    origin = await unseal(transaction, case.person_ref, SEALED_ORIGIN, case.origin, Origin)
+    await audited(transaction, "read", f"counselling_case/{case.id}", case.person_ref)
+    tag(response, case.version)
+    return CaseDetail(**case.model_dump() | {"origin": origin.country if origin else None})

@@ -1,0 +1,38 @@
+"""How a case is written in requests: who it is, where, and what is counted of them."""
+
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from libs.common.bodies import Body
+from libs.common.codes.lists import AgeBand, Gender
+from libs.common.codes.types import CountryCode, Day, LanguageTag
+from services.matching.profiles.rules import ContactIn, LocalAgs
+
+
+class CaseFields(Body):
+    """What describes who is counselled; all of it may be left out."""
+
+    languages: list[LanguageTag] = Field(default=[], max_length=10, examples=[["ar", "de"]])
+    gender: Gender = Gender.NOT_STATED
+    age_band: AgeBand | None = Field(None, examples=["27-44"])
+    origin: CountryCode | None = Field(
+        None, examples=["SY"], description="The country they come from (ISO 3166-1); sealed. Figures know its region.")
+    counsellor: UUID | None = Field(None, description="The principal who answers for it; the caller unless named.")
+
+
+class CaseIn(CaseFields):
+    """A new case: of a person who is met here, or of one whom matching knows as a household or by an earlier case."""
+
+    region: LocalAgs = Field(examples=["15087"])
+    partner_id: UUID | None = Field(None, description="A counsellor's own partner unless named.")
+    person: ContactIn | None = None
+    person_ref: UUID | None = Field(None, description="Of a household's contact, or of an earlier case.")
+    opened_on: Day | None = Field(None, description="Today unless given.")
+
+    @model_validator(mode="after")
+    def _one_person(self) -> Self:
+        if (self.person is None) == (self.person_ref is None):
+            raise ValueError("either the person or a person_ref")
+        return self

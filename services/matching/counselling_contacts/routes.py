@@ -1,0 +1,151 @@
+"""The HTTP door of counselling contacts: entering one takes one request, also when its case is new."""
+
+from datetime import date, datetime
+from typing import Self
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, model_validator
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.bodies import Body, Paragraph
+from libs.common.codes.lists import CounsellingMode, CounsellingResult, CounsellingTopic
+from libs.common.codes.types import Day
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Page, PageOf, Transaction, page, tag
+from libs.common.facts.matching import CounsellingRecorded
+from libs.common.outbox import announce
+from libs.common.privacy import seal, unseal
+from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.queries import case_to_change, opened
+from services.matching.counselling_cases.rules import CaseIn
+from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact
+from services.matching.households.model import Note
+from services.matching.profiles.queries import inside
+from services.matching.profiles.rules import refuse_future, today
+
+router = APIRouter(prefix="/counselling_contacts", tags=["counselling_contacts"])
+DISTRICT_DIGITS = 5
+
+
+class ContactNotedIn(Body):
+    """A contact of an open case, or of a new one that is opened with it."""
+
+    counselling_case_id: UUID | None = None
+    case: CaseIn | None = Field(None, description="Instead of an id: the case to be opened.")
+    held_on: Day | None = Field(None, description="Today unless given.")
+    minutes: int = Field(ge=1, le=LONGEST_MINUTES, examples=[45])
+    mode: CounsellingMode = CounsellingMode.IN_PERSON
+    topics: list[CounsellingTopic] = Field(min_length=1, max_length=15, examples=[["jobcentre_benefits", "housing"]])
+    results: list[CounsellingResult] = Field(default=[], max_length=10, examples=[["form_completed"]])
+    held_by: UUID | None = Field(None, description="The principal who counselled; the caller unless named.")
+    note: Paragraph | None = Field(None, description="Sealed; never part of a fact, a figure or an export.")
+
+    @model_validator(mode="after")
+    def _one_case(self) -> Self:
+        if (self.counselling_case_id is None) == (self.case is None):
+            raise ValueError("either the id of a case or a new case")
+        return self
+
+
+class CounsellingContactOut(BaseModel):
+    """A contact in a list: codes, and no note."""
+
+    id: UUID
+    version: int
+    counselling_case_id: UUID
+    region: str
+    held_on: date
+    minutes: int
+    mode: CounsellingMode
+    topics: list[CounsellingTopic]
+    results: list[CounsellingResult]
+    held_by: str
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, contact: CounsellingContact) -> "CounsellingContactOut":
+        """The answer's form of a contact in a list."""
+        return cls.model_validate(contact, from_attributes=True)
+
+
+class CounsellingContactDetail(CounsellingContactOut):
+    """A contact with its note; None also once it was deleted."""
+
+    note: str | None
+
+
+@router.post("", status_code=201)
+async def record_counselling_contact(
+    body: ContactNotedIn, transaction: Transaction, once: Creation, response: Response,
+) -> CounsellingContactDetail:
+    """Somebody was counselled. With a new case instead of an id the case is opened by the same request."""
+    if once.repeated:
+        return await _shown(transaction, await get_or_refuse(transaction, CounsellingContact, once.id), response)
+    now = transaction.clock.now()
+    held_on = body.held_on or today(now)
+    refuse_future(held_on, now, "held_on")
+    case = await _case(transaction, body)
+    case.take_up(held_on)
+    contact = CounsellingContact(
+        id=once.id, counselling_case_id=case.id, region=case.region, partner_id=case.partner_id, held_on=held_on,
+        minutes=body.minutes, mode=body.mode, topics=sorted(set(body.topics)), results=sorted(set(body.results)),
+        held_by=str(body.held_by or transaction.caller.principal), recorded_by=transaction.caller.principal,
+        recorded_at=now, note=await seal(transaction, case.person_ref, SEALED_NOTE, Note(text=body.note))
+        if body.note else None)
+    transaction.add(contact)
+    await transaction.flush()
+    _announce(transaction, contact)
+    await audited(transaction, "change", f"counselling_contact/{contact.id}", case.person_ref)
+    return await _shown(transaction, contact, response)
+
+
+@router.get("")
+async def list_counselling_contacts(
+    transaction: Transaction, paging: PageOf, counselling_case_id: UUID | None = None, held_by: UUID | None = None,
+) -> Page[CounsellingContactOut]:
+    """The contacts inside the caller's scope in the order in which they were entered; notes are read one by one."""
+    query = select(CounsellingContact).where(inside(CounsellingContact, transaction.caller.scope))
+    for given, condition in (
+        (counselling_case_id, CounsellingContact.counselling_case_id == counselling_case_id),
+        (held_by, CounsellingContact.held_by == str(held_by)),
+    ):
+        query = query.where(condition) if given is not None else query
+    rows, following = await page(transaction, query, paging, col(CounsellingContact.id))
+    return Page(items=[CounsellingContactOut.of(row) for row in rows], next=following)
+
+
+@router.get("/{counselling_contact_id}")
+async def read_counselling_contact(
+    counselling_contact_id: UUID, transaction: Transaction, response: Response,
+) -> CounsellingContactDetail:
+    """One contact with its note. Reading it is noted in the audit."""
+    return await _shown(
+        transaction, await get_or_refuse(transaction, CounsellingContact, counselling_contact_id), response)
+
+
+async def _case(transaction: OpenTransaction, body: ContactNotedIn) -> CounsellingCase:
+    """The case that the contact belongs to, opened now when it is new."""
+    if body.counselling_case_id is not None:
+        return await case_to_change(transaction, body.counselling_case_id)
+    assert body.case is not None  # noqa: S101 - the body says so
+    return await opened(transaction, body.case)
+
+
+def _announce(transaction: OpenTransaction, contact: CounsellingContact) -> None:
+    """Tell that somebody was counselled, by codes; the district is as exactly as anybody needs to know where."""
+    announce(transaction, CounsellingRecorded(
+        contact_id=contact.id, topics=tuple(CounsellingTopic(topic) for topic in contact.topics),
+        results=tuple(CounsellingResult(result) for result in contact.results),
+        region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m")))
+
+
+async def _shown(
+    transaction: OpenTransaction, contact: CounsellingContact, response: Response,
+) -> CounsellingContactDetail:
+    case = await transaction.get_one(CounsellingCase, contact.counselling_case_id)
+    note = await unseal(transaction, case.person_ref, SEALED_NOTE, contact.note, Note)
+    await audited(transaction, "read", f"counselling_contact/{contact.id}", case.person_ref)
+    tag(response, contact.version)
+    return CounsellingContactDetail(**contact.model_dump() | {"note": note.text if note else None})

@@ -1,0 +1,176 @@
+"""The HTTP door of counselling figures: what funders ask, as JSON and as CSV; workload, and demand over time."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import BaseModel
+
+from libs.common.codes.languages import fallback_chain
+from libs.common.codes.types import Day
+from libs.common.db import OpenTransaction
+from libs.common.dependencies import Transaction
+from libs.common.suppression import LEAST, Cell
+from services.matching.counselling_figures.queries import COUNTED, demand, figures, workload
+from services.matching.counselling_figures.rules import (
+    UNSAID,
+    By,
+    Figure,
+    as_csv,
+    label_of,
+    period,
+    shown,
+    shown_counts,
+    total_label,
+)
+from services.matching.profiles.rules import today
+
+router = APIRouter(prefix="/counselling_figures", tags=["counselling_figures"])
+# Where the counts of a table are a total.
+TOTAL = "total"
+
+
+class FigureOut(BaseModel):
+    """Contacts, distinct cases and minutes of one value; all of them null where they are hidden."""
+
+    value: str
+    label: str
+    contacts: int | None
+    cases: int | None
+    minutes: int | None
+
+
+class FiguresOut(BaseModel):
+    """The contacts of a period told apart; with several topics or results a contact counts with each, once in all."""
+
+    by: By
+    begins: date
+    ends: date
+    least: int = LEAST
+    figures: list[FigureOut]
+    total: FigureOut
+
+
+class WorkOut(BaseModel):
+    """What a counsellor did in a month; `total` in place of either: all of them."""
+
+    counsellor: str
+    month: str
+    open_cases: int | None
+    contacts: int | None
+    cases: int | None
+    minutes: int | None
+
+
+class WorkloadOut(BaseModel):
+    """Open cases, contacts and minutes by counsellor and month, with all totals; hidden counts are null."""
+
+    begins: date
+    ends: date
+    least: int = LEAST
+    work: list[WorkOut]
+
+
+class NewCasesOut(BaseModel):
+    """How many cases were opened in a month about a topic; `total` in place of either: all of them."""
+
+    month: str
+    topic: str
+    label: str
+    new_cases: int | None
+
+
+class DemandOut(BaseModel):
+    """New cases by month and by the topics of their first contact, with all totals; hidden counts are null."""
+
+    begins: date
+    ends: date
+    least: int = LEAST
+    demand: list[NewCasesOut]
+
+
+def _language(
+    accept_language: Annotated[str, Header(max_length=200, description="Of the labels: German or English.")] = "de",
+) -> str:
+    asked = fallback_chain([part.split(";")[0].strip() for part in accept_language.split(",")])
+    return next(tag for tag in asked if tag in {"de", "en"})
+
+
+def _period(
+    transaction: Transaction,
+    begins: Annotated[Day | None, Query(alias="from", description="The first day; else of the year's begin.")] = None,
+    until: Annotated[Day | None, Query(description="The last day; else today.")] = None,
+) -> tuple[date, date]:
+    return period(begins, until, today(transaction.clock.now()))
+
+
+LanguageOf = Annotated[str, Depends(_language)]
+PeriodOf = Annotated[tuple[date, date], Depends(_period, scope="function")]
+
+
+@router.get("")
+async def read_counselling_figures(
+    transaction: Transaction, between: PeriodOf, language: LanguageOf, by: By = By.TOPIC,
+) -> FiguresOut:
+    """How many contacts, distinct cases and minutes there were in a period, told apart by one thing.
+
+    null where fewer than five cases stand behind it, or where the sums would tell what is null elsewhere.
+    """
+    rows, total = await _shown(transaction, by, between)
+    return FiguresOut(by=by, begins=between[0], ends=between[1], figures=[_out(by, row, language) for row in rows],
+                      total=FigureOut(value=TOTAL, label=total_label(language), **_counts(total)))
+
+
+@router.get("/export.csv", response_class=Response, responses={
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The figures as CSV (UTF-8)."}})
+async def export_counselling_figures(
+    transaction: Transaction, between: PeriodOf, language: LanguageOf, by: By = By.TOPIC,
+) -> Response:
+    """The same figures as a file for spreadsheets; what is hidden there is hidden here."""
+    rows, total = await _shown(transaction, by, between)
+    headers = {"Content-Disposition": f'attachment; filename="counselling-{by.value}.csv"',
+               "Content-Language": language}
+    return Response(as_csv(by, rows, total, language), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/workload")
+async def read_workload(transaction: Transaction, between: PeriodOf) -> WorkloadOut:
+    """How many open cases, contacts and minutes each counsellor has by month; null as in the figures."""
+    counted = await workload(transaction, between)
+    shown_cases, open_cases = shown_counts(counted["cases"]), shown_counts(counted["open_cases"])
+    return WorkloadOut(begins=between[0], ends=between[1], work=[
+        WorkOut(**_places(key, "counsellor", "month"), open_cases=open_cases.get(key, 0), **{
+            name: None if shown_cases.get(key, 0) is None else counted[name].get(key, 0) for name in COUNTED})
+        for key in sorted(shown_cases.keys() | open_cases.keys(), key=_order)])
+
+
+@router.get("/demand")
+async def read_demand(transaction: Transaction, between: PeriodOf, language: LanguageOf) -> DemandOut:
+    """How many new cases there were by month and topic: what people come with, over time; null as in the figures."""
+    counted = shown_counts(await demand(transaction, between))
+    return DemandOut(begins=between[0], ends=between[1], demand=[
+        NewCasesOut(**_places(key, "month", "topic"), new_cases=counted[key],
+                    label=total_label(language) if key[1] is None else label_of(By.TOPIC, key[1], language))
+        for key in sorted(counted, key=_order)])
+
+
+async def _shown(transaction: OpenTransaction, by: By, between: tuple[date, date]) -> tuple[list[Figure], Figure]:
+    return shown(*await figures(transaction, by, between))
+
+
+def _out(by: By, figure: Figure, language: str) -> FigureOut:
+    value = figure.value or UNSAID
+    return FigureOut(value=value, label=label_of(by, value, language), **_counts(figure))
+
+
+def _counts(figure: Figure) -> dict[str, int | None]:
+    return {"contacts": figure.contacts, "cases": figure.cases, "minutes": figure.minutes}
+
+
+def _places(key: Cell, row: str, column: str) -> dict[str, str]:
+    return {row: TOTAL if key[0] is None else key[0], column: TOTAL if key[1] is None else key[1]}
+
+
+def _order(key: Cell) -> tuple[bool, str, bool, str]:
+    """By row and column; totals come last."""
+    return key[0] is None, key[0] or "", key[1] is None, key[1] or ""
