@@ -19,6 +19,7 @@ from services.matching.members import routes as members
 from services.matching.mentor_groups import routes as mentor_groups
 from services.matching.mentors import reactions as mentor_reactions
 from services.matching.mentors import routes as mentors
+from services.matching.offers import reactions as offer_reactions
 from services.matching.permissions import PERMISSIONS
 from services.matching.persons import reactions as person_reactions
 from services.matching.prerequisites import reactions as prerequisite_reactions
@@ -26,6 +27,8 @@ from services.matching.prerequisites import routes as prerequisites
 from services.matching.projects import reactions as project_reactions
 from services.matching.proposals import reactions as proposal_reactions
 from services.matching.proposals import routes as proposals
+from services.matching.referrals import reactions as referral_reactions
+from services.matching.referrals import routes as referrals
 from services.matching.runs import oversight
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
@@ -45,9 +48,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
                  weights.router, runs.router, oversight.router, proposals.router, tandems.router, meetings.router,
                  checkins.router, concerns.router, closings.router, counselling_cases.router,
-                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router],
+                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
+                 referrals.router],
         reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
-                   checkin_reactions, closing_reactions, case_reactions, person_reactions],
+                   checkin_reactions, closing_reactions, case_reactions, offer_reactions, referral_reactions,
+                   person_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs],
         copies=COPIES,

@@ -12,4 +12,4 @@ class Table(Kept, registry=registry(metadata=MetaData(naming_convention=NAMES)))
 
 
 # Tables that hold only what others told: `rebuild` makes them anew.
-COPIES = ("known_project", "rule_set", "attended_training")
+COPIES = ("known_project", "rule_set", "attended_training", "known_offer")

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text, update
 from uuid_utils.compat import uuid7
 
 from libs.common.facts.events import AttendanceRecorded
-from libs.common.facts.registry import ProgrammeRulesChanged, RequiredTraining
+from libs.common.facts.registry import OfferPublished, ProgrammeRulesChanged, RequiredTraining
 from libs.common.links import Link
 from services.matching.households.model import Household
 from services.matching.links.queries import Purpose
@@ -108,6 +108,13 @@ class Field:
         usual: Json = {"minutes": 45, "topics": ["housing"], "results": ["informed"]}
         new = {} if "counselling_case_id" in given or "case" in given else {"case": self.case_body()}
         return await self.create("/counselling_contacts", usual | new | given, headers=headers)
+
+    async def offer(self, **given: Any) -> UUID:
+        """An offer that the registry told of."""
+        usual: Json = {"offer_id": uuid4(), "partner_id": uuid4(), "field": "language", "region": REGION}
+        published = OfferPublished(**usual | given)
+        await self.network.tell("matching", published)
+        return published.offer_id
 
     async def send(
         self, method: str, path: str, body: Any = None, *, headers: Headers | None = None, etag: str | None = None,

@@ -15,14 +15,14 @@ from tests.matching.field import REGION, Field, Json
 
 # Of a region and of the partner whose case or group it is.
 OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_contact",
-              "counselling_status")
+              "counselling_status", "referral")
 OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "unserved", "proposal", "tandem",
              "meeting", "checkin", "closing")
 # The neutral contact's alone: a coordinator of the same region is not among those who may see one.
 OF_NEUTRAL_CONTACT = ("concern",)
 CLOSED = (*OF_PARTNER, *OF_REGION, *OF_NEUTRAL_CONTACT)
-# What the registry told of programmes and projects, and the weights: about no person, changed by the system alone.
-OPEN = ("rule_set", "known_project", "weight_set")
+# What the registry told of programmes, projects and offers, and the weights: of no person, changed by the system alone.
+OPEN = ("rule_set", "known_project", "known_offer", "weight_set")
 PARTNER = uuid4()
 HERE = Scope(regions=(REGION,))
 STRANGERS = [
@@ -57,6 +57,7 @@ async def a_world(field: Field) -> None:
     case = (await field.counselled(case=field.case_body(**named)))["counselling_case_id"]
     await field.create("/counselling_statuses", {
         "counselling_case_id": case, "value": "asylum", "valid_from": str(field.day)})
+    await field.create("/referrals", {"counselling_case_id": case, "offer_id": str(await field.offer())})
 
 
 async def seen(field: Field, caller: Caller) -> dict[str, int]:

@@ -53,7 +53,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "read_standing": ("standing",), "list_counselling_contacts": ("counselling_contact",),
     "list_statuses": ("history",), "read_counselling_figures": ("counselled_topic",),
     "export_counselling_figures": ("counselled_topic_named",), "read_workload": ("counselled_topic_by",),
-    "read_demand": ("counselled_topic",),
+    "read_demand": ("counselled_topic",), "list_referrals": ("referral",), "read_handover": ("handover",),
     "list_templates": ("template",), "preview_template": ("template",), "list_gaps": ("gap",),
     "list_deliveries": ("delivery",),
     "read_clock": ("* clock",), "list_facts": ("* fact",), "list_parked": ("* parked",),
@@ -169,6 +169,7 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "open_counselling_case": {"person": {"name": "Amina Beispiel"}},
         "record_counselling_contact": {"counselling_case_id": world.things["counselling_case"].id},
         "enter_status": {"value": "subsidiary"},
+        "note_referral_consent": {"to_whom": str(world.partner_id)},
     }
     if schema is None:
         return None

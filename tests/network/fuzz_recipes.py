@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from services.events.registrations.queries import ACCEPT, CANCEL
@@ -21,6 +21,11 @@ from tests.network.fuzz_world import (
     document_of,
 )
 
+# As the registry would tell of it; what it tells itself keeps its numbers.
+NEW_OFFER = """
+INSERT INTO known_offer (id, version, offered_by, field, region, available)
+VALUES ($1, 1, $2, 'language', '15087', true)
+"""
 Recipe = Callable[[World], Awaitable[Need]]
 
 
@@ -96,6 +101,25 @@ async def counselled(world: World, *, closed: bool = False) -> Need:
     if closed:
         await world.field.act(f"/counselling_cases/{made['counselling_case_id']}/close", {"result": "granted"})
     return {"counselling_case_id": made["counselling_case_id"], "counselling_contact_id": made["id"]}
+
+
+async def referral(world: World, *verbs: str) -> Need:
+    """Somebody who is referred to an offer of the partner, after these steps."""
+    offer = uuid4()
+    await world.sql("matching", NEW_OFFER, offer, UUID(world.partner_id))
+    body = {"counselling_case_id": (await counselled(world))["counselling_case_id"], "offer_id": str(offer)}
+    made = await world.field.create("/referrals", body)
+    consent = {"what": ["name"], "to_whom": world.partner_id, "until": "2099-12-31"}
+    bodies: Json = {"consent": consent, "answer": {"accepted": True}}
+    for verb in verbs:
+        await world.field.act(f"/referrals/{made['id']}/{verb}", bodies.get(verb))
+    return {"referral_id": made["id"], "offer_id": str(offer)}
+
+
+async def offer_in_body(world: World) -> Need:
+    """What names a case, and an offer to refer it to."""
+    offer = (await referral(world))["offer_id"]
+    return {"body": {**(await case_in_body(world))["body"], "offer_id": offer}}
 
 
 async def case_in_body(world: World) -> Need:
@@ -326,6 +350,12 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("record_counselling_contact", "enter_status"), case_in_body),
     **dict.fromkeys(("read_counselling_case", "read_counselled_person", "read_standing", "change_counselling_case",
                      "change_counselled_person", "close_counselling_case", "read_counselling_contact"), counselled),
+    "propose_referral": offer_in_body,
+    **dict.fromkeys(("read_referral", "revoke_referral"), referral),
+    "note_referral_consent": lambda w: with_(referral(w), to_whom=w.partner_id),
+    **dict.fromkeys(("read_handover", "send_referral"), lambda w: referral(w, "consent")),
+    "note_referral_answer": lambda w: with_(referral(w, "consent", "send"), accepted=True),
+    "finish_referral": lambda w: referral(w, "consent", "send", "answer"),
     "reopen_counselling_case": lambda w: counselled(w, closed=True),
     "list_statuses": lambda w: query_of(counselled(w), "counselling_case_id"),
     # notify

@@ -15,7 +15,13 @@ from libs.common.facts.events import (
 )
 from libs.common.facts.fact import Fact
 from libs.common.facts.notify import ConsentWithdrawn
-from libs.common.facts.registry import ErasureRequested
+from libs.common.facts.registry import (
+    ErasureRequested,
+    OfferPaused,
+    OfferPublished,
+    OfferResumed,
+    OfferWithdrawn,
+)
 from libs.common.outbox import announce
 from libs.common.rebuild import rebuild
 from tests.common.stage import on_stage
@@ -174,6 +180,32 @@ async def test_a_consent_that_was_withdrawn_once_does_not_end_what_came_later(ne
     await made_anew(network, "matching")
 
     assert [row["state"] for row in await network.rows("matching", "SELECT state FROM mentor")] == ["ready"]
+
+
+async def test_which_offers_are_to_be_had_is_known_again(network: Network) -> None:
+    """Published, paused, resumed and withdrawn as they were told; what nobody told of goes, and no referral changes."""
+    for name in ("registry", "events", "notify"):
+        await on_stage(network, name)
+    await network.start("matching")
+    field = Field(network, network["matching"].client, await network.key(Role.COORDINATOR, region=REGION))
+    there, paused, gone = ({"offer_id": uuid4(), "partner_id": uuid4(), "field": "language", "region": REGION}
+                           for _ in range(3))
+    await say(network, *(OfferPublished(**one) for one in (there, paused, gone)))
+    case = (await field.counselled())["counselling_case_id"]
+    referral = await field.create("/referrals", {"counselling_case_id": case, "offer_id": str(gone["offer_id"])})
+    await say(network, OfferPaused(**there), OfferResumed(**there), OfferPaused(**paused), OfferWithdrawn(**gone))
+    known = "SELECT id, offered_by, available FROM known_offer ORDER BY id"
+    before = await network.rows("matching", known)
+    assert {row["id"]: row["available"] for row in before} == {
+        there["offer_id"]: True, paused["offer_id"]: False, gone["offer_id"]: False}
+    await network.rows("matching", "UPDATE known_offer SET available = true")
+    await network.rows("matching", "INSERT INTO known_offer SELECT (jsonb_populate_record(o, jsonb_build_object("
+                       "'id', gen_random_uuid()))).* FROM known_offer o")
+
+    await made_anew(network, "matching")
+
+    assert await network.rows("matching", known) == before
+    assert await field.get(f"/referrals/{referral['id']}") == referral
 
 
 async def test_nobody_is_written_to_a_second_time(network: Network, tmp_path: Path) -> None:

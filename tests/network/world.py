@@ -280,9 +280,25 @@ async def _counselling(world: World, around: Field) -> None:
         "counselling_case_id": case, "value": "subsidiary", "valid_from": str(around.day)})
     world.add("history", case, table="counselling_case", shown_by=entered["id"], **own)
     world.add("standing", case, table="counselling_case", shown_by='"residence_status":"subsidiary"', **own)
+    await _referral(world, around, case)
     for name, shown_by in (("counselled_topic", "discrimination"), ("counselled_topic_named", "Diskriminierung"),
                            ("counselled_topic_by", contact["held_by"])):
         world.add(name, "", shown_by=shown_by, **own)
+
+
+async def _referral(world: World, around: Field, case: str) -> None:
+    """A referral with a consent that holds, to an offer that the registry tells of on its own."""
+    own: Json = {"partner_id": world.partner_id}
+    offer = await world.post("registry", "offers", OFFER | {"partner_id": str(world.partner_id)})
+    for step in ("submit", "publish"):
+        await world.post("registry", f"offers/{offer['id']}/{step}", at=f"offers/{offer['id']}")
+    await world.network.settled()
+    body = {"counselling_case_id": case, "offer_id": offer["id"]}
+    referral = (await around.create("/referrals", body))["id"]
+    await around.act(f"/referrals/{referral}/consent", {
+        "what": ["name"], "to_whom": str(world.partner_id), "until": "2099-12-31"})
+    world.add("referral", referral, **own)
+    world.add("handover", referral, table="referral", shown_by="Amina Beispiel", **own)
 
 
 async def _in_registry(world: World) -> None:

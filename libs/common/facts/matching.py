@@ -249,6 +249,32 @@ class CounsellingRecorded(Fact):
     month: YearMonth
 
 
+class ReferralFact(Fact):
+    """What is told of somebody who was sent on to an offer: of whom, nobody learns."""
+
+    referral_id: UUID
+    offer_id: UUID
+    region: Ags
+
+
+class ReferralSent(ReferralFact):
+    """With their consent somebody was sent on to an offer."""
+
+    subject: ClassVar[str] = "matching.referral.sent.v1"
+
+
+class ReferralAccepted(ReferralFact):
+    """Whoever offers it takes them."""
+
+    subject: ClassVar[str] = "matching.referral.accepted.v1"
+
+
+class ReferralDone(ReferralFact):
+    """They received what was offered."""
+
+    subject: ClassVar[str] = "matching.referral.done.v1"
+
+
 class LearningCaptured(Fact):
     """A closing talk left a learning, checked for names and approved; its text may be asked for."""
 

@@ -17,6 +17,7 @@ from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import today
+from services.matching.referrals.reactions import end_referrals
 
 DELETION = "counselling_deletion"
 
@@ -50,6 +51,7 @@ async def erase_cases(transaction: OpenTransaction, refs: Iterable[UUID]) -> boo
     for case in cases:
         case.erase(today(transaction.clock.now()))
         await cancel(transaction, DELETION, case.id)
+    await end_referrals(transaction, ids)
     await _forget_notes(transaction, ids)
     await transaction.execute(delete(CounsellingStatus).where(
         col(CounsellingStatus.counselling_case_id).in_(ids),

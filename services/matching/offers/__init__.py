@@ -1,0 +1,1 @@
+"""Offers: the copies of what partners offer, to which somebody may be referred."""

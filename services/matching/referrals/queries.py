@@ -1,0 +1,61 @@
+"""Reads about referrals: one with its case, and what of a person is handed over by consent."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.persons import details_of
+from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_contacts.model import CounsellingContact
+from services.matching.counselling_statuses.queries import entries_of
+from services.matching.counselling_statuses.rules import Attribute, standing
+from services.matching.profiles.rules import today
+from services.matching.referrals.model import Referral, Shared
+
+
+async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, version: int) -> Referral:
+    """The referral inside the caller's scope, locked; NotFound or Stale else."""
+    return await get_or_refuse(transaction, Referral, referral_id, version=version, lock=True)
+
+
+async def person_of(transaction: OpenTransaction, referral: Referral) -> UUID:
+    """Whom the referral is about."""
+    return (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).person_ref
+
+
+async def handed_over(transaction: OpenTransaction, referral: Referral) -> dict[str, Any]:
+    """What whoever offers it may be told, by the consent that holds today; the reading is audited."""
+    day = today(transaction.clock.now())
+    referral.refuse_without_consent(day)
+    case = await transaction.get_one(CounsellingCase, referral.counselling_case_id)
+    told: dict[str, Any] = {}
+    for what in map(Shared, referral.shared):
+        match what:
+            case Shared.LANGUAGES:
+                told["languages"] = case.languages
+            case Shared.TOPICS:
+                told["topics"] = await _topics(transaction, case.id)
+            case Shared.RESIDENCE_STATUS:
+                statuses = standing(await entries_of(transaction, case.id), day)
+                told["residence_status"] = statuses.get(Attribute.RESIDENCE_STATUS)
+    await audited(transaction, "read", f"referral/{referral.id}", case.person_ref)
+    return told | await _addresses(transaction, referral, case.person_ref)
+
+
+async def _addresses(transaction: OpenTransaction, referral: Referral, person_ref: UUID) -> dict[str, str | None]:
+    """Name, and how to reach them, of which only what they consented to."""
+    if not {Shared.NAME, Shared.CONTACT} & set(referral.shared):
+        return {}
+    person = (await details_of(transaction, [person_ref], about=f"referral/{referral.id}")).get(person_ref)
+    known = person.model_dump() if person else {}
+    wanted = {Shared.NAME: ("name",), Shared.CONTACT: ("email", "phone")}
+    return {name: known.get(name) for what, names in wanted.items() if what in referral.shared for name in names}
+
+
+async def _topics(transaction: OpenTransaction, case_id: UUID) -> list[str]:
+    rows = await transaction.scalars(select(CounsellingContact.topics).where(
+        col(CounsellingContact.counselling_case_id) == case_id))
+    return sorted({topic for topics in rows for topic in topics})

@@ -1,0 +1,42 @@
+"""What falls due for referrals, and what becomes of them when a person is erased."""
+
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.audit import audited
+from libs.common.db import OpenTransaction
+from libs.common.due import cancel, schedule
+from libs.common.reactions import when_due
+from services.matching.profiles.queries import locked
+from services.matching.profiles.rules import BERLIN, today
+from services.matching.referrals.model import Referral, ReferralState
+from services.matching.referrals.queries import person_of
+
+CONSENT_OVER = "referral_consent_over"
+
+
+async def watch_consent(transaction: OpenTransaction, referral: Referral) -> None:
+    """A consent that nothing was sent by yet ends after its last day; else there is nothing to wait for."""
+    if referral.state is ReferralState.CONSENTED and referral.consent_until is not None:
+        ends = datetime.combine(referral.consent_until + timedelta(days=1), time(), BERLIN)
+        await schedule(transaction, CONSENT_OVER, referral.id, ends)
+    else:
+        await cancel(transaction, CONSENT_OVER, referral.id)
+
+
+@when_due(CONSENT_OVER)
+async def expire_referral(transaction: OpenTransaction, referral_id: UUID) -> None:
+    """The consent's last day has passed, and nothing was sent: it takes a new one."""
+    referral = await locked(transaction, Referral, referral_id)
+    if referral.expire(today(transaction.clock.now())):
+        await audited(transaction, "change", f"referral/{referral.id}", await person_of(transaction, referral))
+
+
+async def end_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
+    """Who is erased is referred nowhere any more."""
+    query = select(Referral).where(col(Referral.counselling_case_id).in_(case_ids)).order_by(col(Referral.id))
+    for referral in (await transaction.scalars(query.with_for_update())).all():
+        referral.erase(transaction.clock.now())
+        await watch_consent(transaction, referral)

@@ -1,0 +1,181 @@
+"""Referrals through the HTTP door: proposed, consented, sent, answered; nothing of a person on the bus or beyond."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from libs.common.callers import Role
+from libs.common.facts.registry import (
+    ErasureRequested,
+    OfferExpired,
+    OfferFact,
+    OfferPaused,
+    OfferPublished,
+    OfferResumed,
+    OfferWithdrawn,
+)
+from tests.matching.field import REGION, Field, Json
+
+OFFERED_BY = uuid4()
+
+
+async def proposed(field: Field, **case: Any) -> Json:
+    """Somebody to whom an offer was proposed."""
+    contact = await field.counselled(case=field.case_body(**case), topics=["language_course"])
+    body = {"counselling_case_id": contact["counselling_case_id"],
+            "offer_id": str(await field.offer(partner_id=OFFERED_BY))}
+    return await field.create("/referrals", body)
+
+
+async def act(field: Field, referral: Json, verb: str, body: Any = None) -> Json:
+    """A step of a referral that must succeed."""
+    return await field.act(f"/referrals/{referral['id']}/{verb}", body)
+
+
+def consent(field: Field, *what: str, days: int = 30) -> Json:
+    """What somebody consents to, from today on."""
+    return {"what": what or ["name", "languages"], "to_whom": str(OFFERED_BY),
+            "until": str(field.day + timedelta(days=days))}
+
+
+async def test_somebody_is_referred_with_consent_and_the_bus_learns_ids_alone(field: Field) -> None:
+    """Proposed, consented, sent, accepted, done; three facts with ids and the district."""
+    referral = await proposed(field, region="15087370")
+    assert (referral["state"], referral["offered_by"]) == ("proposed", str(OFFERED_BY))
+    steps: list[tuple[str, Any]] = [("consent", consent(field)), ("send", None), ("answer", {"accepted": True}),
+                                    ("finish", None)]
+    states = [(await act(field, referral, verb, body))["state"] for verb, body in steps]
+    assert states == ["consented", "sent", "accepted", "done"]
+
+    ids = {"referral_id": referral["id"], "offer_id": referral["offer_id"], "region": REGION}
+    assert await field.told(referral["id"]) == [
+        {"subject": f"referral.{verb}"} | ids for verb in ("sent", "accepted", "done")]
+
+
+async def test_what_is_handed_over_is_what_they_consented_to(field: Field) -> None:
+    """Nothing before, nothing else, nothing once it is revoked or over; who reads it is noted in the audit."""
+    referral = await proposed(field)
+    address = f"/referrals/{referral['id']}/handover"
+    await field.create("/counselling_statuses", {
+        "counselling_case_id": referral["counselling_case_id"], "value": "asylum", "valid_from": str(field.day)})
+    assert (await field.send("GET", address)).json()["slug"] == "referral-consent"
+    await act(field, referral, "consent", consent(field, "name", "topics"))
+    nothing = dict.fromkeys(("name", "email", "phone", "languages", "topics", "residence_status"))
+    assert await field.get(address) == nothing | {"name": "Amina Beispiel", "topics": ["language_course"]}
+    await act(field, referral, "send")
+    assert (await field.get(address))["name"] == "Amina Beispiel"
+    revoked = await act(field, referral, "revoke")
+    assert (revoked["state"], revoked["shared"]) == ("revoked", [])
+    assert (await field.send("GET", address)).status_code == 409
+    other = await proposed(field)
+    await act(field, other, "consent", consent(field, "contact", "languages", "residence_status"))
+
+    assert await field.get(f"/referrals/{other['id']}/handover") == nothing | {
+        "email": "amina@example.org", "languages": ["ar"]}
+    audit = await field.network.rows("matching", "SELECT action FROM audit WHERE about = $1",
+                                     f"referral/{referral['id']}")
+    assert {row["action"] for row in audit} == {"change", "read"}
+
+
+async def test_without_consent_nothing_is_sent_not_even_past_the_code(field: Field) -> None:
+    """The door refuses it, and so does the database."""
+    referral = await proposed(field)
+    address = f"/referrals/{referral['id']}"
+    assert await field.refused(f"{address}/send") == (409, "referral-state")
+    with pytest.raises(asyncpg.CheckViolationError, match="consented"):
+        await field.network.rows("matching", "UPDATE referral SET state = 'sent', sent_at = now() WHERE id = $1",
+                                 UUID(referral["id"]))
+    wrong: list[tuple[Json, str]] = [
+        ({"to_whom": str(uuid4())}, "consent-elsewhere"), ({"until": "2026-01-01"}, "consent-until"),
+        ({"what": []}, "invalid-request"), ({"what": ["secrets"]}, "invalid-request"),
+        ({"given_on": str(field.day + timedelta(days=1))}, "day-in-future")]
+    for given, slug in wrong:
+        assert await field.refused(f"{address}/consent", consent(field) | given) == (422, slug), given
+
+    assert (await field.get(address))["state"] == "proposed"
+    assert await field.told(referral["id"]) == []
+
+
+async def test_a_consent_ends_by_itself_after_its_last_day(field: Field) -> None:
+    """Unless something was sent by it; then it takes a new one. Revoked before, nothing falls due any more."""
+    left, sent, revoked = [await proposed(field) for _ in range(3)]
+    for one in (left, sent, revoked):
+        await act(field, one, "consent", consent(field, days=2))
+    await act(field, sent, "send")
+    await act(field, revoked, "revoke")
+    await field.network.move(timedelta(days=2))
+    assert (await field.get(f"/referrals/{left['id']}"))["state"] == "consented"
+    await field.network.move(timedelta(days=1))
+    states = [(await field.get(f"/referrals/{one['id']}"))["state"] for one in (left, sent, revoked)]
+
+    assert states == ["expired", "sent", "revoked"]
+    assert (await field.send("GET", f"/referrals/{sent['id']}/handover")).json()["slug"] == "referral-consent"
+    assert await field.refused(f"/referrals/{left['id']}/send") == (409, "referral-state")
+    await act(field, left, "consent", consent(field))
+    assert (await act(field, left, "send"))["state"] == "sent"
+    declined = await act(field, sent, "answer", {"accepted": False, "reason": "full"})
+    assert (declined["state"], declined["declined_reason"]) == ("declined", "full")
+    for body in ({"accepted": False}, {"accepted": True, "reason": "full"}):
+        assert await field.refused(f"/referrals/{left['id']}/answer", body) == (422, "invalid-request")
+
+
+@pytest.mark.parametrize("gone", [OfferPaused, OfferWithdrawn, OfferExpired])
+async def test_an_offer_that_is_not_to_be_had_is_neither_proposed_nor_sent_to(
+    field: Field, gone: type[OfferFact],
+) -> None:
+    """A change to a paused one does not end its pause; resumed, it is there again."""
+    referral = await proposed(field)
+    await act(field, referral, "consent", consent(field))
+    offer: dict[str, Any] = {"offer_id": UUID(referral["offer_id"]), "partner_id": OFFERED_BY, "field": "language",
+                             "region": REGION}
+    body = {"counselling_case_id": referral["counselling_case_id"], "offer_id": referral["offer_id"]}
+    await field.network.tell("matching", gone(**offer), OfferPublished(**offer, first_time=False))
+    assert await field.refused(f"/referrals/{referral['id']}/send") == (409, "offer-not-available")
+    for given in (body, body | {"offer_id": str(uuid4())}):
+        answer = await field.send("POST", "/referrals", given)
+        assert (answer.status_code, answer.json()["slug"]) == (422, "offer-unknown")
+    await field.network.tell("matching", OfferResumed(**offer))
+
+    assert (await act(field, referral, "send"))["state"] == "sent"
+
+
+async def test_what_two_do_at_the_same_moment_is_done_once(field: Field) -> None:
+    """Sent by one and revoked by another: who comes second reads again."""
+    referral = await proposed(field)
+    await act(field, referral, "consent", consent(field))
+    etag = await field.etag("referrals", referral["id"])
+    answers = await asyncio.gather(*(
+        field.send("POST", f"/referrals/{referral['id']}/{verb}", etag=etag) for verb in ("send", "revoke", "send")))
+
+    assert sorted(one.status_code for one in answers) == [200, 412, 412]
+    assert len(await field.told(referral["id"])) <= 1
+
+
+async def test_a_referral_is_seen_by_the_team_and_the_regions_coordinator(field: Field) -> None:
+    """Whoever offers it reads nothing here."""
+    referral = await proposed(field)
+    foreign = await field.network.key(Role.COUNSELLOR, partner_id=OFFERED_BY)
+    for path in ("", "/handover"):
+        assert (await field.send("GET", f"/referrals/{referral['id']}{path}", headers=foreign)).status_code == 404
+    assert (await field.get("/referrals", headers=foreign))["items"] == []
+    listed = await field.get(f"/referrals?counselling_case_id={referral['counselling_case_id']}&state=proposed")
+    assert [one["id"] for one in listed["items"]] == [referral["id"]]
+
+
+async def test_who_is_erased_is_referred_nowhere_any_more(field: Field) -> None:
+    """What was open is revoked, nothing is handed over, and nothing falls due."""
+    referral = await proposed(field)
+    await act(field, referral, "consent", consent(field))
+    case = await field.get(f"/counselling_cases/{referral['counselling_case_id']}")
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(case["person_ref"]),)))
+
+    found = await field.get(f"/referrals/{referral['id']}")
+    assert (found["state"], found["shared"]) == ("revoked", [])
+    assert (await field.send("GET", f"/referrals/{referral['id']}/handover")).status_code == 409
+    assert await field.network.rows(
+        "matching", "SELECT 1 FROM due WHERE about = $1", UUID(referral["id"])) == []
