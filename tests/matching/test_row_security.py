@@ -16,8 +16,8 @@ from tests.matching.field import REGION, Field, Json
 # Of a region and of the partner whose case or group it is.
 OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_contact",
               "counselling_status", "referral")
-OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "unserved", "proposal", "tandem",
-             "meeting", "checkin", "closing")
+OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "run_pair", "run_pool", "unserved",
+             "proposal", "tandem", "meeting", "checkin", "closing")
 # The neutral contact's alone: a coordinator of the same region is not among those who may see one.
 OF_NEUTRAL_CONTACT = ("concern",)
 CLOSED = (*OF_PARTNER, *OF_REGION, *OF_NEUTRAL_CONTACT)
@@ -47,7 +47,10 @@ async def a_world(field: Field) -> None:
     group = await field.create("/mentor_groups", field.group_body(**named))
     (member, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
     await field.network.tell("matching", field.attended(member["person_ref"]))
-    tandem = await field.tandem(mentor=await field.ready_mentor(**named), **named)
+    mentor = await field.ready_mentor(**named)
+    await field.waiting_household(**named)
+    await field.run(simulate=True)
+    tandem = await field.tandem(mentor=mentor, **named)
     mentor, household = await field.refs(tandem)
     for path in (f"{await field.link(MEETINGS, tandem['id'], mentor)}?on={field.day}&minutes=60",
                  await field.link(CONCERN, tandem["id"], household)):

@@ -17,7 +17,7 @@ from libs.common.due import schedule
 from libs.common.refusals import NotFound
 from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import inside, locked
+from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_outside, today
 from services.matching.proposals.model import ApproveReason
 from services.matching.proposals.queries import locked_proposal
@@ -219,7 +219,7 @@ async def list_unserved(run_id: UUID, transaction: Transaction, paging: PageOf) 
 @router.post("/{run_id}/cancel")
 async def cancel_run(run_id: UUID, transaction: Transaction) -> RunOut:
     """Nobody waits for its result any more: it is stopped within seconds, and proposes nothing."""
-    run = await locked(transaction, Run, run_id)
+    run = await get_or_refuse(transaction, Run, run_id, lock=True)
     if run.state is not RunState.CANCELLED:
         run.cancel(transaction.clock.now())
     await transaction.flush()
