@@ -34,6 +34,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "open_counselling_case", "list_counselling_cases", "read_counselling_case", "read_counselled_person",
         "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
         "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",
+        "correct_counselling_contact",
         "read_counselling_contact", "enter_status", "list_statuses", "read_counselling_figures",
         "export_counselling_figures", "read_workload", "read_demand",
         "propose_referral", "list_referrals", "read_referral", "read_handover", "note_referral_consent",

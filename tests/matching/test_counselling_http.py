@@ -141,12 +141,13 @@ async def test_a_households_contact_is_counselled_under_the_same_reference(field
     await field.act(f"/counselling_cases/{case['id']}/close", {"result": "granted"})
     again = await field.create("/counselling_cases", known)
     assert await field.refused(f"/counselling_cases/{case['id']}/reopen") == (409, "case-open")
-    elsewhere = await field.create("/counselling_cases", known | {"partner_id": str(uuid4())})
-    assert again["person_ref"] == elsewhere["person_ref"]
+    assert again["person_ref"] == case["person_ref"]
 
     other = await field.network.key(Role.COUNSELLOR, partner_id=uuid4())
     foreign = await field.send("POST", "/counselling_cases", known | {"partner_id": None}, headers=other)
-    assert (foreign.status_code, foreign.json()["slug"]) == (422, "person-unknown")
+    elsewhere = await field.send("POST", "/counselling_cases", known | {"partner_id": str(uuid4())})
+    for answer in (foreign, elsewhere):
+        assert (answer.status_code, answer.json()["slug"]) == (422, "person-unknown")
 
 
 async def test_a_closed_case_takes_nothing_until_they_come_again(field: Field) -> None:
@@ -174,6 +175,28 @@ async def test_a_closed_case_takes_nothing_until_they_come_again(field: Field) -
     assert (changed["origin_region"], changed["counsellor"], changed["languages"]) == ("151", counsellor, [])
     mine = (await field.get(f"/counselling_cases?counsellor={counsellor}&state=reopened"))["items"]
     assert [one["id"] for one in mine] == [case]
+
+
+async def test_what_was_entered_wrong_is_corrected_and_told_anew(field: Field) -> None:
+    """Day, minutes, topics, results and note; figures count what is right, and a fact says so. Of a closed case too."""
+    contact = await field.counselled(note="Falsch", topics=["housing"])
+    case = f"/counselling_cases/{contact['counselling_case_id']}"
+    await field.act(f"{case}/close", {"result": "granted"})
+    earlier = str(field.day - timedelta(days=40))
+    right = {"held_on": earlier, "minutes": 20, "topics": ["health"], "results": ["referred"], "note": "Richtig"}
+    address = f"/counselling_contacts/{contact['id']}"
+    corrected = await field.act(address, right, method="PUT")
+
+    assert {name: corrected[name] for name in right} == right
+    assert (corrected["held_by"], corrected["mode"]) == (contact["held_by"], "in_person")
+    assert (await field.get(case))["opened_on"] == earlier
+    assert [(one["subject"], one["topics"], one["month"]) for one in await field.told(contact["id"])] == [
+        ("counselling.recorded", ["housing"], f"{field.day:%Y-%m}"), ("counselling.corrected", ["health"], earlier[:7])]
+    for etag, status in (('"1"', 412), (None, 428)):
+        assert (await field.send("PUT", address, right, etag=etag)).status_code == status
+    assert (await field.refused(address, right | {"topics": []}, method="PUT"))[0] == 422
+    assert await field.refused(address, right | {"held_on": str(field.day + timedelta(days=1))}, method="PUT") == (
+        422, "day-in-future")
 
 
 async def test_what_cannot_be_meant_is_refused(field: Field) -> None:
@@ -208,6 +231,11 @@ async def test_three_years_after_the_end_no_note_is_left(field: Field) -> None:
     shown = [await field.get(address) for address in cases]
     assert [(one["origin"], one["origin_region"]) for one in shown] == [(None, "145"), ("SY", "145")]
     assert await field.network.rows("matching", COUNTED) == counted
+    late = f"/counselling_contacts/{contacts[0]['id']}"
+    await field.act(late, {"minutes": 45, "topics": ["housing"], "results": ["informed"], "note": "Zu spät"},
+                    method="PUT")
+    await field.network.move(timedelta(minutes=1))
+    assert (await field.get(late))["note"] is None
 
 
 async def test_an_erasure_takes_who_it_was_and_leaves_that_it_was(field: Field) -> None:
@@ -230,6 +258,8 @@ async def test_an_erasure_takes_who_it_was_and_leaves_that_it_was(field: Field) 
         "state": "closed", "origin": None, "origin_region": "145", "languages": [], "gender": "not_stated",
         "age_band": None}
     assert (await field.get(f"/counselling_contacts/{contact['id']}"))["note"] is None
+    noted = {"minutes": 5, "topics": ["housing"], "note": "Wieder da"}
+    assert await field.refused(f"/counselling_contacts/{contact['id']}", noted, method="PUT") == (404, "person-erased")
     assert await field.refused(f"{address}/reopen") == (404, "person-erased")
     assert (await field.send("GET", f"{address}/person")).json()["slug"] == "person-erased"
     assert (await field.get(f"{address}/standing"))["statuses"] == {"residence_status": "asylum"}

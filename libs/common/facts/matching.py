@@ -233,13 +233,12 @@ class MeetingDocumented(Fact):
     project_id: UUID | None = None
 
 
-class CounsellingRecorded(Fact):
-    """Somebody was counselled: about what, with which results, in which district and month. Whom it was, nobody learns.
+class CounsellingFact(Fact):
+    """What is told of a contact: about what, with which results, in which district and month. Never whom.
 
-    One fact for each contact; contact_id is that of the contact, so that it is counted once.
+    contact_id is that of the contact, so that it is counted once.
     """
 
-    subject: ClassVar[str] = "matching.counselling.recorded.v1"
     about_field: ClassVar[str] = "contact_id"
 
     contact_id: UUID
@@ -247,6 +246,18 @@ class CounsellingRecorded(Fact):
     results: tuple[CounsellingResult, ...] = ()
     region: Ags
     month: YearMonth
+
+
+class CounsellingRecorded(CounsellingFact):
+    """Somebody was counselled; one fact for each contact."""
+
+    subject: ClassVar[str] = "matching.counselling.recorded.v1"
+
+
+class CounsellingCorrected(CounsellingFact):
+    """What was told of a contact was wrong; this is right."""
+
+    subject: ClassVar[str] = "matching.counselling.corrected.v1"
 
 
 class ReferralFact(Fact):

@@ -75,7 +75,11 @@ class CounsellingCase(Table, table=True):
     def take_up(self, held_on: date) -> None:
         """Somebody was counselled on this day; a case is open since its first contact."""
         self.refuse_closed()
-        self.opened_on = min(self.opened_on, held_on)
+        self.begin_by(held_on)
+
+    def begin_by(self, day: date) -> None:
+        """A contact of the case lies on this day: it began then at the latest."""
+        self.opened_on = min(self.opened_on, day)
 
     def close(self, result: CounsellingResult, on: date) -> None:
         """Counselling has ended, with this result."""

@@ -76,14 +76,18 @@ def _partner(transaction: OpenTransaction, named: UUID | None) -> UUID:
 
 
 async def _person(transaction: OpenTransaction, given: CaseIn, partner_id: UUID) -> UUID:
-    """Who is counselled: met here, or known by a household or an earlier case inside the caller's scope."""
+    """Who is counselled: met here, or known by a household or an earlier case of the same partner.
+
+    Of another partner's nobody is taken over: those who counsel could not read who it is.
+    """
     if given.person is not None:
         return await met(transaction, given.person, region=given.region, partner_id=partner_id)
     for kind in (Household, CounsellingCase):
         known = await transaction.scalar(select(kind.person_ref).where(
-            col(kind.person_ref) == given.person_ref, inside(kind, transaction.caller.scope)).limit(1))
+            col(kind.person_ref) == given.person_ref, col(kind.partner_id) == partner_id,
+            inside(kind, transaction.caller.scope)).limit(1))
         if known:
             await key_of(transaction, known)
             await refuse_second(transaction, known, partner_id)
             return known
-    raise Invalid("person-unknown", "There is no household and no case of such a person.", field="person_ref")
+    raise Invalid("person-unknown", "This partner has no household and no case of such a person.", field="person_ref")

@@ -23,12 +23,13 @@ class CaseFields(Body):
 
 
 class CaseIn(CaseFields):
-    """A new case: of a person who is met here, or of one whom matching knows as a household or by an earlier case."""
+    """A new case: of a person who is met here, or of one whom the partner knows by a household or an earlier case."""
 
     region: LocalAgs = Field(examples=["15087"])
     partner_id: UUID | None = Field(None, description="A counsellor's own partner unless named.")
     person: ContactIn | None = None
-    person_ref: UUID | None = Field(None, description="Of a household's contact, or of an earlier case.")
+    person_ref: UUID | None = Field(
+        None, description="Of a household's contact, or of an earlier case, of the same partner.")
     opened_on: Day | None = Field(None, description="Today unless given.")
 
     @model_validator(mode="after")

@@ -13,34 +13,40 @@ from libs.common.bodies import Body, Paragraph
 from libs.common.codes.lists import CounsellingMode, CounsellingResult, CounsellingTopic
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.dependencies import Creation, Page, PageOf, Transaction, page, tag
-from libs.common.facts.matching import CounsellingRecorded
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.facts.matching import CounsellingCorrected, CounsellingFact, CounsellingRecorded
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
 from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_cases.queries import case_to_change, opened
+from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseIn
 from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact
 from services.matching.households.model import Note
-from services.matching.profiles.queries import inside
+from services.matching.profiles.queries import inside, locked
 from services.matching.profiles.rules import refuse_future, today
 
 router = APIRouter(prefix="/counselling_contacts", tags=["counselling_contacts"])
 DISTRICT_DIGITS = 5
 
 
-class ContactNotedIn(Body):
-    """A contact of an open case, or of a new one that is opened with it."""
+class ContactFields(Body):
+    """What is counted of a contact, and a note that is not."""
 
-    counselling_case_id: UUID | None = None
-    case: CaseIn | None = Field(None, description="Instead of an id: the case to be opened.")
-    held_on: Day | None = Field(None, description="Today unless given.")
+    held_on: Day | None = Field(None, description="Today unless given, or unchanged.")
     minutes: int = Field(ge=1, le=LONGEST_MINUTES, examples=[45])
     mode: CounsellingMode = CounsellingMode.IN_PERSON
     topics: list[CounsellingTopic] = Field(min_length=1, max_length=15, examples=[["jobcentre_benefits", "housing"]])
     results: list[CounsellingResult] = Field(default=[], max_length=10, examples=[["form_completed"]])
-    held_by: UUID | None = Field(None, description="The principal who counselled; the caller unless named.")
+    held_by: UUID | None = Field(None, description="The principal who counselled; else the caller, or unchanged.")
     note: Paragraph | None = Field(None, description="Sealed; never part of a fact, a figure or an export.")
+
+
+class ContactNotedIn(ContactFields):
+    """A contact of an open case, or of a new one that is opened with it."""
+
+    counselling_case_id: UUID | None = None
+    case: CaseIn | None = Field(None, description="Instead of an id: the case to be opened.")
 
     @model_validator(mode="after")
     def _one_case(self) -> Self:
@@ -90,15 +96,10 @@ async def record_counselling_contact(
     case.take_up(held_on)
     contact = CounsellingContact(
         id=once.id, counselling_case_id=case.id, region=case.region, partner_id=case.partner_id, held_on=held_on,
-        minutes=body.minutes, mode=body.mode, topics=sorted(set(body.topics)), results=sorted(set(body.results)),
-        held_by=str(body.held_by or transaction.caller.principal), recorded_by=transaction.caller.principal,
-        recorded_at=now, note=await seal(transaction, case.person_ref, SEALED_NOTE, Note(text=body.note))
-        if body.note else None)
+        held_by=transaction.caller.principal, recorded_by=transaction.caller.principal, recorded_at=now)
+    await _describe(transaction, contact, case, body)
     transaction.add(contact)
-    await transaction.flush()
-    _announce(transaction, contact)
-    await audited(transaction, "change", f"counselling_contact/{contact.id}", case.person_ref)
-    return await _shown(transaction, contact, response)
+    return await _told(transaction, contact, case, CounsellingRecorded, response)
 
 
 @router.get("")
@@ -125,6 +126,24 @@ async def read_counselling_contact(
         transaction, await get_or_refuse(transaction, CounsellingContact, counselling_contact_id), response)
 
 
+@router.put("/{counselling_contact_id}")
+async def correct_counselling_contact(
+    counselling_contact_id: UUID, body: ContactFields, transaction: Transaction, expected: Expected, response: Response,
+) -> CounsellingContactDetail:
+    """What was entered of a contact was wrong, whether its case is open or closed; what is right is told anew."""
+    refuse_future(body.held_on or date.min, transaction.clock.now(), "held_on")
+    seen = await get_or_refuse(transaction, CounsellingContact, counselling_contact_id)
+    # The case first, as whoever erases it does.
+    case = await locked(transaction, CounsellingCase, seen.counselling_case_id)
+    contact = await locked(transaction, CounsellingContact, seen.id, version=expected)
+    contact.held_on = body.held_on or contact.held_on
+    case.begin_by(contact.held_on)
+    await _describe(transaction, contact, case, body)
+    if not case.is_open:
+        await plan_deletion(transaction, case)
+    return await _told(transaction, contact, case, CounsellingCorrected, response)
+
+
 async def _case(transaction: OpenTransaction, body: ContactNotedIn) -> CounsellingCase:
     """The case that the contact belongs to, opened now when it is new."""
     if body.counselling_case_id is not None:
@@ -133,12 +152,28 @@ async def _case(transaction: OpenTransaction, body: ContactNotedIn) -> Counselli
     return await opened(transaction, body.case)
 
 
-def _announce(transaction: OpenTransaction, contact: CounsellingContact) -> None:
-    """Tell that somebody was counselled, by codes; the district is as exactly as anybody needs to know where."""
-    announce(transaction, CounsellingRecorded(
+async def _describe(
+    transaction: OpenTransaction, contact: CounsellingContact, case: CounsellingCase, body: ContactFields,
+) -> None:
+    contact.minutes, contact.mode = body.minutes, body.mode
+    contact.topics, contact.results = sorted(set(body.topics)), sorted(set(body.results))
+    contact.held_by = str(body.held_by or contact.held_by)
+    contact.note = None if body.note is None else await seal(
+        transaction, case.person_ref, SEALED_NOTE, Note(text=body.note))
+
+
+async def _told(
+    transaction: OpenTransaction, contact: CounsellingContact, case: CounsellingCase, kind: type[CounsellingFact],
+    response: Response,
+) -> CounsellingContactDetail:
+    """Tell of the contact by codes; the district is as exactly as anybody needs to know where."""
+    await transaction.flush()
+    announce(transaction, kind(
         contact_id=contact.id, topics=tuple(CounsellingTopic(topic) for topic in contact.topics),
         results=tuple(CounsellingResult(result) for result in contact.results),
         region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m")))
+    await audited(transaction, "change", f"counselling_contact/{contact.id}", case.person_ref)
+    return await _shown(transaction, contact, response)
 
 
 async def _shown(
