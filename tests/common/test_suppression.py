@@ -104,7 +104,7 @@ def test_nought_is_shown_and_nothing_is_hidden_without_need(rows: list[list[int]
     ({"a": 10, "b": 1, "c": 1}, {"a", "b", "c"}),
     ({"a": 3}, {"a", None}),
     ({"a": 0, "b": 0}, set()),
-], ids=str)
+], ids=["nobody alone", "one of two", "one of three", "two of three", "two with one each", "all", "none"])
 def test_the_smallest_other_count_is_hidden_with_a_lonely_one(counts: dict[str, int], hidden: set[str | None]) -> None:
     """So that the difference to the total tells nothing."""
     assert hidden_in_list(counts, sum(counts.values())) == hidden
