@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+# More than any price: sums of scores end at 2**53.
+BEYOND = 2**60
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arcs:
@@ -57,6 +60,28 @@ def lowest_prices(arcs: Arcs, chosen: Bools) -> Ints:
         arcs.n_units,
     )
     return envy.settle(prices)
+
+
+def highest_prices(arcs: Arcs, chosen: Bools) -> Ints:
+    """Return int64[n_units]: the highest prices that support the chosen arcs (bool[k]) of a best assignment.
+
+    Each is exactly what one place less at that unit would take from the sum, so what it costs to give a place away.
+    A unit without places costs just so much that nobody would rather be there.
+    """
+    matched_to, matched_score = _by_household(arcs, chosen)
+    prices = np.full(arcs.n_units, BEYOND, dtype=np.int64)
+    # Who got a place gains there, and where a place stayed free it costs nothing.
+    np.minimum.at(prices, arcs.units[chosen], arcs.scores[chosen])
+    prices[np.bincount(arcs.units[chosen], minlength=arcs.n_units) < arcs.capacities] = 0
+    source = matched_to[arcs.households]
+    others = (source >= 0) & ~chosen
+    gain = arcs.scores[others] - matched_score[arcs.households[others]]
+    prices = -_Envy(arcs.units[others], source[others], gain, arcs.n_units).settle(-prices)
+    prices[arcs.capacities == 0] = 0
+    gains = np.where(matched_to >= 0, matched_score - prices[matched_to], 0) if arcs.n_units else matched_score
+    closed = arcs.capacities[arcs.units] == 0
+    np.maximum.at(prices, arcs.units[closed], arcs.scores[closed] - gains[arcs.households[closed]])
+    return prices
 
 
 def household_values(arcs: Arcs, prices: Ints) -> Ints:

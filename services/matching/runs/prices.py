@@ -1,0 +1,112 @@
+"""What a place is worth to those who are yet to come: prices for who is matched at once, one arrival at a time.
+
+Who always gives the best place to whoever comes first burns the places that only few others could take the place of.
+A price says what a place would be worth later: households that came before are drawn anew (bootstrapped) as those who
+will come, the best assignment of that future is computed, and what the sum would lose by one place less there is the
+place's price in it. One future is noise; the mean of about 20 is a price.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.matching.runs.assignment import solve
+from services.matching.runs.candidates import find
+from services.matching.runs.certificate import Arcs, Ints, highest_prices
+from services.matching.runs.encoding import encode
+from services.matching.runs.graph import Scored
+from services.matching.runs.pool import Household, Rules, Unit
+from services.matching.runs.scoring import points_of
+
+NOBODY = -1
+FUTURES = 20
+# Half a year, in days.
+HORIZON = 182
+
+
+def future_prices(
+    units: Sequence[Unit],
+    past_arrivals: Sequence[Household],
+    rules: Rules,
+    *,
+    expected: int,
+    seed: int,
+    days_left: Sequence[int] | None = None,
+    horizon: int = HORIZON,
+    futures: int = FUTURES,
+) -> Ints:
+    """Return int64[len(units)]: what giving away one of a unit's free places would take from those who are to come.
+
+    So many futures are drawn: in each, `expected` households out of `past_arrivals`, with repetition, come on days
+    spread evenly over the `horizon`. A unit takes them within its free places (`Unit.free`, in households) and within
+    its `days_left` (None: all of the horizon); what a pair is worth is `rules.base` and its score. The price is the
+    mean over the futures, rounded down; 0 where there is no past, nobody is expected, or places are plenty. The same
+    seed gives the same prices.
+
+    What makes prices good was measured by `lotse simulate` (docs/simulation.md): a horizon of half a year instead of a
+    month; the highest prices that support an assignment (the loss of a place) instead of the lowest (the gain of one
+    more); units' own days left; prices that are a week old at most. What did not help: futures in which units come too,
+    or in which those count who wait already; a value of waiting for the household; three times as many futures.
+    """
+    pool = encode([*past_arrivals], [*units], rules)
+    found = find(pool)
+    worth = rules.base + points_of(pool, found.households, found.units).score
+    left = np.full(len(units), horizon) if days_left is None else np.asarray(days_left)
+    return prices_of_futures(
+        Scored(found.households, found.units, worth), np.arange(len(past_arrivals)), pool.units.free,
+        left.astype(np.int64), expected=expected, horizon=horizon, futures=futures, dice=np.random.default_rng(seed))
+
+
+def prices_of_futures(
+    pairs: Scored, past: Ints, free: Ints, days_left: Ints, *,
+    expected: int, horizon: int, futures: int, dice: np.random.Generator,
+) -> Ints:
+    """Return the same as `future_prices` from `pairs` that are scored already, sorted by household and then unit.
+
+    `past` are the households (their indices in `pairs`) that are drawn from; `free` and `days_left` are int64[n_units].
+    """
+    prices = np.zeros(len(free), dtype=np.int64)
+    units = np.flatnonzero(free > 0)
+    if not len(past) or not len(units) or expected < 1 or futures < 1:
+        return prices
+    drawn = past[dice.integers(len(past), size=futures * expected)]
+    comes = dice.integers(horizon, size=len(drawn))
+    arcs = _drawn(pairs, free, days_left, drawn, comes, futures)
+    found = solve(arcs.households, arcs.units, arcs.scores, arcs.capacities, n_households=arcs.n_households)
+    got = np.array(found.pairs, dtype=np.int64).reshape(-1, 2)
+    chosen = np.isin(arcs.households * arcs.n_units + arcs.units, got[:, 0] * arcs.n_units + got[:, 1])
+    by_future = highest_prices(arcs, chosen).reshape(futures, len(units))
+    prices[units] = by_future.sum(axis=0) // futures
+    return prices
+
+
+def choose(worth: Ints, prices: Ints) -> int:
+    """Return the position of the place for one who comes: the greatest worth less its price, the first of several.
+
+    NOBODY (-1) where each is worth more to those who are yet to come, or there is none. The only option is taken
+    whatever its price.
+    """
+    if len(worth) == 0:
+        return NOBODY
+    gains = worth - prices
+    best = int(np.argmax(gains))
+    return best if gains[best] > 0 or len(worth) == 1 else NOBODY
+
+
+def _drawn(
+    pairs: Scored, free: Ints, days_left: Ints, drawn: Ints, comes: Ints, futures: int,
+) -> Arcs:
+    """All futures beside one another: every drawn household, and each unit with free places once per future."""
+    units = np.flatnonzero(free > 0)
+    column = np.full(len(free), NOBODY, dtype=np.int64)
+    column[units] = np.arange(len(units))
+    starts = np.searchsorted(pairs.households, drawn)
+    counts = np.searchsorted(pairs.households, drawn, side="right") - starts
+    household = np.repeat(np.arange(len(drawn)), counts)
+    pair = np.arange(len(household)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    unit = pairs.units[pair]
+    meet = (free[unit] > 0) & (days_left[unit] > comes[household])
+    household, pair = household[meet], pair[meet]
+    future = household // (len(drawn) // futures)
+    return Arcs(household, future * len(units) + column[pairs.units[pair]], pairs.worth[pair],
+                np.tile(free[units], futures), len(drawn))

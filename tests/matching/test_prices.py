@@ -1,0 +1,96 @@
+"""Prices for those who are yet to come: what a place less would cost, nothing where places are plenty."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.runs.assignment import solve
+from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
+from services.matching.runs.pool import Household, Rules, Unit
+from services.matching.runs.prices import NOBODY, choose, future_prices
+from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit
+from tests.matching.test_assignment import Problem, problems
+
+
+def best(problem: Problem) -> tuple[Arcs, np.ndarray]:
+    """The problem's arcs, and which of them make a best assignment."""
+    arcs, capacities, n_households = problem
+    pairs = sorted(arcs)
+    columns = np.array([(*pair, arcs[pair]) for pair in pairs], dtype=np.int64).reshape(-1, 3).T
+    given = Arcs(columns[0], columns[1], columns[2], np.array(capacities, dtype=np.int64), n_households)
+    found = solve(given.households, given.units, given.scores, given.capacities, n_households=n_households)
+    return given, np.array([pair in found.pairs for pair in pairs], dtype=np.bool_)
+
+
+@settings(max_examples=200, deadline=None)
+@given(problems())
+def test_the_highest_price_is_what_one_place_less_would_cost(problem: Problem) -> None:
+    """Exactly, for every unit that has a place; and prices and values prove the assignment best."""
+    arcs, chosen = best(problem)
+    prices = highest_prices(arcs, chosen)
+    objective = int(arcs.scores[chosen].sum())
+
+    assert certify(arcs, chosen, prices, household_values(arcs, prices))
+    for unit in np.flatnonzero(arcs.capacities > 0):
+        fewer = arcs.capacities.copy()
+        fewer[unit] -= 1
+        less = solve(arcs.households, arcs.units, arcs.scores, fewer, n_households=arcs.n_households).objective
+        assert prices[unit] == objective - less
+
+
+def priced(units: list[Unit], past: list[Household], expected: int, seed: int = 1) -> list[int]:
+    """Prices by the usual rules."""
+    found: list[int] = future_prices(units, past, Rules(), expected=expected, seed=seed).tolist()
+    return found
+
+
+def test_a_place_that_others_need_has_a_price() -> None:
+    """The only one nearby is worth a whole pair to those who will come; one that nobody can reach is worth nothing."""
+    near, far = a_unit(1, point=EISLEBEN), a_unit(2, point=HAVELBERG, radius_km=5)
+    price, nothing = priced([near, far], [a_household()], expected=3)
+
+    assert 1001 <= price <= 2000
+    assert nothing == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(expected=st.integers(0, 6), more=st.integers(0, 3), seed=st.integers(0, 9))
+def test_where_places_are_plenty_they_cost_nothing(expected: int, more: int, seed: int) -> None:
+    """More places that are equally good than households are expected: nobody takes anything from anybody."""
+    units = [a_unit(number) for number in range(expected + more + 1)]
+
+    assert priced(units, [a_household(1), a_household(2)], expected, seed) == [0] * len(units)
+
+
+@pytest.mark.parametrize(("past", "expected", "days"), [
+    ([], 5, 100), ([a_household()], 0, 100), ([a_household()], 5, 0)])
+def test_without_a_past_or_a_future_there_are_no_prices(past: list[Household], expected: int, days: int) -> None:
+    """Nobody came before, nobody is expected, or the unit leaves today."""
+    found = future_prices([a_unit()], past, Rules(), expected=expected, seed=1, days_left=[days])
+
+    assert found.tolist() == [0]
+
+
+def test_the_same_seed_gives_the_same_prices() -> None:
+    """Another one may give others; who is there for longer is worth no less."""
+    units = [a_unit(1), a_unit(2, languages={"ar": "C2"}), a_unit(3, slots=0b11)]
+    past = [a_household(1), a_household(2, languages={"ar": "B1"}), a_household(3, slots=0b1110)]
+    long, short = (future_prices(units, past, Rules(), expected=3, seed=5, days_left=[days] * 3) for days in (182, 20))
+
+    assert priced(units, past, 3, 5) == priced(units, past, 3, 5) == long.tolist()
+    assert len({tuple(priced(units, past, 3, seed)) for seed in range(8)}) > 1
+    assert long.sum() > short.sum()
+
+
+@pytest.mark.parametrize(("worth", "prices", "chosen"), [
+    ([], [], NOBODY),
+    ([1500], [1900], 0),
+    ([1500, 1500], [0, 0], 0),
+    ([1500, 1400], [200, 0], 1),
+    ([1500, 1400], [1600, 1400], NOBODY),
+    ([1500, 1400], [1600, 1399], 1),
+])
+def test_the_greatest_worth_less_its_price_is_chosen(worth: list[int], prices: list[int], chosen: int) -> None:
+    """The only option is taken whatever its price; otherwise nobody where others need each of them more."""
+    assert choose(np.array(worth, dtype=np.int64), np.array(prices, dtype=np.int64)) == chosen
