@@ -17,6 +17,7 @@ from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.matching_cli import match
 from deploy.local.servers import start_servers
 from deploy.local.showing import addresses, condition, findings, out, say, say_why
+from deploy.local.simulating_cli import simulate
 from deploy.local.state import default_state, fresh_demonstration, holder_of
 
 _EXIT_CODES = (
@@ -54,6 +55,7 @@ def main() -> None:
     reason = None
     operating_cli.add_to(app)
     app.command()(match)
+    app.command()(simulate)
     try:
         app()
     except* CannotGoOn as stopped:

@@ -1,32 +1,27 @@
 """`lotse match`: a what-if run over a file, for which nothing has to run, and which changes nothing."""
 
 import json
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deploy.local.exits import CannotGoOn, Exit
-from deploy.local.showing import out, say, show_rows
+from deploy.local.files import STANDARD, read_text, write_text
+from deploy.local.showing import out, progress, show_rows
 
 if TYPE_CHECKING:
     from services.matching.runs.batch import Inputs
     from services.matching.runs.outcome import Outcome
     from services.matching.runs.pool import Weights
-    from services.matching.runs.steps import Progress
 
-STANDARD = Path("-")
 # By step, with its count.
 _SAID = {
-    "reading": "looking at {:,} people and groups …", "pruning": "very many pairs: the best {:,} of each at first …",
-    "solving": "solving over {:,} pairs …", "looking_again": "looking for pairs that gain more (round {:,}) …",
-    "explaining": "telling the reasons of {:,} proposals …",
+    "reading": "looking at {:,} people and groups", "pruning": "very many pairs: the best {:,} of each at first",
+    "solving": "solving over {:,} pairs", "looking_again": "looking for pairs that gain more (round {:,})",
+    "explaining": "telling the reasons of {:,} proposals",
 }
 File = Annotated[Path, typer.Argument(help="Both sides as JSON, in the shape of the API's bodies; - for stdin.")]
 Written = Annotated[Path | None, typer.Option("--json", help="Write everything as JSON into this file; - for stdout.")]
@@ -45,11 +40,11 @@ def match(
     from services.matching.runs.batch import run
 
     began = time.monotonic()
-    with _progress() as tell:
-        say(f"reading {file} …")
+    with progress() as say_step:
+        say_step(f"reading {file}")
         inputs = _read(file)
         try:
-            outcome = run(inputs, tell=tell)
+            outcome = run(inputs, tell=lambda step, count: say_step(_SAID[step].format(count)))
         except ValueError as raised:
             raise CannotGoOn(f"{file} cannot be matched: {raised}.", "docs/matching.md describes the file.",
                              code=Exit.USAGE) from raised
@@ -62,25 +57,10 @@ def match(
     raise typer.Exit(Exit.OK if outcome.certified else Exit.FAILED)
 
 
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """A line that says what is being done; where nobody watches, each step on a line of its own."""
-    if not sys.stderr.isatty():
-        yield lambda step, count: say(_SAID[step].format(count))
-        return
-    with Console(stderr=True).status("") as status:
-        yield lambda step, count: status.update(_SAID[step].format(count))
-
-
 def _read(file: Path) -> "Inputs":
     from services.matching.runs.what_if import Malformed, read_inputs
 
-    try:
-        text = sys.stdin.read() if file == STANDARD else file.read_text(encoding="utf-8")
-    except OSError as raised:
-        raise CannotGoOn(f"{file} cannot be read: {raised.strerror}.", code=Exit.USAGE) from raised
-    except UnicodeDecodeError as raised:
-        raise CannotGoOn(f"{file} is not UTF-8 (byte {raised.start}).", code=Exit.USAGE) from raised
+    text = read_text(file)
     try:
         return read_inputs(text)
     except Malformed as malformed:
@@ -109,19 +89,12 @@ def _show(outcome: "Outcome", weights: "Weights", language: Literal["de", "en"],
 def _summary(outcome: "Outcome", inputs: "Inputs", took: float) -> str:
     proof = (f"proven best: objective {outcome.objective:,} = bound {outcome.bound:,}" if outcome.certified else
              f"not proven: objective {outcome.objective:,}, bound {outcome.bound:,}")
-    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups, "
-            f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals, "
+    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups,"
+            f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals,"
             f"{len(outcome.unserved):,} without one; {proof} ({outcome.solver}, {took:.1f} s)")
 
 
 def _write(file: Path, outcome: "Outcome", weights: "Weights") -> None:
     from services.matching.runs.solving import told
 
-    text = json.dumps(told(outcome, weights), indent=1, ensure_ascii=False, default=str)
-    if file == STANDARD:
-        out.file.write(text + "\n")
-        return
-    try:
-        file.write_text(text + "\n", encoding="utf-8")
-    except OSError as raised:
-        raise CannotGoOn(f"{file} cannot be written: {raised.strerror}.", code=Exit.CANNOT_CREATE) from raised
+    write_text(file, json.dumps(told(outcome, weights), indent=1, ensure_ascii=False, default=str))

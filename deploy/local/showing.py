@@ -1,6 +1,8 @@
 """What `lotse` shows a person: lines of progress, tables, and the sentence it ends with when it cannot go on."""
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -25,6 +27,16 @@ def show_rows(table: Table) -> None:
 def say(line: str) -> None:
     """Tell a step, on standard error."""
     _told.print(line, markup=False)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done; where nobody watches, each step on a line of its own."""
+    if not sys.stderr.isatty():
+        yield lambda step: say(f"{step} …")
+        return
+    with Console(stderr=True).status("") as status:
+        yield lambda step: status.update(f"{step} …")
 
 
 def say_why(stopped: CannotGoOn) -> None:

@@ -47,10 +47,10 @@ async def a_world(field: Field) -> None:
     group = await field.create("/mentor_groups", field.group_body(**named))
     (member, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
     await field.network.tell("matching", field.attended(member["person_ref"]))
-    mentor = await field.ready_mentor(**named)
+    accompanying = await field.ready_mentor(**named)
     await field.waiting_household(**named)
     await field.run(simulate=True)
-    tandem = await field.tandem(mentor=mentor, **named)
+    tandem = await field.tandem(mentor=accompanying, **named)
     mentor, household = await field.refs(tandem)
     for path in (f"{await field.link(MEETINGS, tandem['id'], mentor)}?on={field.day}&minutes=60",
                  await field.link(CONCERN, tandem["id"], household)):

@@ -15,10 +15,11 @@ SERVICE_TEXTS = {"README.md", "phrases.toml", "refusals.de.toml"}
 # What a service has beside its nouns: Alembic's history, and data files with their licences.
 SERVICE_FOLDERS = {"migrations", "data"}
 NOUN_FILES = {"__init__.py", "model.py", "rules.py", "queries.py", "routes.py", "reactions.py"}
-UNCOUNTABLE = {"attendance", "feedback", "counselling"}
+UNCOUNTABLE = {"attendance", "feedback", "counselling", "simulation"}
 # Nouns of another kind: files that have other names (* stands for any), and the reason why.
 OTHER_FILES = {
     "services/matching/runs": (("*",), "a computing library of its own kind: its files are named by what they compute"),
+    "services/matching/simulation": (("*",), "a computing library like the runs that it plays: no tables and no doors"),
     "services/notify/deliveries": (
         ("composing.py", "mail.py", "sender.py", "transports.py"),
         "writing and sending a mail is no rule of the field"),

@@ -1,0 +1,88 @@
+"""`lotse simulate`: a year of arrivals, played with one way of matching after the other; nothing has to run for it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deploy.local.exits import CannotGoOn, Exit
+from deploy.local.files import STANDARD, read_text, write_text
+from deploy.local.showing import out, progress, show_rows
+from deploy.local.simulating_plot import plot, rows, summary, told
+
+if TYPE_CHECKING:
+    from services.matching.simulation.market import Market
+
+    Markets = dict[int, Callable[[], Market]]
+
+DESCRIBED = "docs/simulation.md describes the files."
+Kind = Annotated[Literal["thin", "large"], typer.Option(help="Many mentors, mostly of one place, or few large places.")]
+Seeds = Annotated[int, typer.Option(min=1, max=1000, help="How many years are played, each by a seed of its own.")]
+Households = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many arrive in the year.")]
+Units = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many mentors, groups or places there are.")]
+Arrivals = Annotated[Path | None, typer.Option(help="CSV: who arrives when; with --places.")]
+Places = Annotated[Path | None, typer.Option(help="CSV: who takes in how many from when to when; with --arrivals.")]
+Written = Annotated[Path | None, typer.Option("--json", help="Write the figures into this file; - for stdout.")]
+Plotted = Annotated[Path | None, typer.Option("--plot", help="Draw the shares of hindsight into this SVG file.")]
+
+
+def simulate(
+    market: Kind = "thin", seeds: Seeds = 5, households: Households = None, units: Units = None,
+    arrivals: Arrivals = None, places: Places = None, written: Written = None, plotted: Plotted = None,
+    language: Annotated[Literal["de", "en"], typer.Option(help="The language of table and plot.")] = "de",
+) -> None:
+    """Play a year with each way of matching, and tell how much of the best in hindsight each of them reaches.
+
+    The people are invented, or come from two CSV files; docs/simulation.md says what is modelled. Exit code 2 when a
+    file is malformed.
+    """
+    # NumPy and OR-tools are loaded by this command only.
+    from services.matching.simulation.comparing import GOALS, compare
+
+    began = time.monotonic()
+    with progress() as tell:
+        given = arrivals is not None or places is not None
+        markets = _read(arrivals, places, seeds) if given else _invented(market, seeds, households, units)
+        lines = compare(markets, tell=tell)
+    # Goals are about the markets that they were set for.
+    by_name = {line.policy: line for line in lines}
+    goals = [] if given or households or units else [(goal, goal.reached(by_name)) for goal in GOALS[market]]
+    if plotted:
+        write_text(plotted, plot(lines, language))
+    if written:
+        as_rows = [{**asdict(goal), "reached": reached} for goal, reached in goals]
+        write_text(written, json.dumps({"policies": [asdict(line) for line in lines], "goals": as_rows}, indent=1))
+    if written != STANDARD:
+        show_rows(rows(lines, language))
+        for goal, reached in goals:
+            out.print(told(goal, reached, language))
+        out.print(summary(seeds, time.monotonic() - began, language))
+
+
+def _invented(kind: str, seeds: int, households: int | None, units: int | None) -> "Markets":
+    """A market by chance for each seed from 1."""
+    from services.matching.simulation.comparing import MARKETS, SIZES
+
+    usual = SIZES[kind]
+    return {seed: partial(MARKETS[kind], seed, households or usual[0], units or usual[1])
+            for seed in range(1, seeds + 1)}
+
+
+def _read(arrivals: Path | None, places: Path | None, seeds: int) -> "Markets":
+    """The market of the files for each seed; the seeds then differ in the futures that are drawn."""
+    from services.matching.simulation.reading import Malformed, read_market
+
+    if arrivals is None or places is None:
+        raise CannotGoOn("--arrivals and --places belong together.", DESCRIBED, code=Exit.USAGE)
+    try:
+        market = read_market(read_text(arrivals), read_text(places))
+    except Malformed as raised:
+        file = arrivals if raised.file == "arrivals" else places
+        raise CannotGoOn(f"{file}, line {raised.line}, column {raised.column}: {raised.wrong}.", DESCRIBED,
+                         code=Exit.USAGE) from raised
+    return dict.fromkeys(range(1, seeds + 1), lambda: market)

@@ -1,0 +1,106 @@
+"""`lotse simulate`: figures for people and programs, a plot that can be read aloud, a sentence for what is wrong."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from services.matching.simulation.comparing import SIZES
+from tests.common.stage import Lotse
+
+SMALL = ("simulate", "--seeds", "2", "--households", "30", "--units", "20")
+ARRIVALS = "household,arrives,departs,score:halle,score:eisleben\na,0,30,900,800\nb,1,30,700,\n"
+PLACES = "place,capacity,from,until\nhalle,1,0,364\neisleben,1,0,364\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, ...]:
+    """Options that name both files."""
+    (tmp_path / "arrivals.csv").write_text(ARRIVALS, encoding="utf-8")
+    (tmp_path / "places.csv").write_text(PLACES, encoding="utf-8")
+    return ("--arrivals", str(tmp_path / "arrivals.csv"), "--places", str(tmp_path / "places.csv"))
+
+
+def test_every_policy_is_told_in_a_table_with_bars(lotse: Lotse) -> None:
+    """German unless asked otherwise, with what is being done on the way; no goals of a market they are not set for."""
+    code, shown, said = lotse(*SMALL)
+    _, english, _ = lotse(*SMALL, "--language", "en")
+
+    assert code == 0
+    for part in ("sofort mit Preisen", "Warteliste", "Wochenlauf mit Preisen", "im Rückblick", "100,0 %", "█"):
+        assert part in shown, part
+    assert "100.0 %" in english
+    assert "at once with prices" in english
+    assert "Q3" not in shown
+    assert said.splitlines()[0] == "year 1 of 2: who suits whom …"
+
+
+def test_programs_get_json(files: tuple[str, ...], tmp_path: Path, lotse: Lotse) -> None:
+    """On standard output nothing else; in a file beside the table the same."""
+    _, said, _ = lotse("simulate", *files, "--seeds", "1", "--json", "-")
+    _, table, _ = lotse("simulate", *files, "--seeds", "1", "--json", str(tmp_path / "figures.json"))
+
+    figures = json.loads(said)
+    assert figures == json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    found = {one["policy"]: (one["matched"], one["worth"]) for one in figures["policies"]}
+    assert found["greedy"] == (1, 1900)
+    assert found["hindsight"] == (2, 1800 + 1700)
+    assert figures["goals"] == []
+    assert "Warteliste" in table
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_plot_can_be_read_aloud(language: str, tmp_path: Path, lotse: Lotse) -> None:
+    """An SVG with a title, a description that says every figure, and a bar for each policy."""
+    lotse(*SMALL, "--plot", str(tmp_path / "plot.svg"), "--language", language)
+
+    root = ET.parse(tmp_path / "plot.svg").getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    title, described = root.find(f"{name}title"), root.find(f"{name}desc")
+    assert title is not None
+    assert described is not None
+    assert root.get("aria-labelledby") == f"{title.get('id')} {described.get('id')}"
+    assert root.get("lang") == language
+    assert ("im Rückblick: 100,0 %" if language == "de" else "in hindsight: 100.0 %") in (described.text or "")
+    assert len(root.findall(f"{name}g")) == 6
+
+
+def test_goals_are_told_with_what_is_reached(lotse: Lotse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with its figure, whether it is met or not."""
+    monkeypatch.setitem(SIZES, "large", (60, 3))
+    code, shown, _ = lotse("simulate", "--market", "large", "--seeds", "1", "--language", "en")
+
+    assert code == 0
+    assert "Q2: at once with prices: 9" in shown
+    assert "(≥ 97.5 %: " in shown
+
+
+def test_a_malformed_file_is_told_by_line_and_column(files: tuple[str, ...], lotse: Lotse) -> None:
+    """Exit code 2, the file's own name, and where to look."""
+    Path(files[3]).write_text(PLACES.replace("halle,1", "halle,many"), encoding="utf-8")
+    code, _, told = lotse("simulate", *files)
+
+    assert code == 2
+    assert f"{files[3]}, line 2, column capacity: 'many' is not a whole number." in told
+    assert "docs/simulation.md" in told
+
+
+def test_files_that_cannot_be_used_are_a_sentence(files: tuple[str, ...], tmp_path: Path, lotse: Lotse) -> None:
+    """One of the two alone, not there, no text, no folder for the answer."""
+    alone = lotse("simulate", *files[:2])
+    missing = lotse("simulate", *files[:3], str(tmp_path / "nothing.csv"))
+    nowhere = lotse(*SMALL, "--plot", str(tmp_path / "no" / "plot.svg"))
+    Path(files[1]).write_bytes(b"\xff\xfe")
+    unreadable = lotse("simulate", *files)
+
+    assert (alone[0], "belong together" in alone[2]) == (2, True)
+    assert (missing[0], "cannot be read: No such file" in missing[2]) == (2, True)
+    assert (nowhere[0], "cannot be written: No such file" in nowhere[2]) == (73, True)
+    assert (unreadable[0], "is not UTF-8" in unreadable[2]) == (2, True)
+
+
+@pytest.mark.parametrize("options", [("--seeds", "0"), ("--market", "other"), ("--households", "0")])
+def test_numbers_that_cannot_be_meant_are_refused(options: tuple[str, ...], lotse: Lotse) -> None:
+    """Exit code 2 before anything is played."""
+    assert lotse("simulate", *options)[0] == 2

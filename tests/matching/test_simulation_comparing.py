@@ -1,0 +1,51 @@
+"""Policies held against one another over several years: shares of hindsight, spread, and goals."""
+
+from functools import partial
+
+import pytest
+
+from services.matching.simulation.comparing import HINDSIGHT, Goal, Line, compare
+from services.matching.simulation.market import Market, thin_market
+from services.matching.simulation.policies import POLICIES
+from tests.matching.markets import a_market
+
+
+def in_turn(seed: int) -> Market:
+    """A small market of the seed."""
+    return thin_market(seed, 40, 30)
+
+
+def test_every_policy_has_a_line_and_hindsight_the_last() -> None:
+    """Means over the years; hindsight is all of itself, and nothing else is more."""
+    told: list[str] = []
+    lines = compare({1: lambda: in_turn(1), 2: lambda: in_turn(2)}, tell=told.append)
+
+    assert [line.policy for line in lines] == [*POLICIES, HINDSIGHT]
+    assert (lines[-1].share, lines[-1].spread) == (1.0, 0.0)
+    assert all(0 < line.share <= 1 and line.waited_half <= line.waited_most for line in lines)
+    alone = [compare({seed: partial(in_turn, seed)})[0].matched for seed in (1, 2)]
+    assert lines[0].matched == sum(alone) / 2
+    assert told[0] == "year 1 of 2: who suits whom"
+    assert len(told) == 2 * (1 + len(POLICIES))
+
+
+def test_the_same_seeds_give_the_same_lines() -> None:
+    """Whoever repeats a comparison reads the same figures."""
+    assert compare({4: lambda: in_turn(4)}) == compare({4: lambda: in_turn(4)})
+
+
+def test_where_nobody_can_be_matched_every_policy_reaches_all() -> None:
+    """Nothing of nothing is all of it: no division by zero."""
+    nobody = a_market({}, arrives=[0], departs=[9], joins=[], leaves=[], places=[], days=5)
+
+    assert {line.share for line in compare({1: lambda: nobody})} == {1.0}
+
+
+def test_a_goal_is_a_share_or_a_lead() -> None:
+    """The lead is the difference between two shares."""
+    lines = {name: Line(name, 1, 1, share, 0, 0, 0) for name, share in (("greedy", 0.8), ("live_prices", 0.9))}
+
+    assert Goal("Q", "live_prices", 0.9).reached(lines) == 0.9
+    assert Goal("Q", "live_prices", 0.03, "greedy").reached(lines) == pytest.approx(0.1)
+
+
