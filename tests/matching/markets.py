@@ -16,11 +16,11 @@ def a_market(
     """A market of these pairs (household, unit)."""
     pairs = sorted(worth)
     columns = np.array([(*pair, worth[pair]) for pair in pairs], dtype=np.int64).reshape(-1, 3).T
-    times: dict[str, Any] = {
-        "arrives": arrives, "departs": departs, "joins": joins, "leaves": leaves, "places": places}
+    days = {"arrives": arrives, "departs": departs, "joins": joins, "leaves": leaves, "places": places}
+    times: dict[str, Any] = {name: np.array(numbers, dtype=np.int64) for name, numbers in days.items()}
     return Market(
         pairs=Scored(*columns), declines=np.array([pair in declines for pair in pairs], dtype=np.bool_),
-        **{name: np.array(days, dtype=np.int64) for name, days in times.items()}, **given)
+        **times, **given)
 
 
 @st.composite

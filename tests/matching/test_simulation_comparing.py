@@ -1,5 +1,6 @@
 """Policies held against one another over several years: shares of hindsight, spread, and goals."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,8 +12,8 @@ from tests.matching.markets import a_market
 
 
 def in_turn(seed: int) -> Market:
-    """A small market of the seed."""
-    return thin_market(seed, 40, 30)
+    """A small market of the seed, and only two months of it."""
+    return replace(thin_market(seed, 40, 30), days=60)
 
 
 def test_every_policy_has_a_line_and_hindsight_the_last() -> None:

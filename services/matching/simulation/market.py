@@ -78,6 +78,11 @@ class Market:
         since = max(day - YEAR, int(self.arrives[known].min(initial=day)))
         return known, float(np.count_nonzero(self.arrives[known] >= since)) / max(1, day - since)
 
+    def places_joining(self, day: int) -> float:
+        """How many places joined on a day of this year before that day."""
+        joined = (self.joins > 0) & (self.joins < day)
+        return float(self.places[joined].sum()) / max(1, day - 1)
+
 
 def thin_market(seed: int, households: int = 600, units: int = 500) -> Market:
     """Return a market in which nobody has much choice: people around the towns of a region, mostly with one place.

@@ -34,9 +34,9 @@ def weekly_run(today: Today) -> None:
 
 
 class Prices:
-    """The prices of places: every night some futures are drawn anew, and the mean over the last nights counts.
+    """The prices of places: whenever they are asked for some futures are drawn anew, and the last few times count.
 
-    So they are as fresh as if all were drawn every night, and as steady, for a part of the time.
+    Asked every night, they are nearly as fresh as if all futures were drawn every night, for a part of the time.
     """
 
     def __init__(
@@ -52,12 +52,18 @@ class Prices:
         past, a_day = today.market.arrivals_before(today.day)
         prices = prices_of_futures(
             today.market.pairs, past, today.available, today.market.leaves - today.day,
-            expected=round(a_day * self._horizon), horizon=self._horizon, futures=self._each_night, dice=self._dice)
+            expected=round(a_day * self._horizon * self._share_here(today)), horizon=self._horizon,
+            futures=self._each_night, dice=self._dice)
         self._nights.append((prices, (today.available > 0).astype(np.int64)))
         nights = np.sum([free for _, free in self._nights], axis=0)
         total = np.sum([prices for prices, _ in self._nights], axis=0)
         mean: Ints = total // np.maximum(nights, 1)
         return mean
+
+    def _share_here(self, today: Today) -> float:
+        """How many of those who come will look here: the others find somebody among the places that are yet to join."""
+        here = int(today.available.sum())
+        return here / max(1.0, here + today.market.places_joining(today.day) * self._horizon)
 
 
 def live_prices(prices: Prices) -> Policy:
@@ -68,9 +74,8 @@ def live_prices(prices: Prices) -> Policy:
 def weekly_prices(prices: Prices) -> Policy:
     """Once a week: the best assignment by score and waiting less price; who would cost others more waits."""
     def decide(today: Today) -> None:
-        tonight = prices.on(today)
         if today.day % WEEK == 0:
-            _run(today, tonight)
+            _run(today, prices.on(today))
 
     return decide
 
@@ -130,5 +135,5 @@ POLICIES: dict[str, Callable[[int], Policy]] = {
     "live_prices": lambda seed: live_prices(Prices(seed)),
     "waiting_list": lambda _: waiting_list,
     "weekly_run": lambda _: weekly_run,
-    "weekly_prices": lambda seed: weekly_prices(Prices(seed)),
+    "weekly_prices": lambda seed: weekly_prices(Prices(seed, nights=1, each_night=FUTURES)),
 }
