@@ -89,8 +89,8 @@ def _show(outcome: "Outcome", weights: "Weights", language: Literal["de", "en"],
 def _summary(outcome: "Outcome", inputs: "Inputs", took: float) -> str:
     proof = (f"proven best: objective {outcome.objective:,} = bound {outcome.bound:,}" if outcome.certified else
              f"not proven: objective {outcome.objective:,}, bound {outcome.bound:,}")
-    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups,"
-            f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals,"
+    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups, "
+            f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals, "
             f"{len(outcome.unserved):,} without one; {proof} ({outcome.solver}, {took:.1f} s)")
 
 

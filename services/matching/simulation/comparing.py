@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from services.matching.runs.graph import Progress
 from services.matching.simulation.market import Market, large_places, thin_market
 from services.matching.simulation.policies import POLICIES, hindsight
 from services.matching.simulation.year import Played, play
@@ -54,7 +53,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 }
 
 
-def compare(markets: Mapping[int, Callable[[], Market]], *, tell: Progress = lambda _: None) -> list[Line]:
+def compare(markets: Mapping[int, Callable[[], Market]], *, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
     """Return a line per policy, and last that of hindsight; of each market, by its seed, every policy plays the year.
 
     `tell` hears in a sentence what is being done.
