@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks import inbox, post, registrations, relay, starting
 from benchmarks.stage import Measured, a_bench
+from libs.common.logs import set_up_logs
 
 
 def _spine(facts: int, *, with_inbox: bool) -> list[Measured]:
@@ -57,6 +58,8 @@ def main() -> int:
         "starting": starting.measure,
     }
     chosen = [name for name in works if name in options.only and not (name == "relay" and "inbox" in options.only)]
+    # Services that hear speakers who are not there would say so again and again.
+    set_up_logs(as_json=False, level="warning")
     console = Console(width=None if sys.stdout.isatty() else 150)
     found: list[Measured] = []
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
