@@ -1,4 +1,4 @@
-"""How fast the computing core of matching is: `python benchmarks/matching_core.py [--large]`.
+"""How fast the computing core of matching is: `python -m benchmarks.matching_core [--large] [--country]`.
 
 Every ratio is of two things measured in the same run, so that it means the same on any machine. The pools are
 invented: people around the towns of a region, clustered as towns are, a few languages each, mostly one place.
@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +21,15 @@ import numpy as np
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
+from benchmarks.matching_peers import deferred_acceptance, greedy
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs, run
 from services.matching.runs.candidates import find
 from services.matching.runs.encoding import encode
 from services.matching.runs.pool import Rules
 from services.matching.runs.scoring import points, points_of
+from services.matching.runs.standing import Standing
+from services.matching.runs.steps import Step
 from services.matching.simulation.people import TODAY, invented_household, invented_unit
 
 Result = TypeVar("Result")
@@ -112,6 +117,35 @@ def solving(n: int) -> None:
     row(f"solve {n:,} x {n:,} by OR-tools : by SciPy sparse", ours, sparse, ours / sparse)
 
 
+def peers(n_units: int, n_households: int) -> None:
+    """The sums that others reach over the same pairs, as shares of the optimum, and the time they take."""
+    arcs = Arcs(invented_pool(4, n_units, n_households))
+    pairs = (arcs.households, arcs.units, arcs.worth, arcs.places)
+    ours, found = best_of(1, lambda: solve(*pairs, n_households=arcs.pool.n_households))
+    for name, other in (("one after the other", greedy), ("deferred acceptance", deferred_acceptance)):
+        took, sum_ = best_of(1, partial(other, *pairs))
+        row(f"optimum : {name}, {n_units:,} x {n_households:,}; share of the sum", ours, took, sum_ / found.objective)
+
+
+def joining(n_units: int, n_households: int, joined: int) -> None:
+    """One household more: an augmenting path against solving all anew."""
+    arcs = Arcs(invented_pool(5, n_units, n_households + joined))
+    first = arcs.households < n_households
+    standing = Standing(arcs.households[first], arcs.units[first], arcs.worth[first], arcs.places,
+                        n_households=n_households)
+    starts = np.searchsorted(arcs.households, np.arange(n_households, n_households + joined + 1))
+    options = [(arcs.units[a:b], arcs.worth[a:b]) for a, b in pairwise(starts.tolist())]
+    began = time.perf_counter()
+    for units, worth in options:
+        standing.add_household(units, worth)
+    each = (time.perf_counter() - began) / joined
+    whole, found = best_of(1, lambda: solve(
+        arcs.households, arcs.units, arcs.worth, arcs.places, n_households=n_households + joined))
+    if standing.objective != found.objective:
+        sys.exit("Joined one by one it is not the optimum")
+    row(f"one household joins {n_units:,} x {n_households:,} : all solved anew", each, whole, each / whole)
+
+
 def scoring(n_units: int, n_households: int) -> None:
     """Scores of all possible pairs by NumPy against plain Python."""
     inputs = invented_pool(2, n_units, n_households)
@@ -163,6 +197,7 @@ def main() -> None:
     parser.add_argument(
         "--large", action="store_true", help="also a run of 10,000 units and 7,000 households"
     )
+    parser.add_argument("--country", action="store_true", help="also one of 100,000 and 70,000, in some minutes")
     asked = parser.parse_args()
     print(
         f"| {'what (first : second)':<62} | {'first s':>8} | {'second s':>8} | {'ratio':>6} | {'goal':<18} |"
@@ -172,7 +207,31 @@ def main() -> None:
     scoring(2000, 1400)
     whole_run(2000, 1400, times=3)
     if asked.large:
+        peers(10_000, 7_000)
+        joining(10_000, 7_000, joined=100)
         whole_run(10_000, 7_000, times=2)
+    if asked.country:
+        country()
+
+
+def country() -> None:
+    """A run of the size of a country, in a process of its own; it tells what it is doing."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
+        began = time.perf_counter()
+        pairs, certified, peak = worker.submit(run_of_a_country).result()
+    print(f"  100,000 x 70,000, {pairs:,} possible pairs: {time.perf_counter() - began:.0f} s, peak memory {peak} MB"
+          f" (goal: <= 1,024), proven best: {certified}")
+
+
+def run_of_a_country() -> tuple[int, bool, int]:
+    """Return possible pairs, whether it is proven best, and the peak memory in MB."""
+    began = time.perf_counter()
+
+    def tell(step: Step, count: int) -> None:
+        print(f"  {time.perf_counter() - began:6.1f} s {peak_memory():5} MB  {step} {count:,}", flush=True)
+
+    outcome = run(invented_pool(3, 100_000, 70_000), tell=tell)
+    return outcome.possible_pairs, outcome.certified, peak_memory()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from services.matching.runs.batch import run
+from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import Point
-from services.matching.runs.what_if import Malformed, line_of, read_inputs
+from services.matching.runs.what_if import Malformed, read_inputs
 
 MENTOR, OTHER, GROUP = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 FAMILY, SINGLE = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")

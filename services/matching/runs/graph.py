@@ -21,7 +21,7 @@ from services.matching.runs.steps import Progress, Step, nobody_listens
 
 # As many pairs are solved whole; of more only so many of a household at first, and so many more whenever it gains.
 WHOLE_ARCS = 2_000_000
-KEPT, ADDED = 30, 10
+KEPT, ADDED = 20, 10
 
 
 class Scored(NamedTuple):
@@ -128,7 +128,8 @@ def _first_arcs(pool: EncodedPool, extra: Ints, tell: Progress) -> _Kept:
             everything = _sorted(pool, parts)
             parts = [_at(everything, _best_of_each(everything, KEPT))]
         parts.append(block if whole else _at(block, _best_of_each(block, KEPT)))
-    return _Kept(_sorted(pool, parts), possible, whole)
+    everything = _sorted(pool, parts)
+    return _Kept(everything if whole else _at(everything, _best_of_each(everything, KEPT)), possible, whole)
 
 
 def _sorted(pool: EncodedPool, parts: Iterable[Scored]) -> Scored:

@@ -13,28 +13,33 @@ Nobody's name belongs into it, and a field that is not known is refused.
 """
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
+from sys import intern
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, ValidationError, model_validator
 
 from libs.common.bodies import Body
-from libs.common.codes.lists import Gender
+from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.regions import point_of
 from services.matching.households.routes import HouseholdFields
 from services.matching.mentor_groups.routes import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
 from services.matching.runs.batch import Inputs
+from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
 from services.matching.runs.solving import home_rule, rent_secured_until
 from services.matching.weights.routes import Weights as WeightFields
 
 MOST_PLACES = 100_000
 SHOWN = 20
+REMEMBERED = 100_000
+Fault = tuple[int, str, str]
+"""Line, field, and what is wrong."""
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
@@ -42,7 +47,7 @@ Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 class Malformed(Exception):
     """The file cannot be matched; `faults` name line, field and what is wrong, the first ones of them."""
 
-    def __init__(self, faults: Sequence[tuple[int, str, str]]) -> None:
+    def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(f"line {line}, {field}: {wrong}" for line, field, wrong in faults))
         self.faults = faults
 
@@ -102,13 +107,13 @@ class RulesRow(WeightFields, Body):
 
 
 class WhatIf(Body):
-    """The whole file."""
+    """The whole file; its rows are looked at one by one, so that a large one fits into memory."""
 
     today: date
     rules: RulesRow = Field(default_factory=RulesRow)
-    mentors: list[MentorRow] = Field(default=[])
-    mentor_groups: list[GroupRow] = Field(default=[])
-    households: list[HouseholdRow] = Field(default=[])
+    mentors: list[Any] = Field(default=[])
+    mentor_groups: list[Any] = Field(default=[])
+    households: list[Any] = Field(default=[])
     declined: list[tuple[UUID, UUID]] = Field(default=[])
     pinned: list[tuple[UUID, UUID]] = Field(default=[])
     forbidden: list[tuple[UUID, UUID]] = Field(default=[])
@@ -124,21 +129,16 @@ def read_inputs(text: str) -> Inputs:
         line = text.count("\n", 0, text.find(str(raised))) + 1
         raise Malformed([(line, "file", f"{raised} is no number")]) from raised
     except ValidationError as raised:
-        raise Malformed([(line_of(text, fault["loc"]), _named(fault["loc"]), fault["msg"])
-                         for fault in raised.errors()[:SHOWN]]) from raised
-    _refuse_twice(text, file)
-    return _inputs(text, file)
-
-
-def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line (from 1) on which what the path leads to begins, or the last step of it that is there."""
-    at, decoder = _past_space(text, 0), json.JSONDecoder()
-    for step in path:
-        found = _member(text, at, step, decoder) if text[at] == "{" else _item(text, at, step, decoder)
-        if found is None:
-            break
-        at = found
-    return text.count("\n", 0, at) + 1
+        raise Malformed(_faults(text, (), raised)) from raised
+    reading = _Reading(text, file)
+    households, mentors, groups = (reading.side(name) for name in ("households", "mentors", "mentor_groups"))
+    if reading.faults:
+        raise Malformed(reading.faults[:SHOWN])
+    try:
+        return Inputs(tuple(households), (*mentors, *groups), _rules(file), file.today, frozenset(file.declined),
+                      frozenset(file.pinned), frozenset(file.forbidden))
+    except ValueError as raised:
+        raise Malformed([_fault(text, ("rules",), raised)]) from raised
 
 
 class _NoNumber(Exception):
@@ -149,77 +149,50 @@ def _refuse_constant(name: str) -> None:
     raise _NoNumber(name)
 
 
-def _past_space(text: str, at: int) -> int:
-    return re.compile(r"[ \t\n\r]*").match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
-
-
-def _member(text: str, at: int, name: str | int, decoder: json.JSONDecoder) -> int | None:
-    """Where the value of a member of the object that begins here stands."""
-    at = _past_space(text, at + 1)
-    while text[at] != "}":
-        key, at = decoder.raw_decode(text, at)
-        at = _past_space(text, _past_space(text, at) + 1)
-        if key == name:
-            return at
-        at = _next(text, at, decoder)
-    return None
-
-
-def _item(text: str, at: int, place: str | int, decoder: json.JSONDecoder) -> int | None:
-    """Where an item of the array that begins here stands."""
-    if text[at] != "[" or not isinstance(place, int):
-        return None
-    at = _past_space(text, at + 1)
-    for _ in range(place):
-        at = _next(text, at, decoder)
-    return at
-
-
-def _next(text: str, at: int, decoder: json.JSONDecoder) -> int:
-    """Past a value and the comma behind it."""
-    at = _past_space(text, decoder.raw_decode(text, at)[1])
-    return _past_space(text, at + 1) if text[at] == "," else at
-
-
 def _named(path: Sequence[str | int]) -> str:
     return ".".join(map(str, path)) or "file"
 
 
-def _refuse_twice(text: str, file: WhatIf) -> None:
-    """An id stands for one household, or for one mentor or group."""
-    faults = []
-    for sides in (("households",), ("mentors", "mentor_groups")):
-        seen: set[UUID] = set()
-        for side in sides:
-            for place, one in enumerate(getattr(file, side)):
-                if one.id in seen:
-                    path = (side, place, "id")
-                    faults.append((line_of(text, path), _named(path), f"{one.id} stands there twice"))
-                seen.add(one.id)
-    if faults:
-        raise Malformed(faults[:SHOWN])
+class _Reading:
+    """Rows become what the core takes one by one, and are forgotten; what is wrong with the first of them is kept."""
 
+    def __init__(self, text: str, file: WhatIf) -> None:
+        self.faults: list[Fault] = []
+        self._text, self._file = text, file
+        # A mentor and a group share their ids' space; households have one of their own.
+        self._seen: dict[bool, set[UUID]] = {True: set(), False: set()}
 
-def _inputs(text: str, file: WhatIf) -> Inputs:
-    """What the core takes; what it refuses is told with the row it came from."""
-    made: dict[str, list[Any]] = {}
-    makers: dict[str, Callable[[Any, WhatIf], Household | Unit]] = {
-        "households": _household, "mentors": _mentor, "mentor_groups": _group}
-    for side, make in makers.items():
-        made[side] = []
-        for place, row in enumerate(getattr(file, side)):
+    def side(self, name: str) -> list[Any]:
+        """The rows of a side, in order."""
+        kind, make = ROWS[name]
+        given, made = getattr(self._file, name), []
+        given.reverse()
+        for place in range(len(given)):
             try:
-                made[side].append(make(row, file))
+                row = kind.model_validate(given.pop())
+                self._once(name, row.id)
+                made.append(make(row, self._file))
+            except ValidationError as raised:
+                self.faults += _faults(self._text, (name, place), raised)
             except ValueError as raised:
-                raise Malformed([_fault(text, (side, place), raised)]) from raised
-    try:
-        return Inputs(tuple(made["households"]), (*made["mentors"], *made["mentor_groups"]), _rules(file), file.today,
-                      frozenset(file.declined), frozenset(file.pinned), frozenset(file.forbidden))
-    except ValueError as raised:
-        raise Malformed([_fault(text, ("rules",), raised)]) from raised
+                self.faults.append(_fault(self._text, (name, place), raised))
+            if len(self.faults) >= SHOWN:
+                break
+        return made
+
+    def _once(self, name: str, row_id: UUID) -> None:
+        seen = self._seen[name == "households"]
+        if row_id in seen:
+            raise ValueError(f"id: {row_id} stands there twice")
+        seen.add(row_id)
 
 
-def _fault(text: str, path: tuple[str | int, ...], raised: ValueError) -> tuple[int, str, str]:
+def _faults(text: str, path: tuple[str | int, ...], raised: ValidationError) -> list[Fault]:
+    return [(line_of(text, (*path, *fault["loc"])), _named((*path, *fault["loc"])), fault["msg"])
+            for fault in raised.errors()[:SHOWN]]
+
+
+def _fault(text: str, path: tuple[str | int, ...], raised: ValueError) -> Fault:
     """The core's refusal begins with a field's name."""
     field, _, wrong = str(raised).partition(": ")
     return line_of(text, (*path, field)), _named((*path, field)), wrong
@@ -239,14 +212,34 @@ def _described(row: DescribedIn, placed: Placed) -> dict[str, Any]:
         point = Point(*found)
     return {
         "id": placed.id, "district": placed.region, "point": point, "consented": placed.consented,
-        "languages": {tag: level.value for tag, level in row.languages.items()}, "slots": mask_of(row.slots),
-        "interests": frozenset(row.interests), "conflict_groups": frozenset(row.conflict_groups)}
+        "languages": _languages(tuple(row.languages.items())), "slots": mask_of(row.slots),
+        "interests": _codes(row.interests), "conflict_groups": _codes(row.conflict_groups)}
+
+
+def _codes(given: Iterable[str]) -> frozenset[str]:
+    """Codes; the same ones are in memory once, however many have them. So are languages and members."""
+    return _once(frozenset(map(intern, given)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _once(codes: frozenset[str]) -> frozenset[str]:
+    return codes
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _languages(spoken: tuple[tuple[str, Cefr], ...]) -> Mapping[str, str]:
+    return {intern(tag): level.value for tag, level in spoken}
+
+
+@lru_cache
+def _member(age_band: str, gender: str) -> Member:
+    return Member(age_band, gender)
 
 
 def _accompanying(row: AccompanyingIn, placed: Free) -> dict[str, Any]:
     return _described(row, placed) | {
         "free": placed.capacity, "vetted": placed.vetted, "paused": placed.paused, "partner": placed.partner_id,
-        "largest": row.largest, "radius_km": row.radius_km, "offers": frozenset(row.offers),
+        "largest": row.largest, "radius_km": row.radius_km, "offers": _codes(row.offers),
         "accepts_genders": frozenset(one.value for one in row.accepts_genders),
         "accepts_bands": frozenset(one.value for one in row.accepts_bands), "childcare": row.childcare,
         "step_free": row.step_free, "vetoed_households": frozenset(row.vetoed_households)}
@@ -270,11 +263,15 @@ def _group(row: GroupRow, file: WhatIf) -> Unit:
 
 
 def _household(row: HouseholdRow, _file: WhatIf) -> Household:
-    must_haves = frozenset(row.must_haves) | ({"step_free"} if row.barrier_free else frozenset())
+    must_haves = _codes(row.must_haves) | ({"step_free"} if row.barrier_free else frozenset())
     return Household(
-        members=tuple(Member(one.age_band.value, one.gender.value) for one in row.members),
+        members=tuple(_member(one.age_band.value, one.gender.value) for one in row.members),
         waiting_since=row.waiting_since, radius_km=row.radius_km, least_level=row.least_level,
-        interpreter=row.interpreter, kinds=frozenset(row.kinds), must_haves=must_haves, wishes=frozenset(row.wishes),
+        interpreter=row.interpreter, kinds=frozenset(row.kinds), must_haves=must_haves, wishes=_codes(row.wishes),
         contact_genders=frozenset({"f"} if row.only_female_mentor else ()), urgency=row.urgency,
         vetoed_units=frozenset(row.vetoed_units), vetoed_persons=frozenset(row.vetoed_persons),
         vetoed_partners=frozenset(row.vetoed_partners), **_described(row, row))
+
+
+ROWS: dict[str, tuple[Any, Callable[[Any, WhatIf], Household | Unit]]] = {
+    "households": (HouseholdRow, _household), "mentors": (MentorRow, _mentor), "mentor_groups": (GroupRow, _group)}
