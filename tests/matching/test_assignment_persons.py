@@ -92,7 +92,7 @@ def test_when_the_time_is_over_the_gap_is_told() -> None:
     problem = (arcs, dice.integers(20, 60, 25).tolist(), 400)
 
     hurried = solved(problem, sizes, seconds=0.05)
-    given_time = solved(problem, sizes, seconds=2.0)
+    given_time = solved(problem, sizes, seconds=0.5)
 
     for found in (hurried, given_time):
         taken = np.bincount([u for _, u in found.pairs], weights=[sizes[h] for h, _ in found.pairs], minlength=25)
