@@ -143,7 +143,8 @@ def joining(n_units: int, n_households: int, joined: int) -> None:
         arcs.households, arcs.units, arcs.worth, arcs.places, n_households=n_households + joined))
     if standing.objective != found.objective:
         sys.exit("Joined one by one it is not the optimum")
-    print(f"  one household joins {n_units:,} x {n_households:,}: {each * 1000:.2f} ms, all solved anew: {whole * 1000:,.0f} ms")
+    print(f"  one household joins {n_units:,} x {n_households:,}: {each * 1000:.2f} ms,"
+          f" all solved anew: {whole * 1000:,.0f} ms")
 
 
 def scoring(n_units: int, n_households: int) -> None:
