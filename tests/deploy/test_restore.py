@@ -100,7 +100,8 @@ async def test_thousands_of_erasures_are_done_again(composed: Composed) -> None:
 
 
 @pytest.mark.parametrize("broken", [
-    "DROP DATABASE IF EXISTS events", "pg_restore", "COPY asked FROM", "DROP SCHEMA restoring",
+    "COPY asked FROM", *(pytest.param(one, marks=pytest.mark.slow) for one in (
+        "DROP DATABASE IF EXISTS events", "pg_restore", "DROP SCHEMA restoring")),
 ])
 async def test_whatever_breaks_it_off_the_next_one_knows_who_was_erased(composed: Composed, broken: str) -> None:
     """Between the drop and the last step: the restore after it, from another folder, does all that was missing."""
