@@ -20,7 +20,7 @@ from services.matching.counselling_figures.rules import (
     UNSAID,
     By,
     Figure,
-    as_csv,
+    file_of,
     label_of,
     period,
     shown,
@@ -182,7 +182,7 @@ def test_few_people_are_hidden_with_all_that_is_counted_of_them() -> None:
 ])
 def test_figures_leave_as_a_table_with_labels(language: str, first: str, last: str) -> None:
     """In German and English; what is hidden says so."""
-    lines = as_csv(By.TOPIC, *shown(FIGURES, TOTAL), language).splitlines()
+    lines = file_of(By.TOPIC, *shown(FIGURES, TOTAL), language).splitlines()
     hidden = {"de": "weniger als 5 oder geschützt", "en": '"fewer than 5, or protected"'}[language]
 
     assert (lines[0], lines[-1]) == (first, last)

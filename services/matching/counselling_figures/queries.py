@@ -9,20 +9,19 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_o
 from libs.common.callers import Scope
 from libs.common.codes.lists import ResidenceStatus
 from libs.common.db import OpenTransaction
-from libs.common.suppression import Cell
 from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
-from services.matching.counselling_figures.rules import UNSAID, By, Figure
+from services.matching.counselling_figures.rules import COUNTS, UNSAID, By, Figure
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
 from services.matching.profiles.queries import inside
+from services.matching.suppression.rules import Cell
 from services.matching.tables import Table
 
 Period = tuple[date, date]
 CONTACT_TABLE, CASE_TABLE, STATUS_TABLE = (Table.metadata.tables[str(kind.__tablename__)] for kind in (
     CounsellingContact, CounsellingCase, CounsellingStatus))
 CONTACT, CASE, STATUS = CONTACT_TABLE.c, CASE_TABLE.c, STATUS_TABLE.c
-COUNTED = ("contacts", "cases", "minutes")
 
 
 def _month(day: Any) -> ColumnElement[str]:
@@ -57,7 +56,7 @@ async def workload(transaction: OpenTransaction, period: Period) -> dict[str, di
     scope, month = transaction.caller.scope, _month(CONTACT.held_on)
     query = select(CONTACT.held_by, month, *_counts(CONTACT)).where(_held(scope, period))
     rows = (await transaction.execute(query.group_by(func.cube(CONTACT.held_by, month)))).all()
-    done = {name: {(row[0], row[1]): row[place] for row in rows} for place, name in enumerate(COUNTED, 2)}
+    done = {name: {(row[0], row[1]): row[place] for row in rows} for place, name in enumerate(COUNTS, 2)}
     return done | {"open_cases": await _open_cases(transaction, period)}
 
 

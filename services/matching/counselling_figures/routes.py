@@ -10,13 +10,13 @@ from libs.common.codes.languages import fallback_chain
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction
 from libs.common.dependencies import Transaction
-from libs.common.suppression import LEAST, Cell
-from services.matching.counselling_figures.queries import COUNTED, demand, figures, workload
+from services.matching.counselling_figures.queries import demand, figures, workload
 from services.matching.counselling_figures.rules import (
+    COUNTS,
     UNSAID,
     By,
     Figure,
-    as_csv,
+    file_of,
     label_of,
     period,
     shown,
@@ -24,6 +24,7 @@ from services.matching.counselling_figures.rules import (
     total_label,
 )
 from services.matching.profiles.rules import today
+from services.matching.suppression.rules import LEAST, Cell
 
 router = APIRouter(prefix="/counselling_figures", tags=["counselling_figures"])
 # Where the counts of a table are a total.
@@ -130,7 +131,7 @@ async def export_counselling_figures(
     rows, total = await _shown(transaction, by, between)
     headers = {"Content-Disposition": f'attachment; filename="counselling-{by.value}.csv"',
                "Content-Language": language}
-    return Response(as_csv(by, rows, total, language), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(file_of(by, rows, total, language), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/workload")
@@ -140,7 +141,7 @@ async def read_workload(transaction: Transaction, between: PeriodOf) -> Workload
     shown_cases, open_cases = shown_counts(counted["cases"]), shown_counts(counted["open_cases"])
     return WorkloadOut(begins=between[0], ends=between[1], work=[
         WorkOut(**_places(key, "counsellor", "month"), open_cases=open_cases.get(key, 0), **{
-            name: None if shown_cases.get(key, 0) is None else counted[name].get(key, 0) for name in COUNTED})
+            name: None if shown_cases.get(key, 0) is None else counted[name].get(key, 0) for name in COUNTS})
         for key in sorted(shown_cases.keys() | open_cases.keys(), key=_order)])
 
 

@@ -1,7 +1,5 @@
 """Figures as they may be shown: what would lead to few people stays hidden, and no sum tells what it was."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,7 +17,8 @@ from libs.common.codes.lists import (
     WorldRegion,
 )
 from libs.common.refusals import Invalid
-from libs.common.suppression import Cell, hidden_in_list, hidden_in_table
+from libs.common.sheets import as_csv
+from services.matching.suppression.rules import Cell, hidden_in_list, hidden_in_table
 
 
 class By(StrEnum):
@@ -38,6 +37,7 @@ LISTS: dict[By, type[CodeList]] = {
     By.TOPIC: CounsellingTopic, By.RESULT: CounsellingResult, By.ORIGIN_REGION: WorldRegion,
     By.RESIDENCE_STATUS: ResidenceStatus, By.MODE: CounsellingMode,
 }
+COUNTS = ("contacts", "cases", "minutes")
 LONGEST = relativedelta(years=5)
 # What stands where nothing was said.
 UNSAID = "not_said"
@@ -96,19 +96,13 @@ def total_label(language: str) -> str:
     return WORDS[language]["total"]
 
 
-def as_csv(by: By, figures: Iterable[Figure], total: Figure, language: str) -> str:
-    """The figures for spreadsheets, the total in the last line; a hidden one says so instead of a number.
-
-    No cell was written by a person: codes, labels of ours and opaque ids begin no formula.
-    """
-    words, file = WORDS[language], io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow([title_of(by, language), *(words[name] for name in ("contacts", "cases", "minutes"))])
+def file_of(by: By, figures: Iterable[Figure], total: Figure, language: str) -> str:
+    """The figures for spreadsheets, the total in the last line; a hidden one says so instead of a number."""
+    words, title = WORDS[language], title_of(by, language)
     named = [(label_of(by, one.value or UNSAID, language), one) for one in figures]
-    for name, one in [*named, (words["total"], total)]:
-        counts = (one.contacts, one.cases, one.minutes)
-        writer.writerow([name, *(words["hidden"] if counted is None else counted for counted in counts)])
-    return file.getvalue()
+    rows = [{title: name} | {words[count]: words["hidden"] if (counted := getattr(one, count)) is None else counted
+                             for count in COUNTS} for name, one in [*named, (words["total"], total)]]
+    return as_csv([title, *(words[count] for count in COUNTS)], rows)
 
 
 def period(begins: date | None, ends: date | None, today: date) -> tuple[date, date]:

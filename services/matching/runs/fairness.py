@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from libs.common.suppression import hidden_in_table
 from services.matching.runs.pool import DISTRICT, LEVELS, MINORS
+from services.matching.suppression.rules import hidden_in_table
 
 ALL = "all"
 Row = dict[str, Any]

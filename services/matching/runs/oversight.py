@@ -13,7 +13,6 @@ from libs.common.dependencies import Transaction
 from libs.common.sheets import as_csv
 from services.matching.profiles.queries import inside
 from services.matching.proposals.model import Proposal
-from services.matching.runs.fairness import shown
 from services.matching.runs.model import Run
 from services.matching.runs.reading import BONUS, CRITERIA, HARD
 
@@ -74,7 +73,7 @@ async def read_fairness(run_id: UUID, transaction: Transaction) -> FairnessOut:
     """Waiting and served share by language, gender, age band and region; small cells are hidden."""
     run = await get_or_refuse(transaction, Run, run_id)
     run.refuse_unless_done()
-    return FairnessOut(run_id=run.id, groups=[GroupOut.model_validate(one) for one in shown(run.fairness)])
+    return FairnessOut(run_id=run.id, groups=[GroupOut.model_validate(one) for one in run.fairness])
 
 
 @router.get("/{run_id}/account")

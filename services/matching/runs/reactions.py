@@ -20,7 +20,7 @@ from services.matching.mentor_groups.model import PREPARED, MentorGroup
 from services.matching.mentors.model import AVAILABLE, Mentor
 from services.matching.profiles.queries import among, locked
 from services.matching.proposals.model import Proposal, ProposalState
-from services.matching.runs.fairness import counted
+from services.matching.runs.fairness import counted, shown
 from services.matching.runs.model import Run, RunPair, RunPool, RunState, Unserved
 from services.matching.runs.queries import ROWS_AT_ONCE, load_pool
 from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
@@ -86,7 +86,7 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
     run.finish(found["run"] | {"proposed": 0 if run.simulated else len(kept),
                                "dropped": len(found["proposals"]) - len(kept)}, transaction.clock.now())
     run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
-    run.fairness = counted(pool["households"], {one["household_id"] for one in kept}, pool["today"])
+    run.fairness = shown(counted(pool["households"], {one["household_id"] for one in kept}, pool["today"]))
     seen = [{str(row["id"]): row["version"] for row in pool[side]} for side in ("households", "units")]
     transaction.add(RunPool(id=run.id, region=run.region, households=seen[0], units=seen[1]))
     await transaction.flush()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog  # type: ignore[import-untyped] # it brings no types
 
-from libs.common.suppression import LEAST, Cell, hidden_in_list, hidden_in_table
+from services.matching.suppression.rules import LEAST, Cell, hidden_in_list, hidden_in_table
 
 SMALL = st.integers(min_value=0, max_value=9)
 TABLES = st.integers(1, 4).flatmap(lambda columns: st.lists(
