@@ -177,12 +177,18 @@ def _unserved(pool: EncodedPool, households: Sequence[Household], best: Best) ->
     """Every household that got no proposal, with what each hard code took from it."""
     served = np.zeros(len(households), dtype=np.bool_)
     served[[household for household, _ in best.found.pairs]] = True
-    left = np.flatnonzero(~served)
+    return told_without(pool, households, np.flatnonzero(~served), best.possible)
+
+
+def told_without(
+    pool: EncodedPool, households: Sequence[Household], left: Ints, possible: Ints,
+) -> tuple[Unserved, ...]:
+    """Return those at the indices `left`, who got nobody, with what each hard code took; `possible`: int64[n]."""
     counts = why_not(pool, left)
     return tuple(
         Unserved(households[i].id, number, _counted(removed), _counted(alone))
         for i, number, removed, alone in zip(
-            left.tolist(), best.possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
+            left.tolist(), possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
         )
     )
 
@@ -215,29 +221,34 @@ class _Told:
                 there.tolist(), self.best.next_best[there].tolist(), scores, strict=True)
         }
         return tuple(
-            self._proposal(points.at(place), household, unit, prices[unit], next_.get(household))
+            told_pair(
+                self.households[household], self.units[unit], points.at(place), self.pool.rules,
+                bonus=int(self.bonuses[household]), unit_price=prices[unit], next_best=next_.get(household),
+                pinned=bool(self.pinned[household] >= 0))
             for place, (household, unit) in enumerate(self.best.found.pairs)
         )
 
-    def _proposal(
-        self, points: Points, household: int, unit: int, price: int, next_best: NextBest | None
-    ) -> Proposal:
-        one, other = self.households[household], self.units[unit]
-        met, languages = one.wishes & other.provides, common_languages(one, other)
-        return Proposal(
-            household=one.id,
-            unit=other.id,
-            points=points,
-            bonus=int(self.bonuses[household]),
-            worth=self.pool.rules.base + points.score + int(self.bonuses[household]),
-            languages={tag: LEVELS[rank] for tag, rank in sorted(languages.items())},
-            interpreter=not level_reached(one, languages),
-            metres=metres_between(one, other),
-            slots=one.slots & other.slots,
-            wishes_met=tuple(sorted(met, key=str)),
-            wishes_missing=tuple(sorted(one.wishes - met, key=str)),
-            interests=tuple(sorted(one.interests & other.interests, key=str)),
-            unit_price=price,
-            next_best=next_best,
-            pinned=bool(self.pinned[household] >= 0),
-        )
+
+def told_pair(
+    household: Household, unit: Unit, points: Points, rules: Rules, *, bonus: int, unit_price: int,
+    next_best: NextBest | None, pinned: bool = False,
+) -> Proposal:
+    """Return a possible pair with all that it is explained by."""
+    met, languages = household.wishes & unit.provides, common_languages(household, unit)
+    return Proposal(
+        household=household.id,
+        unit=unit.id,
+        points=points,
+        bonus=bonus,
+        worth=rules.base + points.score + bonus,
+        languages={tag: LEVELS[rank] for tag, rank in sorted(languages.items())},
+        interpreter=not level_reached(household, languages),
+        metres=metres_between(household, unit),
+        slots=household.slots & unit.slots,
+        wishes_met=tuple(sorted(met, key=str)),
+        wishes_missing=tuple(sorted(household.wishes - met, key=str)),
+        interests=tuple(sorted(household.interests & unit.interests, key=str)),
+        unit_price=unit_price,
+        next_best=next_best,
+        pinned=pinned,
+    )

@@ -66,10 +66,12 @@ def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
     households = np.flatnonzero(pool.households.consented)
     units = np.flatnonzero(_available(pool))
     for rows, columns in blocks(pool, households, units):
-        keys = np.sort(_possible(pool, rows, columns))
-        for barred in (pool.vetoed, pool.declined, pool.forbidden):
-            keys = _without(keys, barred)
-        yield Candidates(*np.divmod(keys, pool.n_units))
+        yield _allowed(pool, rows, columns)
+
+
+def possible_at_once(pool: EncodedPool) -> Candidates:
+    """Return the same as `find` by looking at every pair: for one household or a few, where a grid costs more."""
+    return _allowed(pool, np.flatnonzero(pool.households.consented), np.flatnonzero(_available(pool)))
 
 
 def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardCode, Bools]]:
@@ -107,6 +109,14 @@ def _available(pool: EncodedPool) -> Bools:
     for code in OF_THE_UNIT:
         available &= ~CHECKS[code](pool, nobody, everyone)
     return available
+
+
+def _allowed(pool: EncodedPool, rows: Ints, columns: Ints) -> Candidates:
+    """The possible pairs of a block without those that are barred one by one."""
+    keys = np.sort(_possible(pool, rows, columns))
+    for barred in (pool.vetoed, pool.declined, pool.forbidden):
+        keys = _without(keys, barred)
+    return Candidates(*np.divmod(keys, max(pool.n_units, 1)))
 
 
 def _possible(pool: EncodedPool, rows: Ints, columns: Ints) -> Ints:

@@ -104,7 +104,7 @@ class EncodedPool:
 
 
 @dataclass(frozen=True)
-class _Vocabulary:
+class Vocabulary:
     """Which bit each code in use has."""
 
     languages: dict[str, int]
@@ -129,7 +129,7 @@ def encode(
     forbidden: Pairs = frozenset(),
 ) -> EncodedPool:
     """Return the pool as columns; household i and unit j keep their places in the sequences given."""
-    vocabulary = _Vocabulary.of(households, units)
+    vocabulary = Vocabulary.of(households, units)
     unit_at = {unit.id: j for j, unit in enumerate(units)}
     household_at = {household.id: i for i, household in enumerate(households)}
 
@@ -141,15 +141,16 @@ def encode(
         n_households=len(households),
         n_units=len(units),
         rules=rules,
-        households=_households(households, rules, vocabulary),
-        units=_units(units, rules, vocabulary),
+        households=household_columns(households, rules, vocabulary),
+        units=unit_columns(units, rules, vocabulary),
         vetoed=_keys(_vetoes(households, units), len(units)),
         declined=barred(declined),
         forbidden=barred(forbidden),
     )
 
 
-def _households(pool: Sequence[Household], rules: Rules, bit: _Vocabulary) -> HouseholdColumns:
+def household_columns(pool: Sequence[Household], rules: Rules, bit: Vocabulary) -> HouseholdColumns:
+    """Return households as columns, in their order."""
     return HouseholdColumns(
         consented=_bools(h.consented for h in pool),
         kinds=_small((h.kinds for h in pool), KINDS, empty=ANY),
@@ -176,7 +177,8 @@ def _households(pool: Sequence[Household], rules: Rules, bit: _Vocabulary) -> Ho
     )
 
 
-def _units(pool: Sequence[Unit], rules: Rules, bit: _Vocabulary) -> UnitColumns:
+def unit_columns(pool: Sequence[Unit], rules: Rules, bit: Vocabulary) -> UnitColumns:
+    """Return units as columns, in their order."""
     return UnitColumns(
         vetted=_bools(u.vetted for u in pool),
         consented=_bools(u.consented for u in pool),
