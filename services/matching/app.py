@@ -20,6 +20,8 @@ from services.matching.mentor_groups import routes as mentor_groups
 from services.matching.mentors import reactions as mentor_reactions
 from services.matching.mentors import routes as mentors
 from services.matching.offers import reactions as offer_reactions
+from services.matching.options import reactions as option_reactions
+from services.matching.options import routes as options
 from services.matching.permissions import PERMISSIONS
 from services.matching.persons import reactions as person_reactions
 from services.matching.prerequisites import reactions as prerequisite_reactions
@@ -46,13 +48,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 weights.router, runs.router, oversight.router, proposals.router, tandems.router, meetings.router,
-                 checkins.router, concerns.router, closings.router, counselling_cases.router,
+                 weights.router, runs.router, oversight.router, options.router, proposals.router, tandems.router,
+                 meetings.router, checkins.router, concerns.router, closings.router, counselling_cases.router,
                  counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
                  referrals.router],
-        reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, proposal_reactions,
-                   checkin_reactions, closing_reactions, case_reactions, offer_reactions, referral_reactions,
-                   person_reactions],
+        reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, option_reactions,
+                   proposal_reactions, checkin_reactions, closing_reactions, case_reactions, offer_reactions,
+                   referral_reactions, person_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs],
         copies=COPIES,

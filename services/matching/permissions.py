@@ -20,7 +20,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "add_member", "list_members", "change_member", "leave_group",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
         "start_run", "list_runs", "read_run", "list_unserved", "cancel_run", "list_pairs", "approve_some",
-        "read_changed_since", "compare_runs", "list_changes",
+        "read_changed_since", "compare_runs", "list_changes", "list_options", "propose_option",
         "list_proposals", "read_proposal", "approve_proposal", "dismiss_proposal", "invite_both", "note_answer",
         "note_first_meeting",
         "start_tandem", "list_tandems", "read_tandem", "note_agreement", "note_consent_of_side", "pause_tandem",

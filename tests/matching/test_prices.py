@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.matching.runs import prices
 from services.matching.runs.assignment import solve
+from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
 from services.matching.runs.pool import Household, Rules, Unit
 from services.matching.runs.prices import NOBODY, choose, future_prices
-from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit
+from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit, pools
 from tests.matching.test_assignment import Problem, problems
 
 
@@ -94,3 +96,16 @@ def test_the_same_seed_gives_the_same_prices() -> None:
 def test_the_greatest_worth_less_its_price_is_chosen(worth: list[int], prices: list[int], chosen: int) -> None:
     """The only option is taken whatever its price; otherwise nobody where others need each of them more."""
     assert choose(np.array(worth, dtype=np.int64), np.array(prices, dtype=np.int64)) == chosen
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pools(most_units=6, most_households=6), st.integers(1, 6))
+def test_prices_do_not_depend_on_how_many_futures_are_solved_at_once(
+    monkeypatch: pytest.MonkeyPatch, given_: Inputs, expected: int,
+) -> None:
+    """All side by side, or one after the other where memory is short: the same numbers."""
+    units, past = [*given_.units], [*given_.households]
+    together = priced(units, past, expected)
+    with monkeypatch.context() as short:
+        short.setattr(prices, "MOST_PAIRS", 1)
+        assert priced(units, past, expected) == together

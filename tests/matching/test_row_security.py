@@ -22,7 +22,8 @@ OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", 
 OF_NEUTRAL_CONTACT = ("concern",)
 CLOSED = (*OF_PARTNER, *OF_REGION, *OF_NEUTRAL_CONTACT)
 # What the registry told of programmes, projects and offers, and the weights: of no person, changed by the system alone.
-OPEN = ("rule_set", "known_project", "known_offer", "weight_set")
+# Besides: what places are worth, and which units changed when, by no more than their ids.
+OPEN = ("rule_set", "known_project", "known_offer", "weight_set", "price_set", "unit_change")
 PARTNER = uuid4()
 HERE = Scope(regions=(REGION,))
 STRANGERS = [
@@ -40,7 +41,8 @@ async def a_world(field: Field) -> None:
     project_id = uuid4()
     await field.network.tell("matching", ProjectOpened(
         project_id=project_id, starts=date(2026, 1, 1), ends=date(2040, 1, 1), regions=(REGION,)))
-    await field.waiting_household(**named)
+    waiting = await field.waiting_household(**named)
+    await field.get(f"/options?household_id={waiting['id']}")
     await field.run()
     admin = await field.network.key(Role.NETWORK_ADMIN)
     await field.create("/weights", {"programme_id": str(field.programme)}, headers=admin)

@@ -46,7 +46,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_mentor_groups": ("mentor_group",), "list_members": ("members",), "list_prerequisites": ("prerequisites",),
     "list_households": ("household",), "read_household_contact": ("household_contact",), "list_weights": ("weights",),
     "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_pairs": ("paired_run",),
-    "list_changes": ("paired_run",), "export_decisions": ("proposal_run",), "list_proposals": ("proposal",),
+    "list_changes": ("paired_run",), "list_options": ("matched_household",),
+    "export_decisions": ("proposal_run",), "list_proposals": ("proposal",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
     "list_concerns": ("concern",), "list_closings": ("closing",),
     "list_counselling_cases": ("counselling_case",), "read_counselled_person": ("counselled_person",),
@@ -222,7 +223,8 @@ class Filling:
         return {"boolean": True, "object": {}}.get(str(kind))
 
     def _id(self, name: str) -> str:
-        thing = self.world.things.get(CALLED.get(name, name.removesuffix("_id")))
+        about, own = self.world.things.get(self.about), name.removesuffix("_id")
+        thing = about if about and about.table == own else self.world.things.get(CALLED.get(name, own))
         return thing.id if thing else str(uuid4())
 
     def _resolved(self, schema: Json) -> Json:

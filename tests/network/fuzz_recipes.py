@@ -144,6 +144,12 @@ async def run_to_approve(world: World) -> Need:
     return {"run_id": found["run_id"], "body": {"proposal_ids": [proposal_id]}}
 
 
+async def optional(world: World) -> Need:
+    """Somebody who waits, and a mentor who is an option for them."""
+    waits, ready = await world.field.waiting_household(), await world.field.ready_mentor()
+    return {"query": {"household_id": waits["id"]}, "body": {"household_id": waits["id"], "unit_id": ready["id"]}}
+
+
 async def two_runs(world: World) -> Need:
     """A run, and another one to compare it with."""
     return await run(world) | {"query": {"other": (await run(world))["run_id"]}}
@@ -324,6 +330,7 @@ RECIPES: dict[str, Recipe] = {
                      "export_decisions"), run),
     "cancel_run": unfinished_run, "approve_some": run_to_approve,
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
+    **dict.fromkeys(("list_options", "propose_option"), optional),
     **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),
     "invite_both": of("proposal", "approved"), "note_answer": of("proposal", "invited"),
     "note_first_meeting": of("proposal", "accepted_both"),

@@ -87,10 +87,13 @@ class Household(Described, Table, table=True):
 
     def wait(self, now: datetime) -> None:
         """From now on runs look for somebody to accompany them; only with consent."""
-        if self.consented_on is None:
-            raise Refused("consent-missing", "Consent to matching must be noted first.")
+        self.refuse_without_consent()
         self._move({HouseholdState.INTERVIEWED}, HouseholdState.WAITING)
         self.waiting_since = self.waiting_since or now
+
+    def propose(self) -> None:
+        """They are proposed to somebody."""
+        self._move({HouseholdState.WAITING}, HouseholdState.PROPOSED)
 
     def release(self) -> None:
         """A proposal came to nothing: they wait again, as long as they have waited already."""
@@ -126,6 +129,11 @@ class Household(Described, Table, table=True):
         """What is closed is not changed any more."""
         if self.state is HouseholdState.CLOSED:
             raise Refused("household-closed", "The household is closed; nothing about it is changed any more.")
+
+    def refuse_without_consent(self) -> None:
+        """Nobody is looked for without consent."""
+        if self.consented_on is None:
+            raise Refused("consent-missing", "Consent to matching must be noted first.")
 
     def erase(self, now: datetime) -> None:
         """Blank what can be read of them; they are closed."""

@@ -79,7 +79,8 @@ class Proposal(Table, table=True):
     """A pair with its points and reasons. Unique indexes hold one live proposal per household, one open per group.
 
     points: by criterion, together the score; reasons: a sentence per criterion in German and English; unit_price:
-    what one more place there would have added to the whole run.
+    what one more place there would have added to the whole run. Without a run a coordinator proposed them; the price is
+    then what the place is worth to those who are yet to come.
     """
 
     __table_args__ = (
@@ -88,7 +89,7 @@ class Proposal(Table, table=True):
         Index("uq_proposal_open_group", "mentor_group_id", unique=True, postgresql_where=_OPEN),
     )
 
-    run_id: UUID = plain(index=True, foreign_key="run.id")
+    run_id: UUID | None = plain(None, index=True, foreign_key="run.id")
     region: str = plain(index=True)
     programme_id: UUID = plain()
     household_id: UUID = plain(index=True, foreign_key="household.id")
@@ -104,6 +105,7 @@ class Proposal(Table, table=True):
     besides: dict[str, list[str]] = personal(default_factory=dict, sa_type=JSONB)
     shared: dict[str, Any] = personal(default_factory=dict, sa_type=JSONB)
     next_best: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    proposed_by: str | None = plain(None)
     approved_by: str | None = plain(None)
     approved_at: datetime | None = moment(None)
     approved_reason: ApproveReason | None = code(ApproveReason, None)

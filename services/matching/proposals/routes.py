@@ -93,7 +93,7 @@ class ProposalOut(BaseModel):
 
     id: UUID
     version: int
-    run_id: UUID
+    run_id: UUID | None
     region: str
     programme_id: UUID
     household_id: UUID

@@ -53,12 +53,15 @@ def why(
     return tuple(sorted(reasons, key=lambda reason: -reason.points))
 
 
-def besides(proposal: Proposal, language: Language) -> tuple[str, ...]:
-    """Return what else to know: the bonus if any, what the unit's price stands for, the next best."""
+def besides(proposal: Proposal, language: Language, price: Literal["price", "live_price"] = "price") -> tuple[str, ...]:
+    """Return what else to know: the bonus if any, what the unit's price stands for, the next best.
+
+    A run's price counts those who wait now, a live one those who are yet to come.
+    """
     next_score = proposal.next_best.score if proposal.next_best else 0
     return (
         *([_counted("bonus", language, proposal.bonus)] if proposal.bonus else []),
-        _counted("price", language, proposal.unit_price),
+        _counted(price, language, proposal.unit_price),
         _counted("next_best", language, next_score),
     )
 
@@ -86,6 +89,12 @@ def what_is_missing(unserved: Unserved, language: Language) -> tuple[str, ...]:
         *(alone or [texts["several"]]),
         *(_took(code, n, language) for code, n in _most_first(unserved.removed)),
     )
+
+
+def label(kind: Literal["advice", "scarcity"], value: str, language: Language) -> str:
+    """Return the sentence for an advice, or the word for how scarce a place is."""
+    said: str = _text(kind, language)[value]
+    return said
 
 
 def slot_names(slots: int, language: Language) -> tuple[str, ...]:

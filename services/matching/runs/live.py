@@ -8,14 +8,12 @@ could have others. The only option of a household is shown whatever its price.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from uuid import UUID
 
 import numpy as np
 
 from services.matching.runs.batch import told_pair, told_without
 from services.matching.runs.candidates import possible_at_once
-from services.matching.runs.columns import GrowingColumns
 from services.matching.runs.encoding import (
     WORD,
     Bits,
@@ -26,30 +24,15 @@ from services.matching.runs.encoding import (
     household_columns,
     unit_columns,
 )
+from services.matching.runs.growing import GrowingColumns
 from services.matching.runs.outcome import NextBest, Proposal, Unserved
 from services.matching.runs.pool import Household, Rules, Unit
 from services.matching.runs.scoring import Points, bonus, points_of
+from services.matching.runs.words import Advice, Scarcity
 
 # A code that no unit has: it stands for all that only the household names.
 NOBODY_HAS = ""
 LOW = (1 << WORD) - 1
-
-
-class Advice(StrEnum):
-    """What speaks for proposing the best option now; the people decide."""
-
-    PROPOSE = "propose"
-    ONLY_OPTION = "only_option"
-    WAIT = "waiting_is_likely_better"
-    NOBODY = "nobody"
-
-
-class Scarcity(StrEnum):
-    """How much those who are yet to come will need this place."""
-
-    PLENTY = "plenty"
-    SOUGHT = "sought"
-    SCARCE = "scarce"
 
 
 @dataclass(frozen=True)
@@ -228,7 +211,8 @@ def _within(rows: Ints, places: Ints) -> Ints:
         return rows
     places = np.sort(places)
     at = np.minimum(np.searchsorted(rows, places), len(rows) - 1)
-    return at[rows[at] == places]
+    found: Ints = at[rows[at] == places]
+    return found
 
 
 def scarcity(price: int, worth: int) -> Scarcity:

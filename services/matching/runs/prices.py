@@ -6,7 +6,7 @@ will come, the best assignment of that future is computed, and what the sum woul
 place's price in it. One future is noise; the mean of about 20 is a price.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ NOBODY = -1
 FUTURES = 20
 # Half a year, in days.
 HORIZON = 182
+# At once in memory, unless a single future has more.
+MOST_PAIRS = 1_000_000
 
 
 def future_prices(
@@ -69,15 +71,28 @@ def prices_of_futures(
     units = np.flatnonzero(free > 0)
     if not len(past) or not len(units) or expected < 1 or futures < 1:
         return prices
-    drawn = past[dice.integers(len(past), size=futures * expected)]
-    comes = dice.integers(horizon, size=len(drawn))
-    arcs = _drawn(pairs, free, days_left, drawn, comes, futures)
+    drawn = past[dice.integers(len(past), size=(futures, expected))]
+    comes = dice.integers(horizon, size=drawn.shape)
+    for part in _parts(pairs, drawn):
+        arcs = _drawn(pairs, free, days_left, drawn[part], comes[part])
+        prices[units] += _prices_of(arcs).reshape(-1, len(units)).sum(axis=0)
+    return prices // futures
+
+
+def _parts(pairs: Scored, drawn: Ints) -> Iterator[slice]:
+    """So many futures at once that not too many pairs are in memory; solved side by side they do not touch."""
+    pairs_of = np.bincount(pairs.households, minlength=int(drawn.max()) + 1)
+    at_once = max(1, MOST_PAIRS // max(1, int(pairs_of[drawn].sum(axis=1).max())))
+    for start in range(0, len(drawn), at_once):
+        yield slice(start, start + at_once)
+
+
+def _prices_of(arcs: Arcs) -> Ints:
+    """What one place less would cost each unit."""
     found = solve(arcs.households, arcs.units, arcs.scores, arcs.capacities, n_households=arcs.n_households)
     got = np.array(found.pairs, dtype=np.int64).reshape(-1, 2)
     chosen = np.isin(arcs.households * arcs.n_units + arcs.units, got[:, 0] * arcs.n_units + got[:, 1])
-    by_future = highest_prices(arcs, chosen).reshape(futures, len(units))
-    prices[units] = by_future.sum(axis=0) // futures
-    return prices
+    return highest_prices(arcs, chosen)
 
 
 def choose(worth: Ints, prices: Ints) -> int:
@@ -93,10 +108,9 @@ def choose(worth: Ints, prices: Ints) -> int:
     return best if gains[best] > 0 or len(worth) == 1 else NOBODY
 
 
-def _drawn(
-    pairs: Scored, free: Ints, days_left: Ints, drawn: Ints, comes: Ints, futures: int,
-) -> Arcs:
-    """All futures beside one another: every drawn household, and each unit with free places once per future."""
+def _drawn(pairs: Scored, free: Ints, days_left: Ints, drawn: Ints, comes: Ints) -> Arcs:
+    """Futures beside one another: every drawn household, and each unit with free places once per future."""
+    futures, drawn, comes = len(drawn), drawn.ravel(), comes.ravel()
     units = np.flatnonzero(free > 0)
     column = np.full(len(free), NOBODY, dtype=np.int64)
     column[units] = np.arange(len(units))

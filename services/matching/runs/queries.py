@@ -1,7 +1,8 @@
 """What a run reads: the whole pool of a programme in a region, as plain rows for the worker process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -30,28 +31,44 @@ HOUSEHOLD = (*DESCRIBED, "members", "least_level", "interpreter", "kinds", "cont
 WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
            "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
 Row = dict[str, Any]
+Which = Callable[[Any], ColumnElement[bool]]
+"""Which rows of a table of households, mentors or groups are meant."""
 ROWS_AT_ONCE = 500
 
 
 async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
     """Everything that the run depends on, in plain values: weights, households, units, pairs that are barred."""
-    day = today(transaction.clock.now())
-    rules = await rules_on(transaction, run.programme_id, day)
-    return {
-        "today": day, "rent_months": rules.rent_months if rules else 0, "weights": await _weights(transaction, run),
-        "households": await _households(transaction, run),
-        "units": [*await _mentors(transaction, run, day),
-                  *await _groups(transaction, run, authority_chooses=bool(rules and rules.authority_chooses))],
+    which = partial(in_pool, run=run)
+    rules = await rules_of_day(transaction, run.programme_id)
+    if run.weights:
+        rules["weights"] = run.weights | {"weights_version": "simulated"}
+    return rules | {
+        "households": await household_rows(
+            transaction, lambda kind: and_(which(kind), col(kind.state) == HouseholdState.WAITING)),
+        "units": await unit_rows(transaction, which, rules),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
     }
 
 
-async def _weights(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
-    """Those that are to be tried, else the programme's newest ones, else the usual."""
-    if run.weights:
-        return run.weights | {"weights_version": "simulated"}
-    weights = await weights_now(transaction, run.programme_id)
+async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
+    """What a programme computes with today: the day, the home that it asks for, who chooses, and the weights."""
+    day = today(transaction.clock.now())
+    rules = await rules_on(transaction, programme_id, day)
+    return {"today": day, "rent_months": rules.rent_months if rules else 0,
+            "authority_chooses": bool(rules and rules.authority_chooses),
+            "weights": await _weights(transaction, programme_id)}
+
+
+async def unit_rows(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> list[Row]:
+    """Mentors and groups as the core reads them, under these rules of the day."""
+    return [*await _mentors(transaction, which, rules["today"]),
+            *await _groups(transaction, which, authority_chooses=rules["authority_chooses"])]
+
+
+async def _weights(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
+    """The programme's newest ones, else the usual."""
+    weights = await weights_now(transaction, programme_id)
     given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
     return given | {"weights_version": str(weights.number if weights else 0)}
 
@@ -83,26 +100,27 @@ def _columns(kind: Any, names: Sequence[str]) -> list[Any]:
     return [getattr(kind, name) for name in names]
 
 
-async def _households(transaction: OpenTransaction, run: Run) -> list[Row]:
+async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row]:
+    """Households as the core reads them."""
     query = select_columns(
         col(Household.id), *_columns(Household, HOUSEHOLD), col(Household.waiting_since),
         col(Household.consented_on).is_not(None).label("consented"),
-    ).where(in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
-    rows = await _rows(transaction, query)
+    ).where(which(Household))
+    rows, now = await _rows(transaction, query), transaction.clock.now()
     for row in rows:
-        row["waiting_since"] = today(row["waiting_since"])
+        row["waiting_since"] = today(row["waiting_since"] or now)
     return rows
 
 
-async def _mentors(transaction: OpenTransaction, run: Run, day: date) -> list[Row]:
+async def _mentors(transaction: OpenTransaction, which: Which, day: date) -> list[Row]:
     """All but those who left; why one is not to be had is told by its hard code."""
-    held = await _held(transaction, Proposal.mentor_id, Tandem.mentor_id)
+    held = await _held(transaction, Mentor, which, Proposal.mentor_id, Tandem.mentor_id)
     query = select_columns(
         col(Mentor.id), *_columns(Mentor, ACCOMPANYING), col(Mentor.capacity), col(Mentor.gender), col(Mentor.state),
         col(Mentor.person_ref), col(Mentor.partner_id).label("partner"),
         col(Mentor.consented_on).is_not(None).label("consented"),
         func.coalesce(col(Mentor.record_next_due) > day, False).label("valid_record"),
-    ).where(in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT)
+    ).where(which(Mentor), col(Mentor.state) != MentorState.LEFT)
     rows = await _rows(transaction, query)
     for row in rows:
         state, valid_record = row.pop("state"), row.pop("valid_record")
@@ -113,14 +131,14 @@ async def _mentors(transaction: OpenTransaction, run: Run, day: date) -> list[Ro
     return rows
 
 
-async def _groups(transaction: OpenTransaction, run: Run, *, authority_chooses: bool) -> list[Row]:
+async def _groups(transaction: OpenTransaction, which: Which, *, authority_chooses: bool) -> list[Row]:
     """All groups on their way or with a household; vetted are those that may be proposed."""
-    held = await _held(transaction, Proposal.mentor_group_id, Tandem.mentor_group_id)
+    held = await _held(transaction, MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id)
     query = select_columns(
         col(MentorGroup.id), *_columns(MentorGroup, ACCOMPANYING), col(MentorGroup.housing), col(MentorGroup.state),
         col(MentorGroup.partner_id).label("partner"),
-    ).where(in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))
-    rows, members = await _rows(transaction, query), await _members(transaction, run)
+    ).where(which(MentorGroup), col(MentorGroup.state).not_in(ENDED))
+    rows, members = await _rows(transaction, query), await _members(transaction, which)
     wanted = GroupState.LISTED if authority_chooses else GroupState.READY
     for row in rows:
         state, own = row.pop("state"), members.get(row["id"], [])
@@ -134,31 +152,38 @@ async def _groups(transaction: OpenTransaction, run: Run, *, authority_chooses: 
     return rows
 
 
-async def _members(transaction: OpenTransaction, run: Run) -> dict[UUID, list[Any]]:
+async def _members(transaction: OpenTransaction, which: Which) -> dict[UUID, list[Any]]:
     query = select_columns(
         col(Member.mentor_group_id), col(Member.person_ref), col(Member.is_main_contact), col(Member.gender),
         col(Member.consented_on),
     ).join(MentorGroup, col(MentorGroup.id) == col(Member.mentor_group_id)).where(
-        in_pool(MentorGroup, run), col(Member.left_on).is_(None))
+        which(MentorGroup), col(Member.left_on).is_(None))
     found: dict[UUID, list[Any]] = {}
     for row in await transaction.execute(query):
         found.setdefault(row.mentor_group_id, []).append(row)
     return found
 
 
-async def _held(transaction: OpenTransaction, of_proposal: Any, of_tandem: Any) -> dict[UUID, int]:
+async def _held(
+    transaction: OpenTransaction, kind: Any, which: Which, of_proposal: Any, of_tandem: Any,
+) -> dict[UUID, int]:
     """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place."""
-    spoken_for = select_columns(of_proposal.label("unit_id")).where(
-        of_proposal.is_not(None), col(Proposal.state).in_(OPEN | PENDING))
-    running = select_columns(of_tandem.label("unit_id")).where(
-        of_tandem.is_not(None), col(Tandem.state).in_(RUNNING))
+    spoken_for = select_columns(of_proposal.label("unit_id")).join(kind, kind.id == of_proposal).where(
+        which(kind), col(Proposal.state).in_(OPEN | PENDING))
+    running = select_columns(of_tandem.label("unit_id")).join(kind, kind.id == of_tandem).where(
+        which(kind), col(Tandem.state).in_(RUNNING))
     each = spoken_for.union_all(running).subquery()
     rows = await transaction.execute(select_columns(each.c.unit_id, func.count()).group_by(each.c.unit_id))
     return dict(rows.all())
 
 
-async def barred_pairs(transaction: OpenTransaction, programme_id: UUID) -> list[tuple[UUID, UUID]]:
-    """(household, unit) of pairs that do not come back: declined, expired, dismissed, or a tandem that ended early."""
+async def barred_pairs(
+    transaction: OpenTransaction, programme_id: UUID, household_id: UUID | None = None,
+) -> list[tuple[UUID, UUID]]:
+    """(household, unit) of pairs that do not come back: declined, expired, dismissed, or a tandem that ended early.
+
+    Of one household only where it is named.
+    """
     unit = func.coalesce(col(Proposal.mentor_id), col(Proposal.mentor_group_id))
     said_no = or_(
         col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
@@ -169,5 +194,8 @@ async def barred_pairs(transaction: OpenTransaction, programme_id: UUID) -> list
     with_ = func.coalesce(col(Tandem.mentor_id), col(Tandem.mentor_group_id))
     tandems = select_columns(col(Tandem.household_id), with_).where(
         col(Tandem.programme_id) == programme_id, col(Tandem.state) == TandemState.ENDED_EARLY)
+    if household_id:
+        proposals = proposals.where(col(Proposal.household_id) == household_id)
+        tandems = tandems.where(col(Tandem.household_id) == household_id)
     rows = [*await transaction.execute(proposals), *await transaction.execute(tandems)]
     return sorted({(household_id, unit_id) for household_id, unit_id in rows})

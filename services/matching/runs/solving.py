@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from dateutil.relativedelta import relativedelta
 
@@ -34,8 +34,8 @@ def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
     """An outcome as plain values, with the reasons in all languages."""
     return {
         "run": _run(outcome),
-        "proposals": [_proposal(one, weights) for one in outcome.proposals],
-        "unserved": [_unserved(one) for one in outcome.unserved],
+        "proposals": [proposal_told(one, weights) for one in outcome.proposals],
+        "unserved": [unserved_told(one) for one in outcome.unserved],
     }
 
 
@@ -102,7 +102,10 @@ def _run(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
+def proposal_told(
+    proposal: Proposal, weights: Weights, price: Literal["price", "live_price"] = "price",
+) -> dict[str, Any]:
+    """A proposal as the columns of its table, with the reasons in all languages."""
     said = {language: why(proposal, weights, language) for language in LANGUAGES}
     texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
     next_best = proposal.next_best
@@ -113,7 +116,7 @@ def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
         "reasons": [{"criterion": one.criterion, "points": one.points, "most": one.most,
                      **{language: texts[language][one.criterion] for language in LANGUAGES}}
                     for one in said[LANGUAGES[0]]],
-        "besides": {language: list(besides(proposal, language)) for language in LANGUAGES},
+        "besides": {language: list(besides(proposal, language, price)) for language in LANGUAGES},
         "shared": {"languages": dict(proposal.languages), "interpreter": proposal.interpreter,
                    "metres": proposal.metres, "slots": proposal.slots.bit_count(),
                    "interests": len(proposal.interests)},
@@ -122,7 +125,8 @@ def _proposal(proposal: Proposal, weights: Weights) -> dict[str, Any]:
     }
 
 
-def _unserved(unserved: Unserved) -> dict[str, Any]:
+def unserved_told(unserved: Unserved) -> dict[str, Any]:
+    """Why nobody was found for a household, as the columns of its table."""
     return {
         "household_id": unserved.household, "possible": unserved.possible,
         "removed": {code.value: number for code, number in unserved.removed.items()},

@@ -1,0 +1,155 @@
+"""Reads about options: what the live process has to be told, and what it answers."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import and_, delete, func, text
+from sqlalchemy import select as select_columns
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import defer
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from libs.common.db import OpenTransaction
+from services.matching.households.model import Household
+from services.matching.options.model import CHANGES_KEPT, PriceSet, UnitChange
+from services.matching.profiles.queries import among, beyond_scope
+from services.matching.runs.live_worker import Known, LiveWorker, Plain
+from services.matching.runs.model import Run, RunState
+from services.matching.runs.queries import barred_pairs, household_rows, rules_of_day, unit_rows
+
+YEAR = timedelta(days=364)
+HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+
+async def options_of(
+    transaction: OpenTransaction, live: LiveWorker, household: Household, prices: PriceSet, *, top: int,
+) -> Plain:
+    """The best options of a household, from the pool as it is committed now.
+
+    The household has been found inside the caller's scope; from here on the transaction reads beyond it, and only units
+    inside it are answered.
+    """
+    programme_id, scope = household.programme_id, transaction.caller.scope
+    await beyond_scope(transaction)
+    rules = await rules_of_day(transaction, programme_id)
+    (row,) = await household_rows(transaction, lambda kind: kind.id == household.id)
+    barred = await barred_pairs(transaction, programme_id, household.id)
+    ask = {
+        "household": row, "today": rules["today"], "top": top, "barred": [unit for _, unit in barred],
+        "within": {"everything": scope.everything, "regions": tuple(scope.regions),
+                   "partners": frozenset(scope.partners)}}
+    async with live.turns[programme_id]:
+        return await _answered(transaction, live, programme_id, rules, prices, ask)
+
+
+async def _answered(
+    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, rules: Plain, prices: PriceSet, ask: Plain,
+) -> Plain:
+    """Tell what has changed since it was last told; the whole, where it knows nothing yet or under other rules."""
+    horizon = await horizon_now(transaction)
+    known = live.known.get(programme_id)
+    if known and known.rules == rules:
+        news = await _news(transaction, programme_id, known, rules, prices)
+        answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
+        if not answer.get("unknown"):
+            live.known[programme_id] = Known(known.token, rules, horizon, prices.computed_at)
+            return answer
+    token = uuid4()
+    whole = rules | {"units": await unit_rows(transaction, _of(programme_id), rules),
+                     "prices": await _by_unit(transaction, prices)}
+    answer = await live.serve({"programme": programme_id, "token": token, "ask": ask, "whole": whole,
+                                      "changed": [], "gone": [], "prices": None})
+    live.known[programme_id] = Known(token, rules, horizon, prices.computed_at)
+    return answer
+
+
+async def _news(
+    transaction: OpenTransaction, programme_id: UUID, known: Known, rules: Plain, prices: PriceSet,
+) -> Plain:
+    changed = set(await transaction.scalars(select(UnitChange.unit_id).where(col(UnitChange.changed) >= known.horizon)))
+    of_programme = _of(programme_id)
+    rows = await unit_rows(
+        transaction, lambda kind: and_(of_programme(kind), among(kind.id, changed)), rules) if changed else []
+    return {"changed": rows, "gone": changed - {row["id"] for row in rows},
+            "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
+
+
+def _of(programme_id: UUID) -> Any:
+    return lambda kind: kind.programme_id == programme_id
+
+
+async def _by_unit(transaction: OpenTransaction, prices: PriceSet) -> dict[UUID, int]:
+    found = (await transaction.scalars(select(PriceSet.prices).where(PriceSet.id == prices.id))).one()
+    return {UUID(unit): price for unit, price in found.items()}
+
+
+async def prices_of(transaction: OpenTransaction, programme_id: UUID) -> PriceSet | None:
+    """The prices of a programme, without the many numbers themselves: most who ask know them already."""
+    query = select(PriceSet).where(PriceSet.programme_id == programme_id).options(defer(PriceSet.prices))  # type: ignore[arg-type]
+    return (await transaction.scalars(query)).first()
+
+
+async def price_of(transaction: OpenTransaction, programme_id: UUID, unit_id: UUID) -> int:
+    """The price of one unit's place; 0 unless it has one."""
+    query = select_columns(col(PriceSet.prices)[str(unit_id)].as_integer()).where(
+        col(PriceSet.programme_id) == programme_id)
+    return await transaction.scalar(query) or 0
+
+
+async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:
+    """Make them, with what the last run found places to be worth: a start, until they are computed."""
+    query = select(Run.unit_prices).where(
+        Run.programme_id == programme_id, col(Run.state) == RunState.DONE, col(Run.simulated).is_(False))
+    last = (await transaction.scalars(query.order_by(col(Run.finished_at).desc()).limit(1))).first() or {}
+    await beyond_scope(transaction)
+    made = insert(PriceSet).values(id=uuid7(), version=1, programme_id=programme_id, prices=last, past=0,
+                                   counted_from=0, asked_at=transaction.clock.now())
+    await transaction.execute(made.on_conflict_do_nothing(index_elements=["programme_id"]))
+    found = await prices_of(transaction, programme_id)
+    assert found is not None  # noqa: S101 - made here, or by another a moment ago
+    return found
+
+
+async def changes_since(transaction: OpenTransaction, prices: PriceSet) -> int:
+    """How often units have changed since the prices were computed, in all programmes."""
+    query = select_columns(func.count()).select_from(UnitChange).where(col(UnitChange.changed) >= prices.counted_from)
+    return await transaction.scalar(query) or 0
+
+
+async def horizon_now(transaction: OpenTransaction) -> int:
+    """The oldest transaction that is still open: whatever is not seen yet has a number that is not below it."""
+    return await transaction.scalar(HORIZON) or 0
+
+
+async def forget_old_changes(transaction: OpenTransaction) -> None:
+    """Delete the changes that every pool in memory has long taken over."""
+    await transaction.execute(delete(UnitChange).where(col(UnitChange.at) < func.now() - CHANGES_KEPT))
+
+
+async def pair_rows(
+    transaction: OpenTransaction, household: Household, unit_id: UUID,
+) -> tuple[Plain, Plain | None, Plain]:
+    """A household and a unit as the core reads them, and the rules of the day; None for a unit that is not there."""
+    rules = await rules_of_day(transaction, household.programme_id)
+    (row,) = await household_rows(transaction, lambda kind: kind.id == household.id)
+    of_programme = _of(household.programme_id)
+    units = await unit_rows(transaction, lambda kind: and_(of_programme(kind), kind.id == unit_id), rules)
+    return row, units[0] if units else None, rules
+
+
+async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Plain:
+    """What prices are computed from: who is to be had, who came within the last year, and how many come and join a day.
+
+    Nobody whose consent was taken back, or who was erased, is among those who came.
+    """
+    now = transaction.clock.now()
+    rules, of_programme, since = await rules_of_day(transaction, programme_id), _of(programme_id), now - YEAR
+    past = await household_rows(transaction, lambda kind: and_(
+        of_programme(kind), kind.consented_on.is_not(None), kind.waiting_since >= since, kind.waiting_since <= now))
+    units = await unit_rows(transaction, of_programme, rules)
+    first = UUID(int=int(since.timestamp() * 1000) << 80)  # ids are UUIDv7: they begin with the time in milliseconds
+    joined = sum(row["free"] for row in units if row["id"] >= first)
+    return rules | {"units": units, "past": past, "coming_a_day": len(past) / YEAR.days,
+                    "joining_a_day": joined / YEAR.days, "seed": programme_id.int ^ rules["today"].toordinal()}

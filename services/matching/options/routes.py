@@ -1,0 +1,165 @@
+"""The HTTP door of options: the best units for one household at once, and proposing one of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from libs.common.audit import audited
+from libs.common.bodies import Body
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Creation, Transaction, tag
+from libs.common.due import schedule
+from libs.common.facts.matching import ProposalCreated
+from libs.common.outbox import announce
+from libs.common.refusals import Refused
+from services.matching.households.model import Household
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.options.model import CHANGES, PriceSet
+from services.matching.options.queries import (
+    changes_since,
+    first_prices,
+    options_of,
+    pair_rows,
+    price_of,
+    prices_of,
+)
+from services.matching.profiles.queries import beyond_scope, locked
+from services.matching.proposals.model import Proposal
+from services.matching.proposals.queries import Unit
+from services.matching.proposals.routes import ProposalOut
+from services.matching.proposals.rules import proposal_fact
+from services.matching.runs.live_worker import LiveWorker
+from services.matching.runs.queries import barred_pairs
+from services.matching.runs.words import Advice, Scarcity
+
+
+@asynccontextmanager
+async def with_live_process(app: FastAPI) -> AsyncIterator[None]:
+    """While the service runs it has a live process, begun with the first question."""
+    app.state.live = LiveWorker()
+    yield
+    app.state.live.close()
+
+
+router = APIRouter(prefix="/options", tags=["options"], lifespan=with_live_process)
+
+
+class OptionOut(BaseModel):
+    """A unit for a household as of now: points and reasons as a proposal has them, and what its place is worth."""
+
+    unit_id: UUID
+    score: int
+    bonus: int
+    worth: int
+    unit_price: int = Field(description="What the place would bring to those who are yet to come.")
+    gain: int = Field(description="Worth less price: options are ordered by it.")
+    scarcity: Scarcity
+    scarce: dict[str, str] = Field(description="The same as a word, by language.")
+    points: dict[str, int]
+    reasons: list[dict[str, Any]]
+    besides: dict[str, list[str]]
+
+
+class OptionsOut(BaseModel):
+    """Whom a household could be proposed to, the best first; advice: what speaks for doing so now."""
+
+    household_id: UUID
+    possible: int = Field(description="How many units are possible at all.")
+    advice: Advice
+    said: dict[str, str] = Field(description="The advice as a sentence, by language.")
+    options: list[OptionOut]
+    missing: dict[str, list[str]] = Field(description="Where nobody is possible: what is missing, by language.")
+    priced_at: datetime | None = Field(description="When prices were computed; none yet: the last run's stand in.")
+
+
+class ChoiceIn(Body):
+    """The pair that the coordinator wants to bring together."""
+
+    household_id: UUID
+    unit_id: UUID = Field(description="The mentor or the mentor group.")
+
+
+@router.get("")
+async def list_options(
+    request: Request, household_id: UUID, transaction: Transaction, top: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> OptionsOut:
+    """Whom a household could be proposed to right now. Asking is noted in the audit."""
+    household = await get_or_refuse(transaction, Household, household_id)
+    household.refuse_closed()
+    household.refuse_without_consent()
+    await audited(transaction, "read", f"household/{household.id}", household.person_ref)
+    prices = await _prices(transaction, household.programme_id)
+    found = await options_of(transaction, request.app.state.live, household, prices, top=top)
+    return OptionsOut(household_id=household.id, priced_at=prices.computed_at, **found | {
+        "options": [OptionOut.model_validate(one) for one in found["options"]]})
+
+
+@router.post("/propose", status_code=201)
+async def propose_option(
+    request: Request, body: ChoiceIn, transaction: Transaction, once: Creation, response: Response,
+) -> ProposalOut:
+    """The coordinator brings a household and a unit together without a run: a proposal like any other follows."""
+    if once.repeated:
+        return _shown(await get_or_refuse(transaction, Proposal, once.id), response)
+    await get_or_refuse(transaction, Household, body.household_id)
+    unit = await _unit(transaction, body.unit_id)
+    await beyond_scope(transaction)
+    household = await locked(transaction, Household, body.household_id)
+    household.propose()
+    await locked(transaction, type(unit), unit.id)
+    told = await _examined(transaction, request.app.state.live, household, unit)
+    proposal = Proposal(
+        **told, id=once.id, region=household.region, programme_id=household.programme_id, household_id=household.id,
+        mentor_id=unit.id if isinstance(unit, Mentor) else None,
+        mentor_group_id=unit.id if isinstance(unit, MentorGroup) else None, proposed_by=transaction.caller.principal)
+    transaction.add(proposal)
+    await transaction.flush()
+    announce(transaction, proposal_fact(ProposalCreated, proposal))
+    await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
+    return _shown(proposal, response)
+
+
+async def _prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:
+    """The programme's prices; where nobody has asked before, or much has changed, they are computed soon."""
+    now = transaction.clock.now()
+    prices = await prices_of(transaction, programme_id)
+    if prices is None:
+        prices = await first_prices(transaction, programme_id)
+        await schedule(transaction, "prices", programme_id, now)
+    elif not prices.is_asked(now) or await changes_since(transaction, prices) > CHANGES:
+        await schedule(transaction, "prices", programme_id, now)
+    prices.ask(now)
+    return prices
+
+
+async def _unit(transaction: OpenTransaction, unit_id: UUID) -> Unit:
+    kind = Mentor if await transaction.get(Mentor, unit_id) else MentorGroup
+    return await get_or_refuse(transaction, kind, unit_id)
+
+
+async def _examined(
+    transaction: OpenTransaction, live: LiveWorker, household: Household, unit: Unit,
+) -> dict[str, Any]:
+    """The proposal's columns; Refused where a hard constraint stands against the pair."""
+    row, other, rules = await pair_rows(transaction, household, unit.id)
+    if other is None:
+        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.", codes="not_in_the_pool")
+    found = await live.examine(rules | {
+        "household": row, "unit": other, "price": await price_of(transaction, household.programme_id, unit.id),
+        "declined": await barred_pairs(transaction, household.programme_id, household.id)})
+    if "codes" in found:
+        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.",
+                      codes=", ".join(found["codes"]))
+    proposal: dict[str, Any] = found["proposal"]
+    return {name: value for name, value in proposal.items() if name in Proposal.model_fields and name != "household_id"}
+
+
+def _shown(proposal: Proposal, response: Response) -> ProposalOut:
+    tag(response, proposal.version)
+    return ProposalOut.of(proposal)

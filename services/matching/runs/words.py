@@ -1,0 +1,20 @@
+"""What is advised of options, in codes that a service without NumPy reads too; the sentences are in `reasons.toml`."""
+
+from enum import StrEnum
+
+
+class Advice(StrEnum):
+    """What speaks for proposing the best option now; the people decide."""
+
+    PROPOSE = "propose"
+    ONLY_OPTION = "only_option"
+    WAIT = "waiting_is_likely_better"
+    NOBODY = "nobody"
+
+
+class Scarcity(StrEnum):
+    """How much those who are yet to come will need this place."""
+
+    PLENTY = "plenty"
+    SOUGHT = "sought"
+    SCARCE = "scarce"

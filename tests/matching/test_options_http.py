@@ -1,0 +1,268 @@
+"""Options through the door: the best for one household at once, from what is committed now, whoever committed it."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from libs.common.callers import Role
+from services.matching.options.reactions import next_night
+from tests.matching.field import REGION, Field, Json
+from tests.matching.pools import TODAY
+
+ELSEWHERE = "15084"
+
+
+@pytest.fixture
+async def at_work(field: Field, matching: Field) -> Field:
+    """Matching with its leader."""
+    field.client = matching.network["matching"].client
+    return field
+
+
+async def options(field: Field, household: Json, **more: object) -> Json:
+    """The household's options."""
+    asked = "".join(f"&{name}={value}" for name, value in more.items())
+    found: Json = await field.get(f"/options?household_id={household['id']}{asked}")
+    return found
+
+
+async def units(field: Field, household: Json) -> list[str]:
+    """Who they are, the best first."""
+    return [one["unit_id"] for one in (await options(field, household))["options"]]
+
+
+async def test_the_best_come_first_with_reasons_in_both_languages(field: Field) -> None:
+    """Whoever meets the wish before whoever does not; why, what the place is worth, and what is advised."""
+    plain, helpful = await field.ready_mentor(), await field.ready_mentor(offers=["school"])
+    household = await field.waiting_household(wishes=["school"])
+    found = await options(field, household)
+
+    assert [one["unit_id"] for one in found["options"]] == [helpful["id"], plain["id"]]
+    best = found["options"][0]
+    assert sum(best["points"].values()) == best["score"]
+    assert best["gain"] == best["worth"] - best["unit_price"]
+    assert {one["criterion"] for one in best["reasons"]} == set(best["points"])
+    assert all(one["de"] and one["en"] for one in best["reasons"])
+    assert (found["advice"], found["possible"], best["scarcity"]) == ("propose", 2, "plenty")
+    assert found["said"]["de"].startswith("Jetzt vorschlagen")
+    assert best["besides"]["en"][0].startswith("Places like this one")
+    assert len((await options(field, household, top=1))["options"]) == 1
+
+
+async def test_where_nobody_suits_it_says_what_is_missing(field: Field) -> None:
+    """An empty programme first, then somebody who speaks another language."""
+    household = await field.waiting_household()
+    assert (await options(field, household))["advice"] == "nobody"
+    await field.ready_mentor(languages={"tr": "C2"})
+    found = await options(field, household)
+
+    assert (found["advice"], found["options"]) == ("nobody", [])
+    assert any("Sprache" in sentence for sentence in found["missing"]["de"])
+
+
+async def test_options_are_those_of_now(field: Field) -> None:
+    """A mentor pauses and comes back, changes what they speak, is proposed to somebody else; a group becomes ready."""
+    household, other = await field.waiting_household(), await field.waiting_household()
+    assert await units(field, household) == []
+    mentor = await field.ready_mentor()
+    assert await units(field, household) == [mentor["id"]]
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    assert await units(field, household) == []
+    await field.act(f"/mentors/{mentor['id']}/resume")
+    assert await units(field, household) == [mentor["id"]]
+    await field.act(f"/mentors/{mentor['id']}", {"languages": {"tr": "C2"}}, method="PUT")
+    assert await units(field, household) == []
+    await field.act(f"/mentors/{mentor['id']}", {"languages": {"ar": "B1"}, "slots": ["tue_evening", "sat_morning"],
+                                                 "postcode": "06295", "radius_km": 40}, method="PUT")
+    assert await units(field, household) == [mentor["id"]]
+    await field.proposed(other, mentor=mentor)
+    assert await units(field, household) == []
+
+
+async def test_a_group_is_an_option_once_its_checklist_is_done(field: Field) -> None:
+    """Also when it was a member who changed, and not the group's own row."""
+    household = await field.waiting_household(programme_id=str(field.sponsorship))
+    assert await units(field, household) == []
+    group = await field.ready_group()
+    assert await units(field, household) == [group["id"]]
+    (first, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
+    veto = field.household_body() | {"vetoed_persons": [first["person_ref"]]}
+    body = {name: value for name, value in veto.items() if name not in {"region", "programme_id", "contact"}}
+    await field.act(f"/households/{household['id']}", body, method="PUT")
+    assert await units(field, household) == []
+
+
+async def test_a_second_instance_sees_what_the_first_one_did(field: Field) -> None:
+    """Each has a pool of its own in memory; both answer from what is committed."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    assert await units(field, household) == [mentor["id"]]
+    second, first = (await field.network.instance("matching")).client, field.client
+    field.client = second
+    assert await units(field, household) == [mentor["id"]]
+    field.client = first
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    field.client = second
+    assert await units(field, household) == []
+    newcomer = await field.ready_mentor()
+    field.client = first
+    assert await units(field, household) == [newcomer["id"]]
+
+
+async def test_what_commits_late_is_not_missed(field: Field) -> None:
+    """A change with a low number that is committed after one with a high number has been read."""
+    household = await field.waiting_household()
+    early, late = await field.ready_mentor(), await field.ready_mentor()
+    assert len(await units(field, household)) == 2
+    network = field.network
+    connection = await asyncpg.connect(network.cluster.superuser_url(network.databases["matching"]))
+    try:
+        slow = connection.transaction()
+        await slow.start()
+        await connection.execute("UPDATE mentor SET state = 'paused' WHERE id = $1", UUID(early["id"]))
+        await field.act(f"/mentors/{late['id']}/pause")
+        assert await units(field, household) == [early["id"]]
+        await slow.commit()
+        assert await units(field, household) == []
+    finally:
+        await connection.close()
+
+
+async def test_a_killed_live_process_is_replaced(field: Field) -> None:
+    """kill -9: the next question is answered from a new one, which reads everything again."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    assert await units(field, household) == [mentor["id"]]
+    for process in multiprocessing.active_children():
+        os.kill(process.pid or 0, signal.SIGKILL)
+
+    assert await units(field, household) == [mentor["id"]]
+
+
+async def test_only_who_is_inside_the_scope_is_shown(field: Field) -> None:
+    """Neither somebody else's household, nor a mentor of the next district, who suits all the same."""
+    household = await field.waiting_household()
+    mentor = await field.ready_mentor()
+    headers = await field.network.key(Role.COORDINATOR, region="15")
+    far = await field.create("/mentors", field.mentor_body(region=ELSEWHERE), headers=headers)
+    await field.act(f"/mentors/{far['id']}/screen", headers=headers)
+    record = {"seen_on": str(field.day), "certificate_date": str(field.day), "relevant_entry": False}
+    await field.act(f"/mentors/{far['id']}/record", record, headers=headers)
+    await field.act(f"/mentors/{far['id']}/approve", headers=headers)
+
+    assert await units(field, household) == [mentor["id"]]
+    both = await field.get(f"/options?household_id={household['id']}", headers=headers)
+    assert {one["unit_id"] for one in both["options"]} == {mentor["id"], far["id"]}
+    stranger = await field.network.key(Role.COORDINATOR, region=ELSEWHERE)
+    assert (await field.send("GET", f"/options?household_id={household['id']}", headers=stranger)).status_code == 404
+    assert await proposed(field, household, far) == (404, "not-found")
+
+
+async def test_nobody_is_looked_for_without_consent_or_after_the_end(field: Field) -> None:
+    """Refused, and said why."""
+    household = await field.create("/households", field.household_body())
+    answer = await field.send("GET", f"/options?household_id={household['id']}")
+    assert (answer.status_code, answer.json()["slug"]) == (409, "consent-missing")
+    waiting = await field.waiting_household()
+    await field.act(f"/households/{waiting['id']}/close", {"reason": "moved"})
+    answer = await field.send("GET", f"/options?household_id={waiting['id']}")
+    assert (answer.status_code, answer.json()["slug"]) == (409, "household-closed")
+    assert (await field.send("GET", f"/options?household_id={uuid4()}")).status_code == 404
+
+
+async def proposed(field: Field, household: Json, unit: Json) -> tuple[int, str]:
+    """Propose a pair; status and slug."""
+    answer = await field.send("POST", "/options/propose", {"household_id": household["id"], "unit_id": unit["id"]})
+    return answer.status_code, answer.json().get("slug", "")
+
+
+async def test_an_option_becomes_a_proposal_like_any_other(field: Field) -> None:
+    """With its reasons, without a run; it is approved and both are invited."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    made = await field.create("/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+
+    assert (made["run_id"], made["state"], made["mentor_id"]) == (None, "proposed", mentor["id"])
+    assert sum(made["points"].values()) == made["score"]
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "proposed"
+    assert "proposal.created" in await field.subjects(made["id"])
+    await field.act(f"/proposals/{made['id']}/approve", {"reason": "wish_of_both"})
+    assert (await field.act(f"/proposals/{made['id']}/invite"))["state"] == "invited"
+    assert await proposed(field, household, mentor) == (409, "household-state")
+
+
+async def test_a_pair_that_a_hard_constraint_forbids_is_not_proposed(field: Field) -> None:
+    """Neither one without a common language, nor one that declined before, nor somebody who has left."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor(languages={"tr": "C2"})
+    answer = await field.send("POST", "/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+    assert (answer.status_code, answer.json()["slug"]) == (409, "pair-not-possible")
+    assert "no_common_language" in answer.json()["detail"]
+    gone = await field.ready_mentor()
+    invited = await field.proposed(household, mentor=gone)
+    await field.act(f"/proposals/{invited['id']}/dismiss", {"reason": "not_suitable"})
+    assert await proposed(field, household, gone) == (409, "pair-not-possible")
+    await field.act(f"/mentors/{gone['id']}/leave")
+    assert await proposed(field, household, gone) == (409, "pair-not-possible")
+    assert await proposed(field, household, {"id": str(uuid4())}) == (404, "not-found")
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
+
+
+async def test_of_two_who_want_the_last_place_one_gets_it(field: Field) -> None:
+    """Proposed at the same moment by two coordinators: the place is given once, the other household goes on waiting."""
+    first, second = await field.waiting_household(), await field.waiting_household()
+    mentor = await field.ready_mentor()
+    answers = await asyncio.gather(*(proposed(field, one, mentor) for one in (first, second)))
+
+    assert sorted(answers) == [(201, ""), (409, "pair-not-possible")]
+    states = [(await field.get(f"/households/{one['id']}"))["state"] for one in (first, second)]
+    assert sorted(states) == ["proposed", "waiting"]
+
+
+async def test_prices_are_computed_beside_and_used_at_once(at_work: Field) -> None:
+    """Who asks first starts it. A mentor whom all who came needed has a price; the other one costs nothing."""
+    field = at_work
+    needed = await field.ready_mentor()
+    spare = await field.ready_mentor(postcode=None, region=REGION, accepts_bands=["65+"])
+    household = await field.waiting_household()
+    for _ in range(3):
+        await field.waiting_household()
+    assert (await options(field, household))["priced_at"] is None
+    async with asyncio.timeout(20):
+        while (found := await options(field, household))["priced_at"] is None:
+            await asyncio.sleep(0.05)
+
+    (only,) = found["options"]
+    assert only["unit_id"] == needed["id"] != spare["id"]
+    assert (found["advice"], only["scarcity"]) == ("only_option", "scarce")
+    (kept,) = await field.network.rows(
+        "matching", "SELECT prices, past FROM price_set WHERE programme_id = $1", field.programme)
+    assert kept["past"] == 4
+    (again,) = await field.network.rows(
+        "matching", "SELECT due_at FROM due WHERE kind = 'prices' AND about = $1", field.programme)
+    assert again["due_at"] > field.network["matching"].running.database.clock.now()
+
+
+async def test_the_prices_of_the_last_run_are_the_start(field: Field) -> None:
+    """Until there are others."""
+    await field.ready_mentor()
+    households = [await field.waiting_household() for _ in range(2)]
+    run = await field.run()
+    (priced,) = (await field.get(f"/runs/{run['id']}"))["unit_prices"].items()
+    (household,) = [one for one in households if (await field.get(f"/households/{one['id']}"))["state"] == "waiting"]
+    await options(field, household)
+    (kept,) = await field.network.rows(
+        "matching", "SELECT prices FROM price_set WHERE programme_id = $1", field.programme)
+
+    assert kept["prices"] == f'{{"{priced[0]}": {priced[1]}}}'
+
+
+def test_the_next_night_is_ahead() -> None:
+    """Half past two in Germany, today or tomorrow."""
+    midnight = datetime.combine(TODAY, time(0), UTC)
+    for hours in range(48):
+        night = next_night(midnight + timedelta(hours=hours))
+        assert timedelta(0) < night - (midnight + timedelta(hours=hours)) <= timedelta(days=1)
+        assert (night.hour, night.minute) == (2, 30)
