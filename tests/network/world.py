@@ -235,7 +235,7 @@ async def _pairs(world: World, around: Field) -> None:
     paired = await around.run(simulate=True)
     (pair,) = (await around.get(f"/runs/{paired['id']}/pairs"))["items"]
     world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])
-    world.add("matched_household", pair["household_id"], table="household", shown_by=pair["unit_id"])
+    world.add("matched_household", pair["household_id"], table="household")
     proposal = await around.proposed(household, mentor=mentor)
     world.add("proposal", proposal["id"])
     world.add("proposal_run", proposal["run_id"], table="run", shown_by=proposal["id"])
