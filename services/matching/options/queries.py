@@ -20,7 +20,12 @@ from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import barred_pairs, household_rows, rules_of_day, unit_rows
 
 YEAR = timedelta(days=364)
+# Whatever is not committed yet has a number that is not below that of the oldest transaction which is still open.
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+CHANGED = text("""
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
+    (SELECT coalesce(array_agg(DISTINCT unit_id), '{}') FROM unit_change WHERE changed >= :since) AS units
+""")
 
 
 async def options_of(
@@ -48,15 +53,16 @@ async def _answered(
     transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, rules: Plain, prices: PriceSet, ask: Plain,
 ) -> Plain:
     """Tell what has changed since it was last told; the whole, where it knows nothing yet or under other rules."""
-    horizon = await horizon_now(transaction)
     known = live.known.get(programme_id)
     if known and known.rules == rules:
-        news = await _news(transaction, programme_id, known, rules, prices)
+        horizon, changed = (await transaction.execute(CHANGED, {"since": known.horizon})).one()
+        news = await _news(transaction, programme_id, set(changed), rules) | {
+            "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
         answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
         if not answer.get("unknown"):
             live.known[programme_id] = Known(known.token, rules, horizon, prices.computed_at)
             return answer
-    token = uuid4()
+    horizon, token = await horizon_now(transaction), uuid4()
     whole = rules | {"units": await unit_rows(transaction, _of(programme_id), rules),
                      "prices": await _by_unit(transaction, prices)}
     answer = await live.serve({"programme": programme_id, "token": token, "ask": ask, "whole": whole,
@@ -65,15 +71,13 @@ async def _answered(
     return answer
 
 
-async def _news(
-    transaction: OpenTransaction, programme_id: UUID, known: Known, rules: Plain, prices: PriceSet,
-) -> Plain:
-    changed = set(await transaction.scalars(select(UnitChange.unit_id).where(col(UnitChange.changed) >= known.horizon)))
+async def _news(transaction: OpenTransaction, programme_id: UUID, changed: set[UUID], rules: Plain) -> Plain:
+    """The units that have changed as they are now, and those that are none of the programme's, or not to be had."""
+    if not changed:
+        return {"changed": [], "gone": changed}
     of_programme = _of(programme_id)
-    rows = await unit_rows(
-        transaction, lambda kind: and_(of_programme(kind), among(kind.id, changed)), rules) if changed else []
-    return {"changed": rows, "gone": changed - {row["id"] for row in rows},
-            "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
+    rows = await unit_rows(transaction, lambda kind: and_(of_programme(kind), among(kind.id, changed)), rules)
+    return {"changed": rows, "gone": changed - {row["id"] for row in rows}}
 
 
 def _of(programme_id: UUID) -> Any:

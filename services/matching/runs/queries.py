@@ -197,5 +197,5 @@ async def barred_pairs(
     if household_id:
         proposals = proposals.where(col(Proposal.household_id) == household_id)
         tandems = tandems.where(col(Tandem.household_id) == household_id)
-    rows = [*await transaction.execute(proposals), *await transaction.execute(tandems)]
+    rows = await transaction.execute(proposals.union_all(tandems))
     return sorted({(household_id, unit_id) for household_id, unit_id in rows})
