@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from libs.common.row_security import enable
 
-revision = "matching_0005"
-down_revision = "matching_0004"
+revision = "matching_0006"
+down_revision = "matching_0005"
 branch_labels = None
 depends_on = None
 
