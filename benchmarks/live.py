@@ -8,8 +8,8 @@ import time
 from uuid import UUID
 
 import httpx
-
 from benchmarks.matching_run import fill
+
 from benchmarks.stage import Bench, Measured, serving
 from services.matching.runs.live import LivePool
 from services.matching.runs.pool import Household, Rules

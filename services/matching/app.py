@@ -16,6 +16,7 @@ from services.matching.counselling_statuses import routes as counselling_statuse
 from services.matching.households import routes as households
 from services.matching.meetings import routes as meetings
 from services.matching.members import routes as members
+from services.matching.mentor_groups import reactions as group_reactions
 from services.matching.mentor_groups import routes as mentor_groups
 from services.matching.mentors import reactions as mentor_reactions
 from services.matching.mentors import routes as mentors
@@ -52,7 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                  meetings.router, checkins.router, concerns.router, closings.router, counselling_cases.router,
                  counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
                  referrals.router],
-        reactions=[mentor_reactions, prerequisite_reactions, project_reactions, run_reactions, option_reactions,
+        reactions=[mentor_reactions, prerequisite_reactions, group_reactions, project_reactions, run_reactions,
+                   option_reactions,
                    proposal_reactions, checkin_reactions, closing_reactions, case_reactions, offer_reactions,
                    referral_reactions, person_reactions],
         permissions=PERMISSIONS,

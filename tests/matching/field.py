@@ -15,7 +15,9 @@ from libs.common.facts.events import AttendanceRecorded
 from libs.common.facts.registry import OfferPublished, ProgrammeRulesChanged, RequiredTraining
 from libs.common.links import Link
 from services.matching.households.model import Household
+from services.matching.households.rules import HouseholdFields
 from services.matching.links.queries import Purpose
+from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.runs.model import Run
@@ -73,6 +75,16 @@ class Field:
                  "gender": "f", "languages": LANGUAGES, "slots": SLOTS, "postcode": "06295", "radius_km": 40,
                  "consented_on": LONG_AGO}
         return usual | given
+
+    def mentor_fields(self, **given: Any) -> Json:
+        """What a mentor of `mentor_body` says of themselves, as a change of it is sent."""
+        body = self.mentor_body(**given)
+        return {name: value for name, value in body.items() if name in MentorFields.model_fields}
+
+    def household_fields(self, **given: Any) -> Json:
+        """What a household of `household_body` says of itself, as a change of it is sent."""
+        body = self.household_body(**given)
+        return {name: value for name, value in body.items() if name in HouseholdFields.model_fields}
 
     def household_body(self, **given: Any) -> Json:
         """A mother with two children in Sangerhausen who suits `mentor_body`."""

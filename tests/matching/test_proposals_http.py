@@ -161,15 +161,18 @@ async def test_of_a_groups_main_contacts_the_first_answer_counts(field: Field) -
 
 
 async def test_a_group_that_has_fallen_back_is_not_invited_and_does_not_accept(field: Field) -> None:
-    """Until its checklist is done again."""
+    """Who was not invited yet waits again; who was is not taken at their word until the checklist is done again."""
     group = await field.ready_group()
     household = await field.waiting_household(programme_id=str(field.sponsorship))
-    proposal = await field.proposed(household, group=group)
-    await field.act(f"/proposals/{proposal['id']}/approve", {})
+    early = await field.proposed(household, group=group)
+    await field.act(f"/proposals/{early['id']}/approve", {})
     address = f"/mentor_groups/{group['id']}/housing"
     await field.act(address, field.housing(secured_months=1), method="PUT")
-    assert await field.refused(f"/proposals/{proposal['id']}/invite") == (409, "group-not-ready")
+    dismissed = await field.get(f"/proposals/{early['id']}")
+    assert (dismissed["state"], dismissed["dismissed_reason"]) == ("dismissed", "no_longer_fits")
     await field.act(address, field.housing(), method="PUT")
+    proposal = await field.proposed(household, group=group)
+    await field.act(f"/proposals/{proposal['id']}/approve", {})
     await field.act(f"/proposals/{proposal['id']}/invite")
     await field.act(address, field.housing(secured_months=1), method="PUT")
     answer = {"side": "mentors", "accepted": True}

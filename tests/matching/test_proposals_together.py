@@ -12,9 +12,10 @@ import httpx
 from libs.common.persons import PersonDetails, meet
 from services.matching.households.model import Household, HouseholdState
 from services.matching.links.queries import ANSWER
+from services.matching.profiles.rules import mask_of
 from services.matching.proposals.model import Proposal, ProposalState
 from services.matching.runs.model import Run
-from tests.matching.field import REGION, Field, Json
+from tests.matching.field import LANGUAGES, REGION, SLOTS, Field, Json
 
 CROWD = 50
 TAKEN = ("SELECT (SELECT count(*) FROM proposal WHERE mentor_id = $1 AND state IN"
@@ -33,7 +34,8 @@ async def crowd(field: Field, mentor: Json, **state: Any) -> list[UUID]:
             ref = await meet(transaction, PersonDetails(name=f"Haushalt {number}"), region=REGION)
             household = Household(
                 region=REGION, programme_id=field.programme, person_ref=ref, registered_by="test", waiting_since=now,
-                state=HouseholdState.PROPOSED, consented_on=field.day)
+                state=HouseholdState.PROPOSED, consented_on=field.day, languages=LANGUAGES, slots=mask_of(SLOTS),
+                members=[{"age_band": "27-44", "gender": "f"}])
             transaction.add(household)
             await transaction.flush()
             proposal = Proposal(

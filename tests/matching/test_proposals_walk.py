@@ -67,7 +67,7 @@ class Walk:
         elif kind == "mentor":
             address = f"/mentors/{self.chance.choice(self.mentors)['id']}"
             verb = self.chance.choice(("/pause", "/resume", "/resume", ""))
-            body = None if verb else {"capacity": 1, "slots": ["tue_evening"]}
+            body = None if verb else self.field.mentor_fields(capacity=1)
             await self.ask(f"{address}{verb}", body, "POST" if verb else "PUT")
         elif seen["proposals"]:
             further = [one for one in seen["proposals"] if one["state"] in NEXT]

@@ -1,33 +1,28 @@
 """The HTTP door of households: register, interview, consent, wait, close; and how to reach them."""
 
-from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
 from sqlmodel import col, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body, Paragraph
 from libs.common.callers import Role
-from libs.common.codes.lists import AgeBand, Cefr, Gender
-from libs.common.codes.types import Ags, Code, Day
+from libs.common.codes.types import Ags
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import HouseholdWaiting
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
 from services.matching.households.model import FEMALE_ONLY, SEALED_NOTE, Household, HouseholdState, Note, shape_of
+from services.matching.households.rules import ClosingIn, HouseholdDetail, HouseholdFields, HouseholdIn, HouseholdOut
+from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside, met
 from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
-    DescribedIn,
-    LocalAgs,
     columns_of,
     refuse_future,
     refuse_outside,
@@ -39,108 +34,6 @@ from services.matching.proposals.reactions import let_household_go
 
 router = APIRouter(prefix="/households", tags=["households"])
 BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "barrier_free", "members"}
-
-
-# Not "none": who asks for no level at all accepts an interpreter.
-Level = Literal["literacy", "A1", "A2", "B1", "B2", "C1", "C2"]
-
-
-class ClosedReason(StrEnum):
-    """Why a household is looked for no longer."""
-
-    MOVED = "moved"
-    HELPED_ELSEWHERE = "helped_elsewhere"
-    NOT_WANTED = "not_wanted"
-    LOST_CONTACT = "lost_contact"
-    OTHER = "other"
-
-
-class MemberIn(Body):
-    """One person of a household: as coarse as matching needs it, nobody is named."""
-
-    age_band: AgeBand
-    gender: Gender = Gender.NOT_STATED
-
-
-class HouseholdFields(DescribedIn):
-    """What describes a household: who belongs to it, what it needs and wishes, and what must not be."""
-
-    members: list[MemberIn] = Field(min_length=1, max_length=20, examples=[
-        [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13", "gender": "m"}]])
-    radius_km: int | None = Field(None, ge=0, le=500, description="None: as far as who accompanies them goes.")
-    least_level: Level = Field("A2", description="How well both must speak a common language.")
-    interpreter: bool = Field(default=False, description="Somebody who interprets is welcome instead.")
-    kinds: list[Literal["single", "group"]] = Field(default=[], max_length=2, description="Empty: either.")
-    only_female_mentor: bool = False
-    barrier_free: bool = Field(default=False, description="They need a home and meetings without steps.")
-    must_haves: list[Code] = Field(default=[], max_length=20, examples=[["jobcentre"]])
-    wishes: list[Code] = Field(default=[], max_length=20, examples=[["school", "childcare"]])
-    vetoed_units: list[UUID] = Field(default=[], max_length=50, description="Mentors and groups they do not want.")
-    vetoed_persons: list[UUID] = Field(default=[], max_length=50)
-    vetoed_partners: list[UUID] = Field(default=[], max_length=50)
-    urgency: int = Field(0, ge=0, le=3)
-    arrived_on: Day | None = None
-    note: Paragraph | None = Field(None, description="Sealed; never part of a score, a fact or an export.")
-
-
-class HouseholdIn(HouseholdFields):
-    """A household that somebody is to accompany, and the person to turn to."""
-
-    region: LocalAgs = Field(examples=["15087"])
-    partner_id: UUID | None = Field(None, description="A counsellor's own partner unless named.")
-    programme_id: UUID
-    contact: ContactIn
-
-
-class ClosingIn(Body):
-    """Why nobody is looked for any longer."""
-
-    reason: ClosedReason
-
-
-class HouseholdOut(BaseModel):
-    """A household in a list: no name, and not what it wishes."""
-
-    id: UUID
-    version: int
-    region: str
-    partner_id: UUID | None
-    programme_id: UUID
-    state: HouseholdState
-    persons: int
-    children: int
-    languages: dict[str, Cefr]
-    consented_on: date | None
-    waiting_since: datetime | None
-    closed_reason: str | None
-
-    @classmethod
-    def of(cls, household: Household) -> "HouseholdOut":
-        """The answer's form of a household."""
-        return cls(**household.model_dump() | shape_of(household.members))
-
-
-class HouseholdDetail(HouseholdOut):
-    """A household with what matching computes with, and the counsellor's note; still without names."""
-
-    person_ref: UUID
-    members: list[dict[str, str]]
-    slots: list[str]
-    radius_km: int | None
-    postcode: str | None
-    least_level: Cefr
-    interpreter: bool
-    kinds: list[str]
-    only_female_mentor: bool
-    must_haves: list[str]
-    wishes: list[str]
-    interests: list[str]
-    vetoed_units: list[UUID]
-    vetoed_persons: list[UUID]
-    vetoed_partners: list[UUID]
-    urgency: int
-    arrived_on: date | None
-    note: str | None
 
 
 @router.post("", status_code=201)
@@ -198,10 +91,15 @@ async def read_household_contact(household_id: UUID, transaction: Transaction, r
 async def change_household(
     household_id: UUID, body: HouseholdFields, transaction: Transaction, expected: Expected, response: Response,
 ) -> HouseholdDetail:
-    """What the household says of itself has changed; the next run computes with it."""
+    """What the household says of itself has changed, or is corrected; who joins or leaves has operations of its own.
+
+    Its proposal or tandem is looked at again: what no longer fits is dismissed, or noted as an obstacle.
+    """
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.refuse_closed()
     await _describe(transaction, household, body)
+    await beyond_scope(transaction)
+    await look_again(transaction, household)
     return await _told(transaction, household, response)
 
 

@@ -18,6 +18,7 @@ from libs.common.facts.matching import MentorGroupInterestRegistered
 from libs.common.outbox import announce
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
+from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import inside
@@ -156,10 +157,11 @@ async def read_mentor_group(mentor_group_id: UUID, transaction: Transaction, res
 async def change_mentor_group(
     mentor_group_id: UUID, body: GroupFields, transaction: Transaction, expected: Expected, response: Response,
 ) -> GroupOut:
-    """What the group says of itself has changed."""
+    """What the group says of itself has changed; its proposal or tandem is looked at again."""
     group = await _group(transaction, mentor_group_id, expected)
     group.label = body.label
     group.describe(columns_of(body, without=BEYOND))
+    await look_again(transaction, group)
     return await _told(transaction, group, response)
 
 
@@ -170,7 +172,7 @@ async def set_housing(
     """The home that the group has found, and for how many months its rent is secured."""
     group = await _group(transaction, mentor_group_id, expected)
     group.housing = body.model_dump(mode="json")
-    await recheck(transaction, group)
+    await check(transaction, group)
     return await _told(transaction, group, response)
 
 
@@ -182,7 +184,7 @@ async def note_document(
     refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
     group = await _group(transaction, mentor_group_id, expected)
     group.note_document(body.document, body.seen_on, transaction.caller.principal)
-    await recheck(transaction, group)
+    await check(transaction, group)
     return await _told(transaction, group, response)
 
 
@@ -254,8 +256,8 @@ async def withdraw_mentor_group(
 
 
 async def _group(transaction: OpenTransaction, mentor_group_id: UUID, expected: int) -> MentorGroup:
-    """The group, locked, unless it has ended."""
-    group = await get_or_refuse(transaction, MentorGroup, mentor_group_id, version=expected, lock=True)
+    """The group, locked with whom it is brought together with, unless it has ended."""
+    group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     group.refuse_ended()
     return group
 

@@ -16,8 +16,9 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import schedule
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
+from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside, met
+from services.matching.profiles.queries import contact_changed, contact_out, inside, met
 from services.matching.profiles.rules import (
     AccompanyingIn,
     ConsentIn,
@@ -154,13 +155,16 @@ async def read_mentor_contact(mentor_id: UUID, transaction: Transaction, respons
 async def change_mentor(
     mentor_id: UUID, body: MentorFields, transaction: Transaction, expected: Expected, response: Response,
 ) -> MentorOut:
-    """What the mentor says of themselves has changed; the capacity is never below the places that are taken."""
-    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    """What the mentor says of themselves has changed; the capacity is never below the places that are taken.
+
+    Their proposals and tandems are looked at again: what no longer fits is dismissed, or noted as an obstacle.
+    """
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.refuse_left()
-    await beyond_scope(transaction)
     mentor.set_capacity(body.capacity, taken=await taken(transaction, mentor))
     mentor.gender = body.gender
     mentor.describe(columns_of(body, without=BEYOND))
+    await look_again(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 
@@ -189,8 +193,9 @@ async def note_record(
 ) -> MentorOut:
     """The coordinator has seen a criminal-record certificate (section 72a SGB VIII); only that is noted."""
     refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
-    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.note_record(**body.model_dump())
+    await look_again(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -28,8 +28,8 @@ from services.matching.proposals.model import FIRM, Proposal, ProposalState
 from services.matching.proposals.queries import (
     Pair,
     Unit,
-    households_with,
-    lock_households,
+    lock_rows,
+    lock_units,
     pair_of,
     persons_of,
     why_for_both,
@@ -37,7 +37,6 @@ from services.matching.proposals.queries import (
 from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import persons_of_side, side_in
 
-Row = TypeVar("Row")
 LANGUAGES = ("de", "en", "uk", "ar")
 KINDS: dict[str, Any] = {
     "proposal": Proposal, "tandem": Tandem, "checkin": Checkin, "mentor_group": MentorGroup,
@@ -151,21 +150,8 @@ async def lock_of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfP
     members = (await transaction.scalars(select(Member).where(col(Member.person_ref).in_(refs)))).all()
     groups = [await transaction.get_one(MentorGroup, one.mentor_group_id) for one in members]
     units: list[Unit] = [*mentors, *groups]
-    with_units = [await households_with(transaction, unit) for unit in units]
-    households = await lock_households(transaction, {one.id for one in own}.union(*with_units))
-    kept = {one.id for one in own}
+    await lock_units(transaction, units, besides={one.id for one in own})
     return OfPersons(
-        households=[one for one in households if one.id in kept],
-        mentors=await _locked(transaction, Mentor, [one.id for one in mentors]),
-        members=await _after_groups(transaction, [one.id for one in groups], [one.id for one in members]))
-
-
-async def _after_groups(transaction: OpenTransaction, groups: list[UUID], members: list[UUID]) -> Sequence[Member]:
-    await _locked(transaction, MentorGroup, groups)
-    return await _locked(transaction, Member, members)
-
-
-async def _locked(transaction: OpenTransaction, kind: type[Row], ids: list[UUID]) -> Sequence[Row]:
-    table: Any = kind
-    query = select(kind).where(table.id.in_(ids)).order_by(table.id)
-    return (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()
+        households=await lock_rows(transaction, Household, [one.id for one in own]),
+        mentors=await lock_rows(transaction, Mentor, [one.id for one in mentors]),
+        members=await lock_rows(transaction, Member, [one.id for one in members]))

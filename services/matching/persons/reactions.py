@@ -27,10 +27,11 @@ from services.matching.households.model import Household
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
+from services.matching.obstacles.reactions import check
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.prerequisites.queries import members_of
-from services.matching.prerequisites.reactions import forget_evidence, recheck
+from services.matching.prerequisites.reactions import forget_evidence
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.reactions import step_back
@@ -135,7 +136,7 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
         member.erase(today(now))
     else:
         member.withdraw_consent(today(now))
-    await recheck(transaction, group)
+    await check(transaction, group)
     if erase:
         await forget_evidence(transaction, group, member.person_ref)
     if not await members_of(transaction, group.id):

@@ -3,17 +3,15 @@
 from uuid import UUID
 
 from sqlalchemy import select as select_rows
-from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import select
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
 from libs.common.facts.matching import MentorGroupReady, PrerequisiteExpired, PrerequisiteFulfilled
 from libs.common.facts.registry import ProgrammeRulesChanged
 from libs.common.outbox import announce
-from libs.common.reactions import copies_made_anew, keeps_copy, reacts_to
+from libs.common.reactions import keeps_copy
 from libs.common.tables import person
-from services.matching.members.model import Member
 from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
 from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet, Standing
 from services.matching.prerequisites.queries import checklist, contact_refs, rules_on, stand_of
@@ -93,26 +91,6 @@ async def know_rules(transaction: OpenTransaction, fact: ProgrammeRulesChanged) 
     await transaction.flush()
 
 
-@reacts_to(ProgrammeRulesChanged)
-async def check_groups(transaction: OpenTransaction, fact: ProgrammeRulesChanged) -> None:
-    """Groups that are bound by the rule set are checked against what it says now."""
-    await _recheck_all(transaction, select(MentorGroup).where(
-        MentorGroup.programme_id == fact.programme_id, col(MentorGroup.interested_on) >= fact.valid_from))
-
-
-@copies_made_anew
-async def check_all_groups(transaction: OpenTransaction) -> None:
-    """What a wrong copy has done to a checklist is put right, and told."""
-    await _recheck_all(transaction, select(MentorGroup))
-
-
-async def _recheck_all(transaction: OpenTransaction, query: SelectOfScalar[MentorGroup]) -> None:
-    groups = await transaction.scalars(
-        query.where(col(MentorGroup.state).in_(BEFORE_HOUSEHOLD)).order_by(col(MentorGroup.id)).with_for_update())
-    for group in groups.all():
-        await recheck(transaction, group)
-
-
 @keeps_copy(AttendanceRecorded)
 async def know_training(transaction: OpenTransaction, fact: AttendanceRecorded) -> None:
     """A person whom matching knows attended a training."""
@@ -137,20 +115,6 @@ async def correct_training(transaction: OpenTransaction, fact: AttendanceCorrect
         transaction.add(attended)
     if attended is not None:
         attended.counts = fact.counts
-
-
-@reacts_to(AttendanceRecorded, AttendanceCorrected)
-async def check_group_of(transaction: OpenTransaction, fact: AttendanceRecorded | AttendanceCorrected) -> None:
-    """A training ticks, or un-ticks, the checklist of the group whose member was there."""
-    attended = await transaction.get(AttendedTraining, fact.attendance_id)
-    if attended is None:
-        return
-    group = (await transaction.scalars(
-        select(MentorGroup).join(Member, col(Member.mentor_group_id) == col(MentorGroup.id))
-        .where(Member.person_ref == attended.person_ref, col(Member.left_on).is_(None))
-        .with_for_update(of=MentorGroup))).first()
-    if group is not None:
-        await recheck(transaction, group)
 
 
 async def _is_known(transaction: OpenTransaction, person_ref: UUID) -> bool:

@@ -10,9 +10,10 @@ from libs.common.bodies import Body, Line
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Transaction, tag
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.reactions import check
 from services.matching.prerequisites.model import Demand, Prerequisite, Standing
 from services.matching.prerequisites.queries import checklist
-from services.matching.prerequisites.reactions import recheck
+from services.matching.proposals.queries import lock_unit
 
 router = APIRouter(prefix="/prerequisites", tags=["prerequisites"])
 
@@ -76,15 +77,15 @@ async def demand_prerequisite(
 async def _locked(
     transaction: OpenTransaction, prerequisite_id: UUID, expected: int,
 ) -> tuple[Prerequisite, MentorGroup]:
-    """The line and its group, the group locked first, as everything that rechecks it does."""
+    """The line and its group, the group locked first, as everything that checks it does."""
     line = await get_or_refuse(transaction, Prerequisite, prerequisite_id)
-    group = await get_or_refuse(transaction, MentorGroup, line.mentor_group_id, lock=True)
+    group = await lock_unit(transaction, MentorGroup, line.mentor_group_id)
     return await get_or_refuse(transaction, Prerequisite, prerequisite_id, version=expected, lock=True), group
 
 
 async def _checked(
     transaction: OpenTransaction, line: Prerequisite, group: MentorGroup, response: Response,
 ) -> PrerequisiteOut:
-    await recheck(transaction, group)
+    await check(transaction, group)
     tag(response, line.version)
     return PrerequisiteOut.of(line)

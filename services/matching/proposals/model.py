@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from libs.common.columns import code, moment, personal, plain
 from libs.common.facts.matching import Side
@@ -45,13 +45,14 @@ class DeclineReason(StrEnum):
 
 
 class DismissReason(StrEnum):
-    """Why they are not invited; no_longer_available is said by the system alone, and does not bar the pair."""
+    """Why they are not invited; those of OF_SYSTEM are said by the system alone, and do not bar the pair."""
 
     NOT_SUITABLE = "not_suitable"
     CONFLICT = "conflict"
     OTHER_PLAN = "other_plan"
     AUTHORITY_DECIDED_OTHERWISE = "authority_decided_otherwise"
     NO_LONGER_AVAILABLE = "no_longer_available"
+    NO_LONGER_FITS = "no_longer_fits"
 
 
 class ApproveReason(StrEnum):
@@ -65,6 +66,7 @@ class ApproveReason(StrEnum):
     OTHER = "other"
 
 
+OF_SYSTEM = frozenset({DismissReason.NO_LONGER_AVAILABLE, DismissReason.NO_LONGER_FITS})
 PENDING = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED})
 ANSWERABLE = frozenset({ProposalState.INVITED, ProposalState.ACCEPTED_ONE})
 # Both sides have said yes: a place is promised.
@@ -80,7 +82,8 @@ class Proposal(Table, table=True):
 
     points: by criterion, together the score; reasons: a sentence per criterion in German and English; unit_price:
     what one more place there would have added to the whole run. Without a run a coordinator proposed them; the price is
-    then what the place is worth to those who are yet to come.
+    then what the place is worth to those who are yet to come. obstacles: hard codes that stand between the two since
+    one of them has changed.
     """
 
     __table_args__ = (
@@ -104,6 +107,7 @@ class Proposal(Table, table=True):
     reasons: list[dict[str, Any]] = personal(default_factory=list, sa_type=JSONB)
     besides: dict[str, list[str]] = personal(default_factory=dict, sa_type=JSONB)
     shared: dict[str, Any] = personal(default_factory=dict, sa_type=JSONB)
+    obstacles: list[str] = personal(default_factory=list, sa_type=ARRAY(Text), column={"server_default": "{}"})
     next_best: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
     proposed_by: str | None = plain(None)
     approved_by: str | None = plain(None)
@@ -194,7 +198,7 @@ class Proposal(Table, table=True):
 
     def forget(self) -> None:
         """Blank what the reasons tell about the persons; what an erasure does."""
-        self.points, self.reasons, self.besides, self.shared = {}, [], {}, {}
+        self.points, self.reasons, self.besides, self.shared, self.obstacles = {}, [], {}, {}, []
 
     def _refuse_unless_answerable(self) -> None:
         if self.state in FIRM:

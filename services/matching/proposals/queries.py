@@ -27,6 +27,7 @@ from services.matching.tandems.model import RUNNING, Tandem
 
 Unit = Mentor | MentorGroup
 UnitT = TypeVar("UnitT", Mentor, MentorGroup)
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,35 @@ async def lock_unit(
     """Lock a mentor or group, but before, by id, the households that something of theirs is going on with."""
     unit = await get_or_refuse(transaction, kind, unit_id)
     await beyond_scope(transaction)
-    await lock_households(transaction, await households_with(transaction, unit))
+    await lock_units(transaction, [unit])
     return await locked(transaction, kind, unit_id, version=version)
+
+
+async def lock_units(
+    transaction: OpenTransaction, units: Sequence[Unit], *, besides: Iterable[UUID] = (),
+) -> None:
+    """Lock these mentors and groups by id, but before the households that something of theirs is going on with.
+
+    Households `besides` are locked with them. A run may propose them one more household in between: then all are let go
+    and locked anew, since who waited for a household while holding a unit might be waited for by its holder.
+    """
+    known = set(besides)
+    while True:
+        known = known.union(*[await households_with(transaction, unit) for unit in units])
+        async with transaction.begin_nested() as attempt:
+            await lock_rows(transaction, Household, known)
+            for kind in (Mentor, MentorGroup):
+                await lock_rows(transaction, kind, [unit.id for unit in units if isinstance(unit, kind)])
+            if known.union(*[await households_with(transaction, unit) for unit in units]) == known:
+                return
+            await attempt.rollback()
+
+
+async def lock_rows(transaction: OpenTransaction, kind: type[Row], ids: Iterable[UUID]) -> Sequence[Row]:
+    """Lock rows of a table, by id."""
+    table: Any = kind
+    query = select(kind).where(table.id.in_(set(ids))).order_by(table.id)
+    return (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()
 
 
 async def households_with(transaction: OpenTransaction, unit: Unit) -> set[UUID]:
@@ -116,12 +144,6 @@ async def households_with(transaction: OpenTransaction, unit: Unit) -> set[UUID]
     proposals = select(Proposal.household_id).where(of_unit(Proposal, unit), col(Proposal.state).in_(PENDING | OPEN))
     tandems = select(Tandem.household_id).where(of_unit(Tandem, unit), col(Tandem.state).in_(RUNNING))
     return {*await transaction.scalars(proposals), *await transaction.scalars(tandems)}
-
-
-async def lock_households(transaction: OpenTransaction, household_ids: Iterable[UUID]) -> Sequence[Household]:
-    """Lock these households, by id."""
-    query = select(Household).where(col(Household.id).in_(set(household_ids))).order_by(col(Household.id))
-    return (await transaction.scalars(query.with_for_update().execution_options(populate_existing=True))).all()
 
 
 async def locked_proposal(

@@ -4,26 +4,48 @@ from datetime import date
 from uuid import UUID
 
 from libs.common.db import OpenTransaction
-from libs.common.due import cancel
-from libs.common.facts.matching import ProposalApproved, ProposalDeclined, ProposalDismissed, ProposalExpired, Side
+from libs.common.due import cancel, schedule
+from libs.common.facts.matching import (
+    ProposalAccepted,
+    ProposalApproved,
+    ProposalDeclined,
+    ProposalDismissed,
+    ProposalExpired,
+    ProposalInvited,
+    Side,
+)
 from libs.common.outbox import announce
 from libs.common.reactions import when_due
+from libs.common.refusals import Refused
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.queries import refuse_obstacles
 from services.matching.prerequisites.queries import rules_on
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import OPEN, PENDING, ApproveReason, DeclineReason, DismissReason, Proposal
+from services.matching.proposals.model import (
+    OPEN,
+    PENDING,
+    ApproveReason,
+    DeclineReason,
+    DismissReason,
+    Proposal,
+    refuse_full,
+)
 from services.matching.proposals.queries import (
     Pair,
     Unit,
     bool_column,
+    is_busy,
     lock_pair,
     of_state,
     of_unit,
     persons_of,
     persons_of_both,
+    promised,
+    refuse_unless_available,
+    taken,
 )
 from services.matching.proposals.rules import proposal_fact
 
@@ -53,6 +75,33 @@ async def _authority(transaction: OpenTransaction, pair: Pair) -> bool:
     day = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(transaction.clock.now())
     rules = await rules_on(transaction, pair.unit.programme_id, day)
     return rules is not None and rules.authority_chooses
+
+
+async def invited(transaction: OpenTransaction, proposal: Proposal, pair: Pair) -> None:
+    """Both sides are asked; a place is held for them, and never two, and only for a pair that still fits."""
+    refuse_full(await taken(transaction, pair.unit), pair.unit.capacity)
+    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
+    if await is_busy(transaction, pair.household):
+        raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
+    expires = proposal.invite(transaction.clock.now())
+    await refuse_obstacles(transaction, proposal)
+    await schedule(transaction, "invitation_end", proposal.id, expires)
+    told = await persons_of_both(transaction, pair)
+    announce(transaction, proposal_fact(ProposalInvited, proposal, told, expires=expires))
+
+
+async def accepted(transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side) -> None:
+    """A side says yes. Promised places are counted again, and what keeps the two apart: an invitation is no promise."""
+    both = proposal.accept(side, transaction.clock.now())
+    refuse_full(await promised(transaction, pair.unit, besides=proposal.id), pair.unit.capacity)
+    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
+    await refuse_obstacles(transaction, proposal)
+    if both:
+        await cancel(transaction, "invitation_end", proposal.id)
+    if both and isinstance(pair.unit, MentorGroup):
+        pair.unit.match()
+    told = await persons_of_both(transaction, pair) if both else ()
+    announce(transaction, proposal_fact(ProposalAccepted, proposal, told, side=side, both=both))
 
 
 async def declined(

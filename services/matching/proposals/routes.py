@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from sqlmodel import col, select
@@ -15,37 +15,25 @@ from libs.common.bodies import Body, Line
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
-from libs.common.due import cancel, schedule
-from libs.common.facts.matching import ProposalAccepted, ProposalInvited, Side
+from libs.common.facts.matching import Side
 from libs.common.links import Holding, by_link
-from libs.common.outbox import announce
 from libs.common.refusals import Invalid, Refused
 from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, asking_page, done, turned_down
-from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.rules import Obstacle, told
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future
 from services.matching.proposals.model import (
+    OF_SYSTEM,
+    OPEN,
     ApproveReason,
     DeclineReason,
     DismissReason,
     Proposal,
     ProposalState,
-    refuse_full,
 )
-from services.matching.proposals.queries import (
-    Pair,
-    is_busy,
-    locked_proposal,
-    persons_of_both,
-    promised,
-    refuse_unless_available,
-    side_of,
-    taken,
-    told_before,
-)
-from services.matching.proposals.reactions import approved, declined, dismissed
-from services.matching.proposals.rules import proposal_fact
+from services.matching.proposals.queries import Pair, locked_proposal, side_of, told_before
+from services.matching.proposals.reactions import accepted, approved, declined, dismissed, invited
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
 Invited = Annotated[Holding, by_link(ANSWER.name)]
@@ -107,6 +95,7 @@ class ProposalOut(BaseModel):
     points: dict[str, int]
     reasons: list[dict[str, Any]]
     besides: dict[str, list[str]]
+    obstacles: list[Obstacle]
     next_best: dict[str, Any] | None
     approved_at: datetime | None
     approved_reason: ApproveReason | None
@@ -124,7 +113,7 @@ class ProposalOut(BaseModel):
     @classmethod
     def of(cls, proposal: Proposal) -> "ProposalOut":
         """The answer's form of a proposal."""
-        return cls.model_validate(proposal, from_attributes=True)
+        return cls(**proposal.model_dump() | {"obstacles": told(proposal.obstacles)})
 
 
 class AnsweredOut(BaseModel):
@@ -138,12 +127,15 @@ class AnsweredOut(BaseModel):
 async def list_proposals(
     transaction: Transaction, paging: PageOf, run_id: UUID | None = None, state: ProposalState | None = None,
     household_id: UUID | None = None, mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
+    with_obstacles: Annotated[bool, Query(description="Who were invited, and no longer fit together.")] = False,  # noqa: FBT002
 ) -> Page[ProposalOut]:
     """The proposals inside the caller's scope, oldest first."""
     query = select(Proposal).where(inside(Proposal, transaction.caller.scope))
     for name, given in (("run_id", run_id), ("state", state), ("household_id", household_id),
                         ("mentor_id", mentor_id), ("mentor_group_id", mentor_group_id)):
         query = query.where(getattr(Proposal, name) == given) if given is not None else query
+    if with_obstacles:
+        query = query.where(col(Proposal.state).in_(OPEN), col(Proposal.obstacles) != [])
     rows, following = await page(transaction, query, paging, col(Proposal.id))
     return Page(items=[ProposalOut.of(row) for row in rows], next=following)
 
@@ -176,7 +168,7 @@ async def dismiss_proposal(
     proposal_id: UUID, body: DismissalIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ProposalOut:
     """The coordinator does not bring them together; the household waits again, and the pair does not come back."""
-    if body.reason is DismissReason.NO_LONGER_AVAILABLE:
+    if body.reason in OF_SYSTEM:
         raise Invalid("reason-of-system", "This reason is given by the system alone; give your own.", field="reason")
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     await dismissed(transaction, proposal, pair, body.reason, transaction.caller.principal)
@@ -189,14 +181,7 @@ async def invite_both(
 ) -> ProposalOut:
     """Ask both sides, each by a link of its own; for seven days a place is held for them, and never two."""
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
-    refuse_full(await taken(transaction, pair.unit), pair.unit.capacity)
-    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
-    if await is_busy(transaction, pair.household):
-        raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
-    expires = proposal.invite(transaction.clock.now())
-    await schedule(transaction, "invitation_end", proposal.id, expires)
-    told = await persons_of_both(transaction, pair)
-    announce(transaction, proposal_fact(ProposalInvited, proposal, told, expires=expires))
+    await invited(transaction, proposal, pair)
     return await _told(transaction, proposal, pair.household, response)
 
 
@@ -207,7 +192,7 @@ async def note_answer(
     """The coordinator notes what a side said on the telephone, or after the first meeting."""
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     if body.accepted:
-        await _accepted(transaction, proposal, pair, body.side)
+        await accepted(transaction, proposal, pair, body.side)
     else:
         await declined(transaction, proposal, pair, body.side, body.reason)
     return await _told(transaction, proposal, pair.household, response)
@@ -242,7 +227,7 @@ async def accept_invitation(request: Request, holding: Invited) -> Any:
     try:
         proposal, pair = await _invitation(holding)
         side = await side_of(holding.transaction, pair, holding.link.person_ref)
-        await _accepted(holding.transaction, proposal, pair, side)
+        await accepted(holding.transaction, proposal, pair, side)
         await audited(holding.transaction, "change", f"proposal/{proposal.id}", holding.link.person_ref)
     except Refused as refused:
         return await turned_down(request, holding, refused)
@@ -266,19 +251,6 @@ async def decline_invitation(
 
 async def _invitation(holding: Holding) -> tuple[Proposal, Pair]:
     return await locked_proposal(holding.transaction, holding.link.about)
-
-
-async def _accepted(transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side) -> None:
-    """A side says yes. The promised places are counted again: an invitation alone is no promise."""
-    both = proposal.accept(side, transaction.clock.now())
-    refuse_full(await promised(transaction, pair.unit, besides=proposal.id), pair.unit.capacity)
-    await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
-    if both:
-        await cancel(transaction, "invitation_end", proposal.id)
-    if both and isinstance(pair.unit, MentorGroup):
-        pair.unit.match()
-    told = await persons_of_both(transaction, pair) if both else ()
-    announce(transaction, proposal_fact(ProposalAccepted, proposal, told, side=side, both=both))
 
 
 async def _told(

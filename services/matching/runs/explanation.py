@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from libs.common.codes.languages import language_name
 from services.matching.runs.hard import HardCode
-from services.matching.runs.outcome import Proposal, Unserved
 from services.matching.runs.pool import CRITERIA, DAYS, PARTS_OF_DAY, Weights
+
+# An outcome loads NumPy, and the service itself says why a pair does not fit.
+if TYPE_CHECKING:
+    from services.matching.runs.outcome import Proposal, Unserved
 
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
@@ -33,7 +36,7 @@ class Reason:
 
 
 def why(
-    proposal: Proposal, weights: Weights, language: Language, labels: Mapping[str, str] | None = None
+    proposal: "Proposal", weights: Weights, language: Language, labels: Mapping[str, str] | None = None
 ) -> tuple[Reason, ...]:
     """Return a reason per criterion, most points first; their points sum to the proposal's score.
 
@@ -53,7 +56,9 @@ def why(
     return tuple(sorted(reasons, key=lambda reason: -reason.points))
 
 
-def besides(proposal: Proposal, language: Language, price: Literal["price", "live_price"] = "price") -> tuple[str, ...]:
+def besides(
+    proposal: "Proposal", language: Language, price: Literal["price", "live_price"] = "price",
+) -> tuple[str, ...]:
     """Return what else to know: the bonus if any, what the unit's price stands for, the next best.
 
     A run's price counts those who wait now, a live one those who are yet to come.
@@ -71,7 +76,7 @@ def why_not(codes: Iterable[HardCode], language: Language) -> tuple[str, ...]:
     return tuple(_text("why_not", code, language)["pair"] for code in codes)
 
 
-def what_is_missing(unserved: Unserved, language: Language) -> tuple[str, ...]:
+def what_is_missing(unserved: "Unserved", language: Language) -> tuple[str, ...]:
     """Return why a household has no proposal, the most helpful first.
 
     First what one change alone would solve, most units first; then what each code took, most units first.
@@ -155,7 +160,7 @@ def _labelled(codes: Iterable[str], words: Mapping[str, str], language: Language
     return _listed([words.get(code, code.replace("_", " ")) for code in codes], language)
 
 
-def _language(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+def _language(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
     texts, levels = _text("why", "language", language), _text("levels", language)
     if proposal.interpreter:
         return str(texts["interpreter"])
@@ -165,7 +170,7 @@ def _language(proposal: Proposal, language: Language, _: Mapping[str, str]) -> s
     return str(texts["shared"].format(languages=_listed(spoken, language)))
 
 
-def _distance(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+def _distance(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
     texts = _text("why", "distance", language)
     if proposal.metres is None:
         return str(texts["district"])
@@ -182,7 +187,7 @@ def _kilometres(metres: int, language: Language) -> str:
     return f"{(metres + KILOMETRE // 2) // KILOMETRE} km"
 
 
-def _needs(proposal: Proposal, language: Language, words: Mapping[str, str]) -> str:
+def _needs(proposal: "Proposal", language: Language, words: Mapping[str, str]) -> str:
     met, missing = proposal.wishes_met, proposal.wishes_missing
     form = {(True, True): "some", (True, False): "met", (False, True): "unmet"}.get(
         (bool(met), bool(missing)), "none"
@@ -195,14 +200,14 @@ def _needs(proposal: Proposal, language: Language, words: Mapping[str, str]) -> 
     return str(_text("why", "needs", language)[form].format(**filled))
 
 
-def _interests(proposal: Proposal, language: Language, words: Mapping[str, str]) -> str:
+def _interests(proposal: "Proposal", language: Language, words: Mapping[str, str]) -> str:
     texts = _text("why", "interests", language)
     if not proposal.interests:
         return str(texts["unknown"])
     return str(texts["shared"].format(interests=_labelled(proposal.interests, words, language)))
 
 
-def _availability(proposal: Proposal, language: Language, _: Mapping[str, str]) -> str:
+def _availability(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
     names = slot_names(proposal.slots, language)
     texts = _text("why", "availability", language)
     if not names:

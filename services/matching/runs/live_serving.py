@@ -11,8 +11,9 @@ from services.matching.runs.explanation import LANGUAGES, label, why_not
 from services.matching.runs.hard import obstacles
 from services.matching.runs.live import LivePool, Option, Options, Within
 from services.matching.runs.prices import HORIZON, future_prices
+from services.matching.runs.rows import household_of, rules_of, unit_of
 from services.matching.runs.scoring import bonus, points
-from services.matching.runs.solving import household_of, proposal_told, rules_of, unit_of, unserved_told
+from services.matching.runs.solving import proposal_told, unserved_told
 
 Plain = dict[str, Any]
 # In all pools together; the one that was asked longest ago goes first.

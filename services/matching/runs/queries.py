@@ -17,7 +17,7 @@ from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupSt
 from services.matching.mentors.model import VETTED, Mentor, MentorState
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
+from services.matching.proposals.model import OF_SYSTEM, OPEN, PENDING, Proposal, ProposalState
 from services.matching.runs.model import Run
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.weights.model import WeightSet
@@ -62,8 +62,24 @@ async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict
 
 async def unit_rows(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> list[Row]:
     """Mentors and groups as the core reads them, under these rules of the day."""
-    return [*await _mentors(transaction, which, rules["today"]),
-            *await _groups(transaction, which, authority_chooses=rules["authority_chooses"])]
+    def there(kind: Any) -> ColumnElement[bool]:
+        gone = {MentorState.LEFT} if kind is Mentor else ENDED
+        return and_(which(kind), col(kind.state).not_in(gone))
+
+    return [*await _mentors(transaction, there, rules["today"]),
+            *await _groups(transaction, there, authority_chooses=rules["authority_chooses"])]
+
+
+async def load_pair(transaction: OpenTransaction, of: Proposal | Tandem) -> dict[str, Any]:
+    """One pair, as `load_pool` reads it of a whole pool; the place that the pair itself holds counts as free."""
+    rules = await rules_of_day(transaction, of.programme_id)
+    households = await household_rows(transaction, lambda kind: kind.id == of.household_id)
+    if of.mentor_id:
+        units = await _mentors(transaction, lambda kind: kind.id == of.mentor_id, rules["today"], besides=of)
+    else:
+        units = await _groups(transaction, lambda kind: kind.id == of.mentor_group_id, besides=of,
+                              authority_chooses=rules["authority_chooses"])
+    return rules | {"households": households, "units": units}
 
 
 async def _weights(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
@@ -112,15 +128,17 @@ async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row
     return rows
 
 
-async def _mentors(transaction: OpenTransaction, which: Which, day: date) -> list[Row]:
-    """All but those who left; why one is not to be had is told by its hard code."""
-    held = await _held(transaction, Mentor, which, Proposal.mentor_id, Tandem.mentor_id)
+async def _mentors(
+    transaction: OpenTransaction, which: Which, day: date, *, besides: Proposal | Tandem | None = None,
+) -> list[Row]:
+    """Mentors, also those who are not to be had: why is told by a hard code."""
+    held = await _held(transaction, Mentor, which, Proposal.mentor_id, Tandem.mentor_id, besides)
     query = select_columns(
         col(Mentor.id), *_columns(Mentor, ACCOMPANYING), col(Mentor.capacity), col(Mentor.gender), col(Mentor.state),
         col(Mentor.person_ref), col(Mentor.partner_id).label("partner"),
         col(Mentor.consented_on).is_not(None).label("consented"),
         func.coalesce(col(Mentor.record_next_due) > day, False).label("valid_record"),
-    ).where(which(Mentor), col(Mentor.state) != MentorState.LEFT)
+    ).where(which(Mentor))
     rows = await _rows(transaction, query)
     for row in rows:
         state, valid_record = row.pop("state"), row.pop("valid_record")
@@ -131,13 +149,15 @@ async def _mentors(transaction: OpenTransaction, which: Which, day: date) -> lis
     return rows
 
 
-async def _groups(transaction: OpenTransaction, which: Which, *, authority_chooses: bool) -> list[Row]:
-    """All groups on their way or with a household; vetted are those that may be proposed."""
-    held = await _held(transaction, MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id)
+async def _groups(
+    transaction: OpenTransaction, which: Which, *, authority_chooses: bool, besides: Proposal | Tandem | None = None,
+) -> list[Row]:
+    """Groups on their way or with a household; vetted are those that may be proposed."""
+    held = await _held(transaction, MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
     query = select_columns(
         col(MentorGroup.id), *_columns(MentorGroup, ACCOMPANYING), col(MentorGroup.housing), col(MentorGroup.state),
         col(MentorGroup.partner_id).label("partner"),
-    ).where(which(MentorGroup), col(MentorGroup.state).not_in(ENDED))
+    ).where(which(MentorGroup))
     rows, members = await _rows(transaction, query), await _members(transaction, which)
     wanted = GroupState.LISTED if authority_chooses else GroupState.READY
     for row in rows:
@@ -166,12 +186,19 @@ async def _members(transaction: OpenTransaction, which: Which) -> dict[UUID, lis
 
 async def _held(
     transaction: OpenTransaction, kind: Any, which: Which, of_proposal: Any, of_tandem: Any,
+    besides: Proposal | Tandem | None,
 ) -> dict[UUID, int]:
-    """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place."""
+    """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place.
+
+    The one that is named in `besides` is not counted.
+    """
     spoken_for = select_columns(of_proposal.label("unit_id")).join(kind, kind.id == of_proposal).where(
         which(kind), col(Proposal.state).in_(OPEN | PENDING))
     running = select_columns(of_tandem.label("unit_id")).join(kind, kind.id == of_tandem).where(
         which(kind), col(Tandem.state).in_(RUNNING))
+    if besides is not None:
+        spoken_for, running = spoken_for.where(col(Proposal.id) != besides.id), running.where(
+            col(Tandem.id) != besides.id)
     each = spoken_for.union_all(running).subquery()
     rows = await transaction.execute(select_columns(each.c.unit_id, func.count()).group_by(each.c.unit_id))
     return dict(rows.all())
@@ -188,7 +215,7 @@ async def barred_pairs(
     said_no = or_(
         col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
         and_(col(Proposal.state) == ProposalState.DISMISSED,
-             col(Proposal.dismissed_reason) != DismissReason.NO_LONGER_AVAILABLE))
+             col(Proposal.dismissed_reason).not_in(OF_SYSTEM)))
     proposals = select_columns(col(Proposal.household_id), unit).where(
         col(Proposal.programme_id) == programme_id, said_no)
     with_ = func.coalesce(col(Tandem.mentor_id), col(Tandem.mentor_group_id))

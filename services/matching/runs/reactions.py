@@ -27,6 +27,7 @@ from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopp
 
 log = structlog.get_logger()
 Failure = tuple[str, list[str] | None]
+SIDES = ("household_id", "unit_id")
 PAIR = ("region", "household_id", "unit_id", "score", "worth", "unit_price", "pinned", "points")
 
 
@@ -76,18 +77,20 @@ async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None,
 async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome) -> None:
     """Keep what was found; unless it was simulated, pairs that are still to be had are proposed, the others counted.
 
-    What was found about a household that waits no more is left out: it may have been erased while the run computed.
+    What was found about a household that waits no more is left out: it may have been erased while the run computed. So
+    is a pair of which a side was changed meanwhile: what was found of it may no longer hold.
     """
     answered = [*found["proposals"], *found["unserved"]]
-    households = await _still_waiting(transaction, [one["household_id"] for one in answered])
+    seen = [{str(row["id"]): row["version"] for row in pool[side]} for side in ("households", "units")]
+    households, versions = await _still_waiting(transaction, [one["household_id"] for one in answered])
     mentors, groups = await _still_there(transaction, [one["unit_id"] for one in found["proposals"]])
+    versions |= mentors | groups
     kept = [one | {"region": households[one["household_id"]]} for one in found["proposals"]
-            if one["household_id"] in households and one["unit_id"] in mentors | groups]
+            if all(versions.get(one[side]) == was[str(one[side])] for side, was in zip(SIDES, seen, strict=True))]
     run.finish(found["run"] | {"proposed": 0 if run.simulated else len(kept),
                                "dropped": len(found["proposals"]) - len(kept)}, transaction.clock.now())
     run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
     run.fairness = shown(counted(pool["households"], {one["household_id"] for one in kept}, pool["today"]))
-    seen = [{str(row["id"]): row["version"] for row in pool[side]} for side in ("households", "units")]
     transaction.add(RunPool(id=run.id, region=run.region, households=seen[0], units=seen[1]))
     await transaction.flush()
     await _keep_rows(transaction, RunPair, [
@@ -96,7 +99,7 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
         one | {"run_id": run.id, "region": households[one["household_id"]]}
         for one in found["unserved"] if one["household_id"] in households])
     if not run.simulated:
-        await _propose(transaction, run, kept, mentors)
+        await _propose(transaction, run, kept, set(mentors))
 
 
 async def _propose(transaction: OpenTransaction, run: Run, kept: list[dict[str, Any]], mentors: set[UUID]) -> None:
@@ -135,19 +138,22 @@ async def _keep_rows(transaction: OpenTransaction, kind: Any, rows: list[dict[st
             {"id": uuid7(), "version": 1} | row for row in rows[start : start + ROWS_AT_ONCE]])
 
 
-async def _still_waiting(transaction: OpenTransaction, ids: list[UUID]) -> dict[UUID, str]:
-    """The regions of those households that wait as before, locked by id."""
-    rows = await transaction.execute(
-        select_columns(col(Household.id), col(Household.region))
+async def _still_waiting(
+    transaction: OpenTransaction, ids: list[UUID],
+) -> tuple[dict[UUID, str], dict[UUID, int]]:
+    """The regions, and the versions, of those households that wait as before, locked by id."""
+    found = (await transaction.execute(
+        select_columns(col(Household.id), col(Household.region), col(Household.version))
         .where(among(Household.id, ids), col(Household.state) == HouseholdState.WAITING)
-        .order_by(col(Household.id)).with_for_update())
-    return dict(rows.all())
+        .order_by(col(Household.id)).with_for_update())).all()
+    return {row.id: row.region for row in found}, {row.id: row.version for row in found}
 
 
-async def _still_there(transaction: OpenTransaction, ids: list[UUID]) -> tuple[set[UUID], set[UUID]]:
-    """Those mentors, and those groups, that are to be had as before, locked by id."""
-    mentors = select_columns(col(Mentor.id)).where(among(Mentor.id, ids), col(Mentor.state).in_(AVAILABLE))
-    groups = select_columns(col(MentorGroup.id)).where(
+async def _still_there(transaction: OpenTransaction, ids: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
+    """The versions of those mentors, and of those groups, that are to be had as before, locked by id."""
+    mentors = select_columns(col(Mentor.id), col(Mentor.version)).where(
+        among(Mentor.id, ids), col(Mentor.state).in_(AVAILABLE))
+    groups = select_columns(col(MentorGroup.id), col(MentorGroup.version)).where(
         among(MentorGroup.id, ids), col(MentorGroup.state).in_(PREPARED))
-    return (set(await transaction.scalars(mentors.order_by(col(Mentor.id)).with_for_update())),
-            set(await transaction.scalars(groups.order_by(col(MentorGroup.id)).with_for_update())))
+    return (dict((await transaction.execute(mentors.order_by(col(Mentor.id)).with_for_update())).all()),
+            dict((await transaction.execute(groups.order_by(col(MentorGroup.id)).with_for_update())).all()))

@@ -25,14 +25,14 @@ from pydantic import Field, ValidationError, model_validator
 from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.regions import point_of
-from services.matching.households.routes import HouseholdFields
+from services.matching.households.rules import HouseholdFields
 from services.matching.mentor_groups.routes import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
 from services.matching.runs.batch import Inputs
 from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
-from services.matching.runs.solving import home_rule, rent_secured_until
+from services.matching.runs.rows import home_rule, rent_secured_until
 from services.matching.weights.routes import Weights as WeightFields
 
 MOST_PLACES = 100_000

@@ -43,7 +43,10 @@ _RUNNING = text("state IN ('trial', 'active', 'paused')")
 
 
 class Tandem(Table, table=True):
-    """A household and who accompanies it. Partial unique indexes hold one running tandem per household, and group."""
+    """A household and who accompanies it. Partial unique indexes hold one running tandem per household, and group.
+
+    obstacles: hard codes that stand between the two since one of them has changed; a tandem never ends by itself.
+    """
 
     __table_args__ = (
         CheckConstraint("(mentor_id IS NULL) <> (mentor_group_id IS NULL)", name="one_unit"),
@@ -61,6 +64,7 @@ class Tandem(Table, table=True):
     kind: TandemKind = code(TandemKind)
     state: TandemState = code(TandemState, TandemState.TRIAL)
     goals: list[str] = personal(default_factory=list, sa_type=ARRAY(Text))
+    obstacles: list[str] = personal(default_factory=list, sa_type=ARRAY(Text), column={"server_default": "{}"})
     started_at: datetime = moment()
     trial_until: datetime = moment()
     planned_until: date = plain()

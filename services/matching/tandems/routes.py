@@ -24,12 +24,14 @@ from libs.common.refusals import Refused
 from services.matching.checkins.reactions import go_on, rest
 from services.matching.links.queries import CONSENT, asking_page, done, say, turned_down
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.queries import refuse_obstacles
+from services.matching.obstacles.rules import Obstacle, told
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.queries import inside, locked
 from services.matching.profiles.rules import refuse_future, today
 from services.matching.projects.queries import refuse_unless_open
 from services.matching.proposals.queries import Pair, locked_proposal
-from services.matching.tandems.model import EndReason, Tandem, TandemState
+from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
 from services.matching.tandems.queries import locked_tandem, persons_of_tandem, side_in
 from services.matching.tandems.reactions import begun, consented, ended_early
 from services.matching.tandems.rules import (
@@ -98,11 +100,12 @@ class TandemOut(BaseModel):
     agreement_signed_on: date | None
     ended_at: datetime | None
     end_reason: EndReason | None
+    obstacles: list[Obstacle]
 
     @classmethod
     def of(cls, tandem: Tandem) -> "TandemOut":
         """The answer's form of a tandem."""
-        return cls.model_validate(tandem, from_attributes=True)
+        return cls(**tandem.model_dump() | {"obstacles": told(tandem.obstacles)})
 
 
 class ConsentedOut(BaseModel):
@@ -120,6 +123,7 @@ async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation,
     proposal, pair = await locked_proposal(transaction, body.proposal_id)
     now = transaction.clock.now()
     await refuse_unless_open(transaction, body.project_id, region=proposal.region, day=today(now))
+    await refuse_obstacles(transaction, proposal)
     proposal.become_tandem(now)
     bound_on = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(now)
     rules = await rules_on(transaction, proposal.programme_id, bound_on)
@@ -139,6 +143,7 @@ async def list_tandems(
     transaction: Transaction, paging: PageOf, state: TandemState | None = None, household_id: UUID | None = None,
     mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
     trial_overdue: Annotated[bool, Query(description="Whose trial is over without both consents.")] = False,  # noqa: FBT002
+    with_obstacles: Annotated[bool, Query(description="Running, and no longer fitting together.")] = False,  # noqa: FBT002
 ) -> Page[TandemOut]:
     """The tandems inside the caller's scope, oldest first."""
     query = select(Tandem).where(inside(Tandem, transaction.caller.scope))
@@ -147,6 +152,8 @@ async def list_tandems(
         query = query.where(getattr(Tandem, name) == given) if given is not None else query
     if trial_overdue:
         query = query.where(col(Tandem.state) == TandemState.TRIAL, col(Tandem.trial_until) <= transaction.clock.now())
+    if with_obstacles:
+        query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.obstacles) != [])
     rows, following = await page(transaction, query, paging, col(Tandem.id))
     return Page(items=[TandemOut.of(row) for row in rows], next=following)
 

@@ -1,0 +1,1 @@
+"""Obstacles: what stands between the two of a pair now that one of them has changed."""

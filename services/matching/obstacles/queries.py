@@ -1,0 +1,28 @@
+"""Reads about obstacles: what stands between the two of a pair as they are now."""
+
+from libs.common.db import OpenTransaction
+from libs.common.refusals import Refused
+from services.matching.obstacles.rules import left_out
+from services.matching.proposals.model import Proposal
+from services.matching.runs import hard
+from services.matching.runs.queries import load_pair
+from services.matching.runs.rows import household_of, rules_of, unit_of
+from services.matching.tandems.model import Tandem
+
+
+async def between(transaction: OpenTransaction, of: Proposal | Tandem) -> list[str]:
+    """The hard codes that a run would name between this pair today, but for those that count no more."""
+    await transaction.flush()  # what was changed here counts
+    pair = await load_pair(transaction, of)
+    codes = hard.obstacles(
+        household_of(pair["households"][0]), unit_of(pair["units"][0], pair["today"]), rules_of(pair))
+    return [code.value for code in codes if code not in left_out(of)]
+
+
+async def refuse_obstacles(transaction: OpenTransaction, proposal: Proposal) -> None:
+    """Nobody is brought together whom a hard constraint keeps apart, whatever was noted of it."""
+    codes = await between(transaction, proposal)
+    if codes:
+        raise Refused(
+            "pair-no-longer-fits", "The two no longer fit together: {codes}. Their data must fit again.",
+            codes=", ".join(codes))

@@ -1,0 +1,58 @@
+"""What follows when a side has changed: its proposals and tandems are looked at again with the hard constraints."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from libs.common.db import OpenTransaction
+from services.matching.households.model import Household
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.queries import between
+from services.matching.prerequisites.reactions import recheck
+from services.matching.profiles.queries import locked
+from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
+from services.matching.proposals.queries import Unit, bool_column, lock_pair, of_unit
+from services.matching.proposals.reactions import dismissed
+from services.matching.tandems.queries import locked_tandem, running_of
+
+
+async def look_again(transaction: OpenTransaction, of: Household | Unit) -> None:
+    """A side has changed: what no longer fits is dismissed before anybody is invited, and noted afterwards.
+
+    A household must be locked, a mentor or group with lock_unit; the caller reaches beyond the own scope. A noted
+    obstacle goes as soon as the two fit again. A tandem never ends by itself.
+    """
+    await transaction.flush()
+    for proposal_id in await _live(transaction, of):
+        await _look_at(transaction, proposal_id)
+    for running in await running_of(transaction, of):
+        tandem, _ = await locked_tandem(transaction, running.id)
+        tandem.obstacles = await between(transaction, tandem)
+    await transaction.flush()
+
+
+async def check(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """What a group has to show has changed: its checklist first, then whom it no longer fits together with.
+
+    The group must be locked with lock_unit.
+    """
+    await recheck(transaction, group)
+    await look_again(transaction, group)
+
+
+async def _look_at(transaction: OpenTransaction, proposal_id: UUID) -> None:
+    pair = await lock_pair(transaction, await transaction.get_one(Proposal, proposal_id))
+    proposal = await locked(transaction, Proposal, proposal_id)
+    proposal.obstacles = await between(transaction, proposal)
+    if proposal.obstacles and proposal.state in PENDING:
+        await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_FITS)
+        await transaction.flush()  # its place is free for the next
+
+
+async def _live(transaction: OpenTransaction, of: Household | Unit) -> Sequence[UUID]:
+    """The proposals of a side that are under way; where places have become few, what is worth least goes first."""
+    own = bool_column(Proposal.household_id == of.id) if isinstance(of, Household) else of_unit(Proposal, of)
+    query = select(Proposal.id).where(own, col(Proposal.state).in_(PENDING | OPEN))
+    return (await transaction.scalars(query.order_by(
+        col(Proposal.state) != ProposalState.PROPOSED, col(Proposal.worth), col(Proposal.id).desc()))).all()

@@ -1,0 +1,42 @@
+"""Which hard codes count between a pair, by how far it has come, and how they are told."""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+from services.matching.proposals.model import PENDING, Proposal
+from services.matching.runs.explanation import why_not
+from services.matching.runs.hard import HardCode
+from services.matching.tandems.model import Tandem
+
+# Who is invited holds a place; places are counted exactly, under the lock, whenever one is given or promised.
+OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
+# Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by),
+# and a home is to be had in time before somebody moves in, not afterwards.
+OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
+
+
+class Obstacle(BaseModel):
+    """A hard constraint that a pair no longer meets: its code, and a sentence in German and English."""
+
+    code: HardCode
+    de: str
+    en: str
+
+
+def left_out(of: Proposal | Tandem) -> frozenset[HardCode]:
+    """The codes that are of the moment, and say nothing about a pair that has come this far.
+
+    That a pair declined before, or was ruled out for one run, is never among its obstacles: it says whom to propose,
+    not whether two who were proposed still fit.
+    """
+    if isinstance(of, Tandem):
+        return OF_BEGINNINGS
+    return frozenset() if of.state in PENDING else OF_PLACES
+
+
+def told(codes: Iterable[str]) -> list[Obstacle]:
+    """The codes with their sentences."""
+    found = [HardCode(code) for code in codes]
+    return [Obstacle(code=code, de=german, en=english) for code, german, english in zip(
+        found, why_not(found, "de"), why_not(found, "en"), strict=True)]
