@@ -8,6 +8,8 @@ from services.matching.checkins import routes as checkins
 from services.matching.closings import reactions as closing_reactions
 from services.matching.closings import routes as closings
 from services.matching.concerns import routes as concerns
+from services.matching.consents import reactions as consent_reactions
+from services.matching.consents import routes as consents
 from services.matching.counselling_cases import reactions as case_reactions
 from services.matching.counselling_cases import routes as counselling_cases
 from services.matching.counselling_contacts import routes as counselling_contacts
@@ -49,14 +51,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 weights.router, runs.router, oversight.router, options.router, proposals.router, tandems.router,
-                 meetings.router, checkins.router, concerns.router, closings.router, counselling_cases.router,
-                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
-                 referrals.router],
+                 consents.router, weights.router, runs.router, oversight.router, options.router, proposals.router,
+                 tandems.router, meetings.router, checkins.router, concerns.router, closings.router,
+                 counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
+                 counselling_figures.router, referrals.router],
         reactions=[mentor_reactions, prerequisite_reactions, group_reactions, project_reactions, run_reactions,
-                   option_reactions,
-                   proposal_reactions, checkin_reactions, closing_reactions, case_reactions, offer_reactions,
-                   referral_reactions, person_reactions],
+                   option_reactions, proposal_reactions, checkin_reactions, closing_reactions, case_reactions,
+                   offer_reactions, referral_reactions, consent_reactions, person_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs],
         copies=COPIES,

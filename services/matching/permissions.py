@@ -18,6 +18,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "note_document", "form_mentor_group", "prepare_mentor_group", "apply_mentor_group", "list_for_placement",
         "reject_mentor_group", "withdraw_mentor_group",
         "add_member", "list_members", "change_member", "leave_group",
+        "record_consent", "list_consents", "withdraw_consent",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
         "start_run", "list_runs", "read_run", "list_unserved", "cancel_run", "list_pairs", "approve_some",
         "read_changed_since", "compare_runs", "list_changes", "list_options", "propose_option",

@@ -46,11 +46,12 @@ OWN = {
             OR goals_reached <> '{{}}')""",
         "proposals with their reasons": f"""
             SELECT id FROM proposal WHERE ({OF_HOUSEHOLD} OR {OF_MENTOR}) AND (reasons <> '[]' OR points <> '{{}}'
-            OR besides <> '{{}}' OR shared <> '{{}}')""",
+            OR besides <> '{{}}' OR shared <> '{{}}' OR obstacles <> '{{}}')""",
         "rows about why nobody was found": f"""
             SELECT id FROM unserved WHERE {OF_HOUSEHOLD} AND (removed <> '{{}}' OR alone <> '{{}}'
             OR missing <> '{{}}')""",
-        "tandems with their goals": f"SELECT id FROM tandem WHERE {OF_HOUSEHOLD} AND goals <> '{{}}'",
+        "tandems with their goals": f"""
+            SELECT id FROM tandem WHERE {OF_HOUSEHOLD} AND (goals <> '{{}}' OR obstacles <> '{{}}')""",
     },
     "notify": {
         "recipients who said something": """

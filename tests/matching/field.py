@@ -28,6 +28,7 @@ PARTNER = UUID("0190c0de-0000-7000-8000-000000000001")
 SLOTS = ["tue_evening", "sat_morning", "sat_afternoon"]
 LANGUAGES = {"de": "B1", "ar": "C2"}
 LONG_AGO = "2024-01-08"
+BESIDES = ["checkins", "learnings", "authority"]
 Headers = dict[str, str]
 Json = dict[str, Any]
 
@@ -73,7 +74,7 @@ class Field:
         """A mentor in Eisleben who suits `household_body`."""
         usual = {"region": REGION, "programme_id": str(self.programme), "contact": a_person("Mira Beispiel"),
                  "gender": "f", "languages": LANGUAGES, "slots": SLOTS, "postcode": "06295", "radius_km": 40,
-                 "consented_on": LONG_AGO}
+                 "consented_on": LONG_AGO, "consented_besides": BESIDES}
         return usual | given
 
     def mentor_fields(self, **given: Any) -> Json:
@@ -98,7 +99,7 @@ class Field:
     def group_body(self, members: int = 4, **given: Any) -> Json:
         """A group with so many members, the first of them a main contact."""
         persons = [{"contact": a_person(f"Person{number} Gruppe"), "gender": "f", "is_main_contact": number == 0,
-                    "consented_on": LONG_AGO} for number in range(members)]
+                    "consented_on": LONG_AGO, "consented_besides": BESIDES} for number in range(members)]
         usual = {"region": REGION, "programme_id": str(self.sponsorship), "label": "Gruppe Kupferkreis",
                  "languages": LANGUAGES, "slots": SLOTS, "postcode": "06295", "radius_km": 40, "members": persons}
         return usual | given
@@ -184,12 +185,12 @@ class Field:
         await self.act(f"/mentors/{mentor['id']}/record", record)
         return await self.act(f"/mentors/{mentor['id']}/approve")
 
-    async def waiting_household(self, **given: Any) -> Json:
-        """A household that consented and waits."""
+    async def waiting_household(self, *, besides: Any = BESIDES, **given: Any) -> Json:
+        """A household that consented, to all that there is unless told, and waits."""
         household = await self.create("/households", self.household_body(**given))
         address = f"/households/{household['id']}"
         await self.act(f"{address}/interview")
-        await self.act(f"{address}/consent", {"given_on": LONG_AGO, "text_version": 1})
+        await self.act(f"{address}/consent", {"given_on": LONG_AGO, "text_version": 1, "besides": besides})
         return await self.act(f"{address}/wait")
 
     async def ready_group(self, **given: Any) -> Json:

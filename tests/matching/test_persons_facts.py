@@ -223,7 +223,8 @@ async def test_erasing_both_sides_at_once_ends_what_they_have(field: Field) -> N
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day), "mentors_rating": 2,
                                      "household_rating": 1, "learning": {"text": "Es passte nicht."}})
     told = await erased(field, mentor, household)
-    assert set(told["stores"]) == {"households", "mentors", "person", "checkins", "concerns", "closings"}
+    assert set(told["stores"]) == {"households", "mentors", "person", "checkins", "concerns", "closings",
+                                   "consents"}
     rows: Any = await field.network.rows(
         "matching", "SELECT c.mood, n.text, k.mentors_rating, k.household_rating, k.draft FROM checkin c"
         " JOIN concern n ON n.checkin_id = c.id JOIN closing k ON k.tandem_id = c.tandem_id WHERE c.tandem_id = $1",

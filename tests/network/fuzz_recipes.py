@@ -127,6 +127,19 @@ async def case_in_body(world: World) -> Need:
     return {"body": {"counselling_case_id": (await counselled(world))["counselling_case_id"]}}
 
 
+async def consent(world: World) -> Need:
+    """A consent that a mentor has given."""
+    made = await world.field.create("/mentors", world.field.mentor_body())
+    (found, *_) = (await world.field.get(f"/consents?person_ref={made['person_ref']}"))["items"]
+    return {"consent_id": found["id"]}
+
+
+async def consenting(world: World) -> Need:
+    """What names somebody who consents."""
+    made = await world.field.create("/mentors", world.field.mentor_body())
+    return {"body": {"person_ref": made["person_ref"], "given_on": world.today}}
+
+
 async def run(world: World) -> Need:
     """A run that is done."""
     return {"run_id": (await world.field.run())["id"]}
@@ -309,6 +322,7 @@ RECIPES: dict[str, Recipe] = {
     "start_run": lambda w: with_(nothing(), programme_id=w.programmes["of nobody"]),
     "register_household": lambda w: with_(
         nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
+    "record_consent": consenting, "withdraw_consent": consent,
     "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),
     **dict.fromkeys(("read_mentor", "read_mentor_contact", "change_mentor", "change_mentor_contact", "screen_mentor",
                      "note_mentor_consent", "leave_mentor"), mentor),

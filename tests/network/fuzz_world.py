@@ -363,8 +363,9 @@ class World:
         await self.become("matching", "mentor", mentor["id"], state="ready", **record,
                           record_next_due=today + timedelta(days=1000))
         household = await self.field.create("/households", self.field.household_body(partner_id=self.partner_id))
-        consent = {"consented_on": today, "consent_version": 1, "waiting_since": now}
-        await self.become("matching", "household", household["id"], state="waiting", **consent)
+        consent = {"given_on": str(today), "besides": ["checkins", "learnings"]}
+        await self.field.act(f"/households/{household['id']}/consent", consent)
+        await self.become("matching", "household", household["id"], state="waiting", waiting_since=now)
         return mentor, household
 
     async def proposal(self, state: str = "proposed") -> Need:

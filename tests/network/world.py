@@ -212,6 +212,7 @@ async def _units_and_households(world: World, around: Field) -> None:
     world.add("unserved_run", run["id"], shown_by=alone["id"])
     mentor = await around.create("/mentors", around.mentor_body(**named))
     world.add("mentor", mentor["id"], **own)
+    await _consents(world, around, mentor["person_ref"])
     household = await around.create("/households", around.household_body(**named))
     world.add("household", household["id"], **own)
     for name, read in (("mentor", "mentors"), ("household", "households")):
@@ -227,6 +228,13 @@ async def _units_and_households(world: World, around: Field) -> None:
     world.add("prerequisites", group["id"], shown_by=line["id"], **own)
     weights = await world.post("matching", "weights", {"programme_id": str(around.programme)}, headers=world.admin)
     world.add("weights", weights["id"], open=True)
+
+
+async def _consents(world: World, around: Field, person_ref: str) -> None:
+    """A mentor who consents to what is said at the end, and may consent to more."""
+    (found,) = (await around.get(f"/consents?person_ref={person_ref}&purpose=learnings"))["items"]
+    world.add("consent", found["id"], partner_id=world.partner_id)
+    world.add("consenting", person_ref, open=True)
 
 
 async def _pairs(world: World, around: Field) -> None:

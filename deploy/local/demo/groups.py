@@ -49,7 +49,8 @@ async def _programme(stage: Stage, coordinator: Actor) -> None:
 async def _interest(stage: Stage, coordinator: Actor) -> tuple[str, Answer]:
     day = (await stage.now()).date().isoformat()
     body = GROUP | {"programme_id": stage.things["programme"],
-                    "members": [member | {"consented_on": day} for member in MEMBERS]}
+                    "members": [member | {"consented_on": day, "consented_besides": ["checkins", "learnings"]}
+                                for member in MEMBERS]}
     group = await stage.until_accepted(coordinator, "matching", "/mentor_groups", body)
     address = f"/mentor_groups/{group['id']}"
     stage.things["group"] = group["id"]

@@ -56,7 +56,8 @@ async def _waiting(stage: Stage, counsellor: Actor, household: dict[str, Any], p
     address = f"/households/{step['id']}"
     step = await stage.post(counsellor, "matching", f"{address}/interview", after=step)
     await stage.refused(counsellor, "matching", f"{address}/wait", slug="consent-missing", after=step)
-    step = await stage.post(counsellor, "matching", f"{address}/consent", {"given_on": day}, after=step)
+    step = await stage.post(counsellor, "matching", f"{address}/consent", {
+        "given_on": day, "besides": ["checkins", "learnings"]}, after=step)
     return await stage.post(counsellor, "matching", f"{address}/wait", after=step)
 
 

@@ -297,6 +297,28 @@ class LearningCaptured(Fact):
     region: Ags
 
 
+class MatchingConsentFact(Fact):
+    """What is told of a consent: whose, to which purpose, and in which version of the text."""
+
+    about_field: ClassVar[str] = "person_ref"
+
+    person_ref: UUID
+    purpose: Code
+    text_version: int
+
+
+class MatchingConsentGiven(MatchingConsentFact):
+    """A mentor, household or member consented to a purpose."""
+
+    subject: ClassVar[str] = "matching.consent.given.v1"
+
+
+class MatchingConsentWithdrawn(MatchingConsentFact):
+    """They took it back: nothing is done for this purpose any more."""
+
+    subject: ClassVar[str] = "matching.consent.withdrawn.v1"
+
+
 class MatchingPersonErased(Fact):
     """Matching has erased its part of an erasure."""
 

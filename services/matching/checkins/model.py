@@ -16,7 +16,7 @@ SEALED_NOTE = "checkin.note"
 
 
 class CheckinState(StrEnum):
-    """Where a check-in is; escalated: missed, and on the coordinator's list; dropped: its tandem ended before."""
+    """Where a check-in is; escalated: missed, and on the coordinator's list; dropped: nobody is asked."""
 
     PLANNED = "planned"
     DUE = "due"
@@ -84,8 +84,15 @@ class Checkin(Table, table=True):
                           state=self.state.value)
         self.state, self.handled_by = CheckinState.HANDLED, by
 
+    def plan_again(self, now: datetime) -> bool:
+        """Its side consents to be asked after all; returns False when it was not dropped, or its day has passed."""
+        if self.state is not CheckinState.DROPPED or self.due_at <= now:
+            return False
+        self.state = CheckinState.PLANNED
+        return True
+
     def drop(self) -> None:
-        """Its tandem has ended: nobody is asked any more."""
+        """Its tandem has ended, or its side does not consent to be asked: nobody is asked."""
         if self.state in UNSETTLED:
             self.state = CheckinState.DROPPED
 

@@ -12,20 +12,42 @@ from libs.common.facts.matching import CheckinDue, CheckinFact, CheckinMissed, S
 from libs.common.outbox import announce
 from libs.common.reactions import when_due
 from services.matching.checkins.model import ANSWER_WITHIN, UNSETTLED, Checkin, CheckinState
+from services.matching.consents.model import Purpose
+from services.matching.consents.queries import agreeing
 from services.matching.profiles.queries import locked
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.tandems.queries import persons_of_side
 
 
 async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list[int]) -> None:
-    """Each side is asked on these days after the beginning, separately."""
-    for day in days:
-        for side in Side:
+    """Each side is asked on these days after the beginning, separately, and only if it consents to be asked."""
+    for side in Side:
+        asked = await _who_is_asked(transaction, tandem, side)
+        for day in days:
             checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day,
                               due_at=tandem.started_at + timedelta(days=day))
             transaction.add(checkin)
-            await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+            if asked:
+                await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+            else:
+                checkin.drop()
     await transaction.flush()
+
+
+async def stop_asking(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """Somebody does not consent any more: a side of which nobody does is not asked; the other's check-ins go on."""
+    for checkin in await _unsettled(transaction, tandem):
+        if not await _who_is_asked(transaction, tandem, checkin.side):
+            await _drop(transaction, checkin)
+
+
+async def ask_again(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """Somebody consents to be asked: what was dropped of a side that does, and has not passed, is planned again."""
+    query = select(Checkin).where(Checkin.tandem_id == tandem.id, Checkin.state == CheckinState.DROPPED)
+    for checkin in (await transaction.scalars(query.order_by(col(Checkin.id)).with_for_update())).all():
+        if (await _who_is_asked(transaction, tandem, checkin.side) and checkin.plan_again(transaction.clock.now())
+                and tandem.state is not TandemState.PAUSED):
+            await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
 
 
 async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
@@ -45,15 +67,24 @@ async def go_on(transaction: OpenTransaction, tandem: Tandem) -> None:
 async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
     """The tandem has ended: nobody is asked any more."""
     for checkin in await _unsettled(transaction, tandem):
-        checkin.drop()
-        await cancel(transaction, "checkin_due", checkin.id)
-        await cancel(transaction, "checkin_missed", checkin.id)
+        await _drop(transaction, checkin)
+
+
+async def _drop(transaction: OpenTransaction, checkin: Checkin) -> None:
+    checkin.drop()
+    await cancel(transaction, "checkin_due", checkin.id)
+    await cancel(transaction, "checkin_missed", checkin.id)
+
+
+async def _who_is_asked(transaction: OpenTransaction, tandem: Tandem, side: Side) -> tuple[UUID, ...]:
+    """Those who speak for a side and consent to be asked how it goes."""
+    return await agreeing(transaction, await persons_of_side(transaction, tandem, side), Purpose.CHECKINS)
 
 
 async def told_of(transaction: OpenTransaction, kind: type[CheckinFact], checkin: Checkin, *, to_side: bool) -> None:
-    """Announce what became of a check-in; to_side: those who speak for the side are to be told."""
+    """Announce what became of a check-in; to_side: those of the side who consent to be asked are to be told."""
     tandem = await transaction.get_one(Tandem, checkin.tandem_id)
-    told = await persons_of_side(transaction, tandem, checkin.side) if to_side else ()
+    told = await _who_is_asked(transaction, tandem, checkin.side) if to_side else ()
     announce(transaction, kind(checkin_id=checkin.id, tandem_id=checkin.tandem_id, side=checkin.side,
                                due=checkin.due_at, region=checkin.region, person_refs=told))
 
@@ -63,7 +94,11 @@ async def ask_how_it_goes(transaction: OpenTransaction, checkin_id: UUID) -> Non
     """It is time to ask a side how it goes; it has 14 days to answer."""
     checkin = await locked(transaction, Checkin, checkin_id)
     tandem = await transaction.get_one(Tandem, checkin.tandem_id)
-    if tandem.state not in RUNNING - {TandemState.PAUSED} or not checkin.fall_due():
+    if tandem.state not in RUNNING - {TandemState.PAUSED}:
+        return
+    if not await _who_is_asked(transaction, tandem, checkin.side):
+        checkin.drop()
+    if not checkin.fall_due():
         return
     await schedule(transaction, "checkin_missed", checkin.id, transaction.clock.now() + ANSWER_WITHIN)
     await told_of(transaction, CheckinDue, checkin, to_side=True)

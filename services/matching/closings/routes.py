@@ -20,13 +20,15 @@ from libs.common.refusals import Invalid, NotFound, Refused
 from services.matching.closings.model import SEALED_DRAFT, Closing, LearningKind, LearningState
 from services.matching.closings.queries import names_of_tandem
 from services.matching.closings.rules import found_in
+from services.matching.consents.model import Purpose
+from services.matching.consents.queries import refuse_without
 from services.matching.households.model import Note
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import beyond_scope, inside
 from services.matching.profiles.rules import Rating, refuse_future
 from services.matching.proposals.queries import Pair
 from services.matching.tandems.model import EndReason, Tandem
-from services.matching.tandems.queries import locked_tandem
+from services.matching.tandems.queries import locked_tandem, persons_of_tandem
 from services.matching.tandems.reactions import completed
 
 router = APIRouter(prefix="/closings", tags=["closings"])
@@ -143,6 +145,7 @@ async def approve_learning(
     draft = await unseal(transaction, closing.person_ref, SEALED_DRAFT, closing.draft, Note)
     if draft is None:
         raise NotFound("person-erased", "This person's data has been erased.")
+    await _refuse_without_consent(transaction, closing)
     await _refuse_names(transaction, closing, draft.text)
     closing.approve(draft.text, transaction.caller.principal, transaction.clock.now())
     announce(transaction, LearningCaptured(
@@ -173,9 +176,16 @@ async def _refuse_erased(transaction: OpenTransaction, pair: Pair) -> None:
 
 
 async def _write(transaction: OpenTransaction, closing: Closing, learning: LearningIn) -> None:
+    await _refuse_without_consent(transaction, closing)
     await _refuse_names(transaction, closing, learning.text)
     draft = await seal(transaction, closing.person_ref, SEALED_DRAFT, Note(text=learning.text))
     closing.write(draft, learning.kind, learning.field, learning.language)
+
+
+async def _refuse_without_consent(transaction: OpenTransaction, closing: Closing) -> None:
+    """What somebody says at the end becomes a learning only if both sides agree to that."""
+    tandem = await transaction.get_one(Tandem, closing.tandem_id)
+    await refuse_without(transaction, await persons_of_tandem(transaction, tandem), Purpose.LEARNINGS)
 
 
 async def _refuse_names(transaction: OpenTransaction, closing: Closing, text: str) -> None:

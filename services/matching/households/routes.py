@@ -14,6 +14,8 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.facts.matching import HouseholdWaiting
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
+from services.matching.consents.model import Purpose
+from services.matching.consents.reactions import Given, consent_given
 from services.matching.households.model import FEMALE_ONLY, SEALED_NOTE, Household, HouseholdState, Note, shape_of
 from services.matching.households.rules import ClosingIn, HouseholdDetail, HouseholdFields, HouseholdIn, HouseholdOut
 from services.matching.obstacles.reactions import look_again
@@ -128,10 +130,17 @@ async def interview_household(
 async def note_consent(
     household_id: UUID, body: ConsentIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> HouseholdDetail:
-    """They have consented to be matched, in this version of the text; without it nobody waits."""
+    """They have consented to be matched, in this version of the text, and to what else it asks for.
+
+    Without nobody waits. Consents are read, given one by one and taken back under `/consents`.
+    """
     refuse_future(body.given_on, transaction.clock.now(), "given_on")
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.consent(body.given_on, body.text_version)
+    await beyond_scope(transaction)
+    what = Given((Purpose.MATCHING, *map(Purpose, body.besides)), body.given_on, body.text_version, body.language)
+    await consent_given(
+        transaction, household.person_ref, what, region=household.region, partner_id=household.partner_id)
     return await _told(transaction, household, response)
 
 

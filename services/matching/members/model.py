@@ -29,6 +29,12 @@ class Member(Table, table=True):
             raise Refused("member-left", "This member has left already.")
         self.left_on = day
 
+    def consent(self, given_on: date) -> None:
+        """They consented that their data are kept for the group."""
+        if self.left_on is not None:
+            raise Refused("member-left", "This member has left already.")
+        self.consented_on = given_on
+
     def withdraw_consent(self, day: date) -> None:
         """They took their consent back, and are no longer of the group."""
         self.left_on, self.consented_on = self.left_on or day, None

@@ -15,11 +15,13 @@ from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
+from services.matching.consents.model import Purpose
+from services.matching.consents.reactions import Given, consent_given, keep_application
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.reactions import check
 from services.matching.profiles.queries import contact_changed, met
-from services.matching.profiles.rules import ContactIn, refuse_future, today
+from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, refuse_future, today
 from services.matching.proposals.queries import lock_unit
 
 router = APIRouter(prefix="/members", tags=["members"])
@@ -32,6 +34,7 @@ class PersonIn(Body):
     gender: Gender = Gender.NOT_STATED
     is_main_contact: bool = Field(default=False, description="Whom the household turns to first; gets the invitations.")
     consented_on: Day
+    consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
 class MemberIn(PersonIn):
@@ -117,7 +120,8 @@ async def join(
                     gender=body.gender, is_main_contact=body.is_main_contact, consented_on=body.consented_on,
                     joined_on=today(transaction.clock.now()))
     transaction.add(member)
-    await transaction.flush()
+    what = Given((Purpose.MATCHING, *map(Purpose, body.consented_besides)), body.consented_on, text_version=1)
+    await consent_given(transaction, person_ref, what, region=group.region, partner_id=group.partner_id)
     return member
 
 
@@ -138,6 +142,7 @@ async def _checked(transaction: OpenTransaction, group: MentorGroup) -> None:
     """Who its members are has changed, and with it the group: what it has to show, and whom it fits together with."""
     touch(group)
     await check(transaction, group)
+    await keep_application(transaction, group)
 
 
 async def _shown(transaction: OpenTransaction, member: Member, response: Response) -> MemberOut:

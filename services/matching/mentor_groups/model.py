@@ -87,6 +87,13 @@ class MentorGroup(Accompanying, Table, table=True):
         _only_with_authority(authority_chooses=authority_chooses)
         self._move({GroupState.APPLIED}, GroupState.LISTED)
 
+    def take_back(self) -> bool:
+        """The application is taken back from the authority; returns whether there was one."""
+        if self.state not in {GroupState.APPLIED, GroupState.LISTED}:
+            return False
+        self.state = GroupState.READY
+        return True
+
     def match(self) -> None:
         """Both sides have accepted."""
         self.state = GroupState.MATCHED

@@ -16,6 +16,7 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import MentorGroupInterestRegistered
 from libs.common.outbox import announce
+from services.matching.consents.queries import refuse_application
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
 from services.matching.obstacles.reactions import check, look_again
@@ -216,6 +217,7 @@ async def apply_mentor_group(
     """The group has applied to the authority; only in programmes in which an authority chooses."""
     group = await _group(transaction, mentor_group_id, expected)
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
+    await refuse_application(transaction, group)
     group.apply(authority_chooses=rules.authority_chooses)
     return await _told(transaction, group, response)
 
@@ -227,6 +229,7 @@ async def list_for_placement(
     """The authority has put the group on its placement list; only in programmes in which an authority chooses."""
     group = await _group(transaction, mentor_group_id, expected)
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
+    await refuse_application(transaction, group)
     group.list_for_placement(authority_chooses=rules.authority_chooses)
     return await _told(transaction, group, response)
 

@@ -137,6 +137,11 @@ class Mentor(Accompanying, Table, table=True):
                           field="capacity", taken=taken)
         self.capacity = capacity
 
+    def consent(self, given_on: date, text_version: int) -> None:
+        """They consented to be matched, in this version of the text."""
+        self.refuse_left()
+        self.consented_on, self.consent_version = given_on, text_version
+
     def refuse_left(self) -> None:
         """Nothing more is said of who has left; nor does it come back when they were erased."""
         self._only(set(MentorState) - {MentorState.LEFT}, "changed")

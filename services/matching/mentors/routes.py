@@ -1,5 +1,6 @@
 """The HTTP door of mentors: register, screen, approve, pause, leave; and how to reach them."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
@@ -15,12 +16,16 @@ from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import schedule
+from services.matching.consents.model import Purpose
+from services.matching.consents.reactions import Given, consent_given
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met
 from services.matching.profiles.rules import (
+    CONSENTED_BESIDES,
     AccompanyingIn,
+    Besides,
     ConsentIn,
     ContactIn,
     ContactOut,
@@ -35,7 +40,8 @@ from services.matching.proposals.queries import has_open_invitation, lock_unit, 
 from services.matching.proposals.reactions import let_go
 
 router = APIRouter(prefix="/mentors", tags=["mentors"])
-BEYOND = {"region", "partner_id", "programme_id", "contact", "gender", "capacity", "consented_on", "consent_version"}
+BEYOND = {"region", "partner_id", "programme_id", "contact", "gender", "capacity", "consented_on", "consent_version",
+          "consented_besides"}
 
 
 class MentorFields(AccompanyingIn):
@@ -54,6 +60,7 @@ class MentorIn(MentorFields):
     contact: ContactIn
     consented_on: Day | None = None
     consent_version: int = Field(1, ge=1, le=10_000)
+    consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
 class RecordIn(Body):
@@ -114,6 +121,9 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
         consent_version=body.consent_version if body.consented_on else None)
     mentor.describe(columns_of(body, without=BEYOND))
     transaction.add(mentor)
+    if body.consented_on:
+        what = Given(_purposes(body.consented_besides), body.consented_on, body.consent_version)
+        await consent_given(transaction, person_ref, what, region=mentor.region, partner_id=mentor.partner_id)
     return await _told(transaction, mentor, response)
 
 
@@ -213,11 +223,12 @@ async def approve_mentor(
 async def note_mentor_consent(
     mentor_id: UUID, body: ConsentIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> MentorOut:
-    """The mentor has consented to be matched, in this version of the text."""
+    """The mentor has consented to be matched, in this version of the text, and to what else it asks for."""
     refuse_future(body.given_on, transaction.clock.now(), "given_on")
-    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
-    mentor.refuse_left()
-    mentor.consented_on, mentor.consent_version = body.given_on, body.text_version
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    mentor.consent(body.given_on, body.text_version)
+    what = Given(_purposes(body.besides), body.given_on, body.text_version, body.language)
+    await consent_given(transaction, mentor.person_ref, what, region=mentor.region, partner_id=mentor.partner_id)
     return await _told(transaction, mentor, response)
 
 
@@ -250,6 +261,10 @@ async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     if mentor.record_seen_on:
         await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
     return await _told(transaction, mentor, response)
+
+
+def _purposes(besides: Iterable[str]) -> tuple[Purpose, ...]:
+    return Purpose.MATCHING, *map(Purpose, besides)
 
 
 async def _told(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:

@@ -136,22 +136,28 @@ def _prerequisite(line: Prerequisite) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class OfPersons:
-    """What matching holds of some persons, locked."""
+    """What matching holds of some persons."""
 
     households: Sequence[Household]
     mentors: Sequence[Mentor]
     members: Sequence[Member]
 
 
+async def of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfPersons:
+    """What these persons are, to be read only."""
+    return OfPersons(
+        households=(await transaction.scalars(select(Household).where(col(Household.person_ref).in_(refs)))).all(),
+        mentors=(await transaction.scalars(select(Mentor).where(col(Mentor.person_ref).in_(refs)))).all(),
+        members=(await transaction.scalars(select(Member).where(col(Member.person_ref).in_(refs)))).all())
+
+
 async def lock_of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfPersons:
     """Lock what these persons are, and before whatever something of theirs is going on with: households, then units."""
-    own = (await transaction.scalars(select(Household).where(col(Household.person_ref).in_(refs)))).all()
-    mentors = (await transaction.scalars(select(Mentor).where(col(Mentor.person_ref).in_(refs)))).all()
-    members = (await transaction.scalars(select(Member).where(col(Member.person_ref).in_(refs)))).all()
-    groups = [await transaction.get_one(MentorGroup, one.mentor_group_id) for one in members]
-    units: list[Unit] = [*mentors, *groups]
-    await lock_units(transaction, units, besides={one.id for one in own})
+    of = await of_persons(transaction, refs)
+    groups = [await transaction.get_one(MentorGroup, one.mentor_group_id) for one in of.members]
+    units: list[Unit] = [*of.mentors, *groups]
+    await lock_units(transaction, units, besides={one.id for one in of.households})
     return OfPersons(
-        households=await lock_rows(transaction, Household, [one.id for one in own]),
-        mentors=await lock_rows(transaction, Mentor, [one.id for one in mentors]),
-        members=await lock_rows(transaction, Member, [one.id for one in members]))
+        households=await lock_rows(transaction, Household, [one.id for one in of.households]),
+        mentors=await lock_rows(transaction, Mentor, [one.id for one in of.mentors]),
+        members=await lock_rows(transaction, Member, [one.id for one in of.members]))

@@ -1,4 +1,4 @@
-"""What matching answers about persons, and what follows when one is erased or takes a consent back."""
+"""What matching answers about persons, and what follows when one takes part no longer or is erased."""
 
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from libs.common.facts.matching import (
     MatchingPersonsByAddress,
     MatchingWordsAsked,
 )
-from libs.common.facts.notify import ConsentWithdrawn
 from libs.common.facts.question import Addressee, PersonsAsked, Words
 from libs.common.facts.registry import ErasureRequested
 from libs.common.outbox import announce
@@ -22,6 +21,7 @@ from libs.common.reactions import answers, reacts_to
 from services.matching.checkins.model import Checkin
 from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
+from services.matching.consents.model import Consent
 from services.matching.counselling_cases.reactions import erase_cases
 from services.matching.households.model import Household
 from services.matching.members.model import Member
@@ -69,13 +69,6 @@ async def find_persons(transaction: OpenTransaction, question: MatchingPersonsBy
     return PersonsAsked(person_refs=await persons_at(transaction, question.address))
 
 
-@reacts_to(ConsentWithdrawn)
-async def stop_processing(transaction: OpenTransaction, fact: ConsentWithdrawn) -> None:
-    """Who takes back the consent to matching is neither looked for nor proposed any more; what is open ends."""
-    if fact.purpose == MATCHING:
-        await end_all(transaction, [fact.person_ref], erase=False)
-
-
 @reacts_to(ErasureRequested)
 async def erase_everything(transaction: OpenTransaction, fact: ErasureRequested) -> None:
     """What is open of these persons ends, their readable codes are blanked, their keys destroyed; then it is told.
@@ -114,8 +107,7 @@ async def _end_household(transaction: OpenTransaction, household: Household, *, 
     await _forget(transaction, select(Proposal).where(Proposal.household_id == household.id))
     for kind in (Unserved, RunPair):
         await _forget(transaction, select(kind).where(col(kind.household_id) == household.id))
-    for tandem in await transaction.scalars(select(Tandem).where(Tandem.household_id == household.id)):
-        tandem.goals = []
+    await _forget(transaction, select(Tandem).where(Tandem.household_id == household.id))
 
 
 async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bool) -> None:
@@ -127,6 +119,7 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
     mentor.erase(transaction.clock.now())
     await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
     await _forget(transaction, select(RunPair).where(RunPair.unit_id == mentor.id))
+    await _forget(transaction, select(Tandem).where(Tandem.mentor_id == mentor.id))
 
 
 async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bool) -> None:
@@ -154,8 +147,9 @@ async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[st
         "concerns": await _forget(transaction, select(Concern).where(col(Concern.person_ref).in_(refs))),
         "closings": await _forget(transaction, select(Closing).where(or_(
             col(Closing.person_ref).in_(refs), col(Closing.tandem_id).in_(mentors)))),
-        "trainings": await _drop_trainings(transaction, refs),
+        "trainings": await _drop(transaction, AttendedTraining, refs),
         "counselling_cases": await erase_cases(transaction, refs),
+        "consents": await _drop(transaction, Consent, refs),
     }
     return {store for store, done in changed.items() if done}
 
@@ -169,6 +163,6 @@ async def _forget(transaction: OpenTransaction, query: Any) -> bool:
     return bool(rows)
 
 
-async def _drop_trainings(transaction: OpenTransaction, refs: list[UUID]) -> bool:
-    done = await transaction.execute(delete(AttendedTraining).where(col(AttendedTraining.person_ref).in_(refs)))
+async def _drop(transaction: OpenTransaction, kind: Any, refs: list[UUID]) -> bool:
+    done = await transaction.execute(delete(kind).where(col(kind.person_ref).in_(refs)))
     return bool(done.rowcount)  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -66,11 +66,18 @@ class ContactIn(Body):
         default=["de"], min_length=1, max_length=5, description="The languages to write to them in, the dearest first.")
 
 
+Besides = Literal["checkins", "learnings", "authority"]
+"""A purpose to which a person may have consented besides matching, in the same text."""
+CONSENTED_BESIDES = "To what else the text asks for consent: check-ins, learnings that name nobody, the authority."
+
+
 class ConsentIn(Body):
-    """That somebody consented to be matched: when, and in which version of the text."""
+    """That somebody consented to be matched: when, in which version and language of the text, and to what else."""
 
     given_on: Day
     text_version: int = Field(1, ge=1, le=10_000)
+    language: LanguageTag = "de"
+    besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
 class ContactOut(BaseModel):

@@ -136,6 +136,10 @@ class Tandem(Table, table=True):
         """What has ended is not changed any more."""
         self._only(RUNNING, "changed")
 
+    def forget(self) -> None:
+        """Blank what it tells about the two; what an erasure does."""
+        self.goals, self.obstacles = [], []
+
     def _only(self, states: set[TandemState] | frozenset[TandemState], done: str) -> None:
         if self.state not in states:
             raise Refused("tandem-state", "The tandem is {state}; it cannot be {done} now.",

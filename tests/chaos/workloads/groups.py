@@ -97,7 +97,7 @@ class GroupsWorkload(Workload):
     def _member(self, group: Thing, position: int) -> dict[str, Any]:
         email = f"{group.mark.replace(' ', '')}-{position}@example.org".lower()
         return {"contact": {"name": f"Hanna Beispiel {position}", "email": email}, "consented_on": LONG_AGO,
-                "is_main_contact": position == 0}
+                "consented_besides": ["checkins", "learnings"], "is_main_contact": position == 0}
 
     async def _meet(self, group: Thing) -> None:
         """Who the members are, as matching names them to others."""

@@ -96,7 +96,8 @@ class MatchingWorkload(Workload):
         mentor, number = self.ledger.add(Thing("matching", "mentor", "")), len(self.ledger.things)
         contact = {"name": f"Mira Beispiel {number}", "email": f"mentor{number}@example.org"}
         body = {"region": REGION, "programme_id": self.programme, "contact": contact, "postcode": "06295",
-                "capacity": PLACES, "consented_on": LONG_AGO, **SUITED}
+                "capacity": PLACES, "consented_on": LONG_AGO,
+                "consented_besides": ["checkins", "learnings"], **SUITED}
         await self.create("/v1/mentors", body, mentor)
         today = (await self.world.now("matching")).date().isoformat()
         seen = {"seen_on": today, "certificate_date": today, "relevant_entry": False}
@@ -127,7 +128,7 @@ class MatchingWorkload(Workload):
         body = {"region": REGION, "programme_id": self.programme, "contact": contact, "postcode": "06526",
                 "members": [{"age_band": "27-44", "gender": "f"}], **SUITED}
         await self.create("/v1/households", body, household)
-        given = {"given_on": LONG_AGO, "text_version": 1}
+        given = {"given_on": LONG_AGO, "text_version": 1, "besides": ["checkins", "learnings"]}
         await self.must("POST", "/v1/households/{id}/interview", household, to="interviewed", done=_is("interviewed"))
         await self.must("POST", "/v1/households/{id}/consent", household, done=_has("consented_on"), body=given)
         await self.must("POST", "/v1/households/{id}/wait", household, to="waiting", done=_has("waiting_since"),

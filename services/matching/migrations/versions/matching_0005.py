@@ -1,17 +1,61 @@
-"""Changes: what stands between the two of a pair since one of them has changed."""
+"""Changes and consents: what stands between the two of a pair, and what a person agreed to, for each purpose."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from libs.common.row_security import enable, scoped
 
 revision = "matching_0005"
 down_revision = "matching_0004"
 branch_labels = None
 depends_on = None
 
+# Who consented until now consented to the text by which networks have matched and asked how it goes. A group that has
+# applied agreed to that. Nobody was asked about learnings before; they are asked at the closing talk.
+CARRIED_OVER = """
+INSERT INTO consent (id, version, region, partner_id, person_ref, purpose, text_version, language, given_on, given_by,
+                     noted_by)
+SELECT gen_random_uuid(), 1, region, partner_id, person_ref, purpose, text_version, 'de', consented_on, 'paper',
+       'carried over'
+FROM (
+    SELECT region, partner_id, person_ref, coalesce(consent_version, 1) AS text_version, consented_on, false AS applied
+    FROM household
+    UNION ALL
+    SELECT region, partner_id, person_ref, coalesce(consent_version, 1), consented_on, false FROM mentor
+    UNION ALL
+    SELECT m.region, g.partner_id, m.person_ref, 1, m.consented_on, g.state IN ('applied', 'listed')
+    FROM mentor_group_member m JOIN mentor_group g ON g.id = m.mentor_group_id WHERE m.left_on IS NULL
+) AS who CROSS JOIN (VALUES ('matching'), ('checkins'), ('authority')) AS asked (purpose)
+WHERE consented_on IS NOT NULL AND (purpose <> 'authority' OR applied)
+"""
+
 
 def upgrade() -> None:
-    """Go forward; of what is under way nothing has been noted yet."""
+    """Go forward; of what is under way nothing has been noted yet, and consents go on as they were understood."""
     for table in ("proposal", "tandem"):
         op.add_column(table, sa.Column(
             "obstacles", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False))
+    op.create_table('consent',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('partner_id', sa.Uuid(), nullable=True),
+    sa.Column('person_ref', sa.Uuid(), nullable=False),
+    sa.Column('purpose', sa.String(40), nullable=False),
+    sa.Column('text_version', sa.Integer(), nullable=False),
+    sa.Column('language', sa.Text(), nullable=False),
+    sa.Column('given_on', sa.Date(), nullable=False),
+    sa.Column('given_by', sa.String(40), nullable=False),
+    sa.Column('noted_by', sa.Text(), nullable=False),
+    sa.Column('withdrawn_on', sa.Date(), nullable=True),
+    sa.Column('replaced_on', sa.Date(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_consent'))
+    )
+    op.create_index(op.f('ix_consent_person_ref'), 'consent', ['person_ref'], unique=False)
+    op.create_index(op.f('ix_consent_region'), 'consent', ['region'], unique=False)
+    op.create_index('uq_consent_holding', 'consent', ['person_ref', 'purpose'], unique=True, postgresql_where=sa.text("withdrawn_on IS NULL AND replaced_on IS NULL"))
+    for statement in enable("consent", using=scoped(partner="partner_id")):
+        op.execute(statement)
+    op.execute("SET LOCAL lotse.scope = 'all'")
+    op.execute(CARRIED_OVER)
