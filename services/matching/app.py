@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from libs.common.service import build
+from services.matching.calendars import routes as calendars
 from services.matching.checkins import reactions as checkin_reactions
 from services.matching.checkins import routes as checkins
 from services.matching.closings import reactions as closing_reactions
@@ -38,6 +39,7 @@ from services.matching.runs import oversight
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
 from services.matching.runs.watching import watch_runs
+from services.matching.self_service import routes as self_service
 from services.matching.settings import Settings
 from services.matching.tables import COPIES
 from services.matching.tandems import routes as tandems
@@ -52,9 +54,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
                  consents.router, weights.router, runs.router, oversight.router, options.router, proposals.router,
-                 tandems.router, meetings.router, checkins.router, concerns.router, closings.router,
+                 tandems.router, meetings.router, calendars.router, checkins.router, concerns.router, closings.router,
                  counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
-                 counselling_figures.router, referrals.router],
+                 counselling_figures.router, referrals.router, self_service.router],
         reactions=[mentor_reactions, prerequisite_reactions, group_reactions, project_reactions, run_reactions,
                    option_reactions, proposal_reactions, checkin_reactions, closing_reactions, case_reactions,
                    offer_reactions, referral_reactions, consent_reactions, person_reactions],

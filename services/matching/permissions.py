@@ -27,9 +27,11 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "start_tandem", "list_tandems", "read_tandem", "note_agreement", "note_consent_of_side", "pause_tandem",
         "resume_tandem", "end_tandem_early", "list_meetings",
         "list_checkins", "read_checkin", "record_checkin", "handle_checkin",
+        "read_checkin_calendar", "offer_own_data_to_mentor", "offer_own_data_to_member",
         "hold_closing", "list_closings", "read_closing", "write_learning", "approve_learning", "discard_learning",
     ), COORDINATING),
     **dict.fromkeys((
+        "offer_own_data_to_household",
         "register_household", "list_households", "read_household", "read_household_contact", "change_household",
         "change_household_contact", "interview_household", "note_consent", "await_mentor", "close_household",
         "open_counselling_case", "list_counselling_cases", "read_counselling_case", "read_counselled_person",
@@ -45,6 +47,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     **dict.fromkeys((
         "show_invitation", "accept_invitation", "decline_invitation", "show_consent", "give_consent", "refuse_consent",
         "show_meetings", "document_meeting", "show_checkin", "answer_checkin", "show_concern", "raise_concern",
+        "show_own_data", "download_own_data", "change_own_availability", "change_own_contact", "pause_by_link",
+        "resume_by_link", "ask_to_leave", "leave_by_link", "ask_to_withdraw_consent", "withdraw_consent_by_link",
+        "read_own_checkin_calendar",
     ), BY_LINK),
     **dict.fromkeys(("read_fairness", "read_account", "export_decisions"),
                     frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN, Role.AUDITOR})),

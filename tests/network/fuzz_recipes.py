@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from services.events.registrations.queries import ACCEPT, CANCEL
-from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
+from services.matching.links.queries import ANSWER, CALENDAR, CHECKIN, CONCERN, CONSENT, MEETINGS, OWN_DATA
 from tests.harness import new_idempotency_key
 from tests.network.fuzz_world import (
     HERE,
@@ -84,6 +84,19 @@ async def mentor(world: World, *verbs: str, **columns: Any) -> Need:
     for verb in verbs:
         await world.field.act(f"/mentors/{made['id']}/{verb}", seen if verb == "record" else None)
     return {"mentor_id": await world.become("matching", "mentor", made["id"], **columns)}
+
+
+async def with_own_link(world: World, *verbs: str) -> Need:
+    """The link to the own data of a mentor after these steps."""
+    mentor_id = (await mentor(world, *verbs))["mentor_id"]
+    person_ref = (await world.field.get(f"/mentors/{mentor_id}"))["person_ref"]
+    return world.token("matching", OWN_DATA.name, mentor_id, person_ref)
+
+
+async def calendar_of(need: Awaitable[Need]) -> Need:
+    """Whose calendar it is: a link's person, about nobody else."""
+    person_ref = (await need)["person_ref"]
+    return {"about": person_ref, "person_ref": person_ref}
 
 
 async def household(world: World, *verbs: str) -> Need:
@@ -364,6 +377,14 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_checkin", "record_checkin"), of("checkin", "due")),
     "handle_checkin": of("checkin", "escalated"),
     **dict.fromkeys(("show_checkin", "answer_checkin"), by_link(CHECKIN, "checkin", "due")),
+    **dict.fromkeys(("show_own_data", "download_own_data", "change_own_availability", "change_own_contact",
+                     "ask_to_leave", "leave_by_link", "ask_to_withdraw_consent", "withdraw_consent_by_link"),
+                    with_own_link),
+    "pause_by_link": lambda w: with_own_link(w, "screen", "record", "approve"),
+    "resume_by_link": lambda w: with_own_link(w, "screen", "record", "approve", "pause"),
+    "read_own_checkin_calendar": lambda w: linked(w, CALENDAR, calendar_of(w.tandem())),
+    "offer_own_data_to_mentor": mentor, "offer_own_data_to_household": household,
+    "offer_own_data_to_member": of("group"),
     "hold_closing": tandem_in_body,
     **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"), of("closing")),
     "open_counselling_case": lambda w: with_(

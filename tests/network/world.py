@@ -11,7 +11,7 @@ from libs.common.callers import Role
 from libs.common.facts import HEARS, SERVICES
 from libs.common.links import Link
 from services.events.registrations.queries import ACCEPT, CANCEL
-from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, MEETINGS
+from services.matching.links.queries import ANSWER, CALENDAR, CHECKIN, CONCERN, CONSENT, MEETINGS, OWN_DATA
 from services.registry.assurances.rules import PURPOSE as ASSURE
 from tests.events.stage import Stage
 from tests.harness import Network, in_days
@@ -259,12 +259,15 @@ async def _tandems(world: World, around: Field, first: Json, second: Json, third
     client = around.client
     for purpose in (CONSENT, MEETINGS, CONCERN):
         world.link("matching", purpose.name, first["id"], mentor)
+    world.link("matching", OWN_DATA.name, first["mentor_id"], mentor)
+    world.link("matching", CALENDAR.name, mentor, mentor)
     noted = f"{await around.link(MEETINGS, first['id'], mentor)}?on={around.day}&minutes=60"
     world.add("meetings", first["id"], shown_by=ok(await client.post(noted))["id"])
     raised = ok(await client.post(await around.link(CONCERN, first["id"], household), json={"text": "Es ist etwas."}))
     world.add("concern", raised["concern_id"])
     (checkin, *_) = (await around.get(f"/checkins?tandem_id={first['id']}&state=due"))["items"]
     world.add("checkin", checkin["id"])
+    world.add("checkin_calendar", checkin["id"], table="checkin", shown_by=f"checkin-{checkin['id']}")
     world.link("matching", CHECKIN.name, checkin["id"], mentor if checkin["side"] == "mentors" else household)
     learning = {"text": "Feste Treffen am selben Wochentag haben geholfen."}
     for name, tandem in (("learning", second), ("closing", third)):

@@ -15,7 +15,7 @@ SERVICE_TEXTS = {"README.md", "phrases.toml", "refusals.de.toml"}
 # What a service has beside its nouns: Alembic's history, and data files with their licences.
 SERVICE_FOLDERS = {"migrations", "data"}
 NOUN_FILES = {"__init__.py", "model.py", "rules.py", "queries.py", "routes.py", "reactions.py"}
-UNCOUNTABLE = {"attendance", "feedback", "counselling", "simulation", "suppression"}
+UNCOUNTABLE = {"attendance", "feedback", "counselling", "simulation", "suppression", "own_data", "self_service"}
 # Nouns of another kind: files that have other names (* stands for any), and the reason why.
 OTHER_FILES = {
     "services/matching/runs": (("*",), "a computing library of its own kind: its files are named by what they compute"),

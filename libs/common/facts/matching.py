@@ -73,6 +73,16 @@ class HouseholdWaiting(Fact):
     languages: tuple[LanguageTag, ...] = ()
 
 
+class OwnDataOffered(Fact):
+    """Somebody is to get a link to their own data; own_data_id is of them as mentor, household or member."""
+
+    subject: ClassVar[str] = "matching.own_data.offered.v1"
+
+    own_data_id: UUID
+    region: Ags
+    person_refs: tuple[UUID, ...] = ()
+
+
 class ProposalFact(Fact):
     """What is told of a proposal; person_refs are those to be told now."""
 

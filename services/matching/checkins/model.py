@@ -52,19 +52,20 @@ class Checkin(Table, table=True):
     done_at: datetime | None = moment(None)
     escalated_at: datetime | None = moment(None)
     handled_by: str | None = plain(None)
+    changed_at: datetime = moment()
 
-    def fall_due(self) -> bool:
+    def fall_due(self, now: datetime) -> bool:
         """It is time to ask; returns False when it has become moot."""
         if self.state is not CheckinState.PLANNED:
             return False
-        self.state = CheckinState.DUE
+        self.state, self.changed_at = CheckinState.DUE, now
         return True
 
     def miss(self, now: datetime) -> bool:
         """Nobody answered in time: it goes on the coordinator's list; returns False when somebody had."""
         if self.state is not CheckinState.DUE:
             return False
-        self.state, self.escalated_at = CheckinState.ESCALATED, now
+        self.state, self.escalated_at, self.changed_at = CheckinState.ESCALATED, now, now
         return True
 
     def answer(self, *, mood: int | None, meetings_since: int | None, now: datetime) -> None:
@@ -75,26 +76,30 @@ class Checkin(Table, table=True):
         if self.state not in ANSWERABLE:
             raise Refused("checkin-answered", "This has been answered already, or is not asked any more.")
         self.mood, self.meetings_since = mood, meetings_since
-        self.state, self.done_at = CheckinState.DONE, now
+        self.state, self.done_at, self.changed_at = CheckinState.DONE, now, now
 
-    def handle(self, by: str) -> None:
+    def handle(self, by: str, now: datetime) -> None:
         """The coordinator has looked after a missed one."""
         if self.state is not CheckinState.ESCALATED:
             raise Refused("checkin-not-escalated", "This check-in is {state}; only a missed one is looked after.",
                           state=self.state.value)
-        self.state, self.handled_by = CheckinState.HANDLED, by
+        self.state, self.handled_by, self.changed_at = CheckinState.HANDLED, by, now
 
     def plan_again(self, now: datetime) -> bool:
         """Its side consents to be asked after all; returns False when it was not dropped, or its day has passed."""
         if self.state is not CheckinState.DROPPED or self.due_at <= now:
             return False
-        self.state = CheckinState.PLANNED
+        self.state, self.changed_at = CheckinState.PLANNED, now
         return True
 
-    def drop(self) -> None:
+    def drop(self, now: datetime) -> None:
         """Its tandem has ended, or its side does not consent to be asked: nobody is asked."""
         if self.state in UNSETTLED:
-            self.state = CheckinState.DROPPED
+            self.state, self.changed_at = CheckinState.DROPPED, now
+
+    def rest_or_go_on(self, now: datetime) -> None:
+        """Its tandem rests, or goes on: whether somebody is asked on that day has changed."""
+        self.changed_at = now
 
     def forget(self) -> None:
         """Blank what it tells about a person; what an erasure does."""

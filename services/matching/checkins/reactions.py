@@ -25,12 +25,12 @@ async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list
         asked = await _who_is_asked(transaction, tandem, side)
         for day in days:
             checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day,
-                              due_at=tandem.started_at + timedelta(days=day))
+                              due_at=tandem.started_at + timedelta(days=day), changed_at=transaction.clock.now())
             transaction.add(checkin)
             if asked:
                 await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
             else:
-                checkin.drop()
+                checkin.drop(transaction.clock.now())
     await transaction.flush()
 
 
@@ -53,6 +53,7 @@ async def ask_again(transaction: OpenTransaction, tandem: Tandem) -> None:
 async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
     """The tandem is paused: nobody is asked meanwhile."""
     for checkin in await _unsettled(transaction, tandem):
+        checkin.rest_or_go_on(transaction.clock.now())
         await cancel(transaction, "checkin_due", checkin.id)
 
 
@@ -60,6 +61,7 @@ async def go_on(transaction: OpenTransaction, tandem: Tandem) -> None:
     """The tandem goes on: what was to be asked meanwhile is asked now."""
     now = transaction.clock.now()
     for checkin in await _unsettled(transaction, tandem):
+        checkin.rest_or_go_on(now)
         if checkin.state is CheckinState.PLANNED:
             await schedule(transaction, "checkin_due", checkin.id, max(checkin.due_at, now))
 
@@ -71,7 +73,7 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
 
 
 async def _drop(transaction: OpenTransaction, checkin: Checkin) -> None:
-    checkin.drop()
+    checkin.drop(transaction.clock.now())
     await cancel(transaction, "checkin_due", checkin.id)
     await cancel(transaction, "checkin_missed", checkin.id)
 
@@ -94,13 +96,14 @@ async def ask_how_it_goes(transaction: OpenTransaction, checkin_id: UUID) -> Non
     """It is time to ask a side how it goes; it has 14 days to answer."""
     checkin = await locked(transaction, Checkin, checkin_id)
     tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    now = transaction.clock.now()
     if tandem.state not in RUNNING - {TandemState.PAUSED}:
         return
     if not await _who_is_asked(transaction, tandem, checkin.side):
-        checkin.drop()
-    if not checkin.fall_due():
+        checkin.drop(now)
+    if not checkin.fall_due(now):
         return
-    await schedule(transaction, "checkin_missed", checkin.id, transaction.clock.now() + ANSWER_WITHIN)
+    await schedule(transaction, "checkin_missed", checkin.id, now + ANSWER_WITHIN)
     await told_of(transaction, CheckinDue, checkin, to_side=True)
 
 

@@ -24,7 +24,7 @@ from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
 from services.matching.checkins.reactions import told_of
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
-from services.matching.links.queries import CHECKIN, CONSENT, asking_page, done, say, turned_down
+from services.matching.links.queries import CALENDAR, CHECKIN, CONSENT, asking_page, done, say, turned_down
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating
 from services.matching.tandems.model import Tandem
@@ -125,7 +125,7 @@ async def handle_checkin(
 ) -> CheckinDetail:
     """The coordinator has looked after a side that did not answer; it leaves the list."""
     checkin = await get_or_refuse(transaction, Checkin, checkin_id, version=expected, lock=True)
-    checkin.handle(transaction.caller.principal)
+    checkin.handle(transaction.caller.principal, transaction.clock.now())
     return await _shown(transaction, checkin, response)
 
 
@@ -143,7 +143,9 @@ async def show_checkin(request: Request, holding: Answering) -> HTMLResponse:
         paragraphs.append(say("consent_text", languages).text)
         buttons += [("consent_yes", f"../../tandems/consents/{own}/give"),
                     ("consent_no", f"../../tandems/consents/{own}/refuse")]
-    return await asking_page(holding, "checkin", paragraphs, buttons)
+    calendar = transaction.links.token(
+        Link(CALENDAR.name, holding.link.person_ref, holding.link.person_ref), valid=CALENDAR.valid)
+    return await asking_page(holding, "checkin", paragraphs, buttons, [("own_calendar", f"../calendars/{calendar}")])
 
 
 @router.post("/answers/{token}", response_model=CheckedInOut)

@@ -76,6 +76,11 @@ class Household(Described, Table, table=True):
     closed_at: datetime | None = moment(None)
     closed_reason: str | None = plain(None)
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether they have not been closed."""
+        return self.state is not HouseholdState.CLOSED
+
     def interview(self) -> None:
         """The counsellor or coordinator has talked with them about what they need and wish."""
         self._move({HouseholdState.REGISTERED}, HouseholdState.INTERVIEWED)

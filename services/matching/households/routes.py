@@ -33,6 +33,7 @@ from services.matching.profiles.rules import (
 )
 from services.matching.proposals.queries import is_busy
 from services.matching.proposals.reactions import let_household_go
+from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/households", tags=["households"])
 BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "barrier_free", "members"}
@@ -151,6 +152,7 @@ async def await_mentor(
     """From now on runs look for somebody to accompany them; waiting counts from the first time on."""
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.wait(transaction.clock.now())
+    offered(transaction, household)
     announce(transaction, HouseholdWaiting(
         household_id=household.id, region=household.region, languages=tuple(sorted(household.languages))))
     return await _told(transaction, household, response)

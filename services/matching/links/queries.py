@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
+from libs.common.db import OpenTransaction
 from libs.common.links import Holding, Link, Links
 from libs.common.pages import page, wants_page
 from libs.common.persons import languages_of
@@ -37,6 +38,8 @@ ANSWER = Purpose("answer-invitation", "/v1/proposals/invitations/{token}", timed
 CONSENT = Purpose("trial-consent", "/v1/tandems/consents/{token}", timedelta(days=30))
 MEETINGS = Purpose("meetings", "/v1/meetings/{token}", timedelta(days=400))
 CHECKIN = Purpose("check-in", "/v1/checkins/answers/{token}", timedelta(days=21))
+OWN_DATA = Purpose("own-data", "/v1/self_service/{token}", timedelta(days=400))
+CALENDAR = Purpose("checkin-calendar", "/v1/checkins/calendars/{token}", timedelta(days=400))
 CONCERN = Purpose("concern", "/v1/concerns/raised/{token}", timedelta(days=400))
 
 
@@ -47,12 +50,16 @@ def say(key: str, languages: Sequence[str], **values: object) -> Said:
 
 async def asking_page(
     holding: Holding, key: str, paragraphs: Sequence[str], buttons: Sequence[tuple[str, str]],
+    links: Sequence[tuple[str, str]] = (),
 ) -> HTMLResponse:
-    """The page that a link opens; buttons are a phrase's key and what is added to the link's own address."""
+    """The page that a link opens; buttons are a phrase's key and where they post to, relative to the page.
+
+    So are links, which lead somewhere.
+    """
     languages = await languages_of(holding.transaction, holding.link.person_ref)
     title = say(f"{key}_title", languages)
-    labels = [(say(label, languages).text, action) for label, action in buttons]
-    return page(language=title.language, title=title.text, paragraphs=paragraphs, buttons=labels)
+    labels, leads = ([(say(label, languages).text, address) for label, address in some] for some in (buttons, links))
+    return page(language=title.language, title=title.text, paragraphs=paragraphs, buttons=labels, links=leads)
 
 
 async def done(request: Request, holding: Holding, key: str, answer: Answer) -> Answer | Response:
@@ -69,14 +76,23 @@ async def turned_down(request: Request, holding: Holding, refused: Refused) -> R
 
     Nothing of what the refused request had begun is kept.
     """
-    transaction = holding.transaction
-    languages = await languages_of(transaction, holding.link.person_ref)
+    languages = await languages_of(holding.transaction, holding.link.person_ref)
+    await undone(holding.transaction)
+    if not wants_page(request):
+        raise refused
+    title = say("sorry", languages)
+    return page(language=title.language, title=title.text, paragraphs=[say(said_of(refused), languages).text],
+                status=refused.status)
+
+
+async def undone(transaction: OpenTransaction) -> None:
+    """Nothing of what a refused request had begun is kept."""
     await transaction.rollback()
     transaction.to_announce.clear()
     transaction.after_commit.clear()
-    if not wants_page(request):
-        raise refused
-    key = f"refused_{refused.slug}" if f"refused_{refused.slug}" in phrases(FILE).table else "refused"
-    title = say("sorry", languages)
-    return page(language=title.language, title=title.text, paragraphs=[say(key, languages).text],
-                status=refused.status)
+
+
+def said_of(refused: Refused) -> str:
+    """The phrase that says a refusal to people; of what has none of its own a general one."""
+    key = f"refused_{refused.slug}"
+    return key if key in phrases(FILE).table else "refused"

@@ -23,11 +23,20 @@ class Member(Table, table=True):
     joined_on: date = plain()
     left_on: date | None = plain(None)
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether they have not left."""
+        return self.left_on is None
+
     def leave(self, day: date) -> None:
         """They are no longer of the group."""
+        self.refuse_left()
+        self.left_on = day
+
+    def refuse_left(self) -> None:
+        """Nothing more is done about who has left."""
         if self.left_on is not None:
             raise Refused("member-left", "This member has left already.")
-        self.left_on = day
 
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""

@@ -8,21 +8,19 @@ from pydantic import BaseModel, Field
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
-from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
 from libs.common.codes.types import Day
-from libs.common.db import OpenTransaction, get_or_refuse, touch
+from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
 from services.matching.consents.model import Purpose
-from services.matching.consents.reactions import Given, consent_given, keep_application
+from services.matching.consents.reactions import Given, consent_given
 from services.matching.members.model import Member
+from services.matching.members.reactions import group_to_change, left_group, members_changed
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.obstacles.reactions import check
 from services.matching.profiles.queries import contact_changed, met
 from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, refuse_future, today
-from services.matching.proposals.queries import lock_unit
 
 router = APIRouter(prefix="/members", tags=["members"])
 
@@ -72,9 +70,9 @@ async def add_member(body: MemberIn, transaction: Transaction, once: Creation, r
     """The coordinator adds a person to a group; what the checklist asks of members is checked again."""
     if once.repeated:
         return await _shown(transaction, await get_or_refuse(transaction, Member, once.id), response)
-    group = await _group(transaction, body.mentor_group_id)
+    group = await group_to_change(transaction, body.mentor_group_id)
     member = await join(transaction, group, body, member_id=once.id)
-    await _checked(transaction, group)
+    await members_changed(transaction, group)
     return await _shown(transaction, member, response)
 
 
@@ -96,7 +94,7 @@ async def change_member(
     member, group = await _locked(transaction, member_id, expected)
     member.gender, member.is_main_contact = body.gender, body.is_main_contact
     await contact_changed(transaction, member, body.contact)
-    await _checked(transaction, group)
+    await members_changed(transaction, group)
     return await _shown(transaction, member, response)
 
 
@@ -104,9 +102,7 @@ async def change_member(
 async def leave_group(member_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MemberOut:
     """A member leaves; what the checklist asks of members is checked again."""
     member, group = await _locked(transaction, member_id, expected)
-    member.leave(today(transaction.clock.now()))
-    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
-    await _checked(transaction, group)
+    await left_group(transaction, member, group)
     return await _shown(transaction, member, response)
 
 
@@ -125,24 +121,11 @@ async def join(
     return member
 
 
-async def _group(transaction: OpenTransaction, mentor_group_id: UUID) -> MentorGroup:
-    group = await lock_unit(transaction, MentorGroup, mentor_group_id)
-    group.refuse_ended()
-    return group
-
-
 async def _locked(transaction: OpenTransaction, member_id: UUID, expected: int) -> tuple[Member, MentorGroup]:
     """The member and their group, the group locked first, as everything that checks it does."""
     member = await get_or_refuse(transaction, Member, member_id)
-    group = await _group(transaction, member.mentor_group_id)
+    group = await group_to_change(transaction, member.mentor_group_id)
     return await get_or_refuse(transaction, Member, member_id, version=expected, lock=True), group
-
-
-async def _checked(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """Who its members are has changed, and with it the group: what it has to show, and whom it fits together with."""
-    touch(group)
-    await check(transaction, group)
-    await keep_application(transaction, group)
 
 
 async def _shown(transaction: OpenTransaction, member: Member, response: Response) -> MemberOut:

@@ -63,6 +63,11 @@ class Mentor(Accompanying, Table, table=True):
     active_since: datetime | None = moment(None)
     left_at: datetime | None = moment(None)
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether they have not left."""
+        return self.state is not MentorState.LEFT
+
     def begin_screening(self) -> None:
         """The first talk is being held, papers are being seen."""
         self._only({MentorState.REGISTERED}, "screened")

@@ -1,11 +1,43 @@
-"""What falls due for mentors: what was noted of a certificate is deleted."""
+"""What follows when a mentor pauses, leaves or says something else of themselves; and what falls due for mentors."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
+from libs.common.due import schedule
 from libs.common.reactions import when_due
-from services.matching.mentors.model import Mentor, MentorState
+from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
+from services.matching.obstacles.reactions import look_again
+from services.matching.proposals.queries import has_open_invitation, taken
+from services.matching.proposals.reactions import let_go
+
+
+async def described(
+    transaction: OpenTransaction, mentor: Mentor, values: Mapping[str, Any], *, capacity: int | None = None,
+) -> None:
+    """What a mentor locked with lock_unit says of themselves has changed; never a capacity below the places taken."""
+    mentor.refuse_left()
+    if capacity is not None:
+        mentor.set_capacity(capacity, taken=await taken(transaction, mentor))
+    mentor.describe(values)
+    await look_again(transaction, mentor)
+
+
+async def paused(transaction: OpenTransaction, mentor: Mentor) -> None:
+    """A mentor locked with lock_unit takes in nobody new; proposals that nobody was invited to are dismissed."""
+    mentor.pause(invited=await has_open_invitation(transaction, mentor))
+    await let_go(transaction, mentor)
+
+
+async def left(transaction: OpenTransaction, mentor: Mentor) -> None:
+    """A mentor locked with lock_unit stops for good; what was noted of a certificate goes in time."""
+    now = transaction.clock.now()
+    mentor.leave(now, invited=await has_open_invitation(transaction, mentor), taken=await taken(transaction, mentor))
+    await let_go(transaction, mentor)
+    if mentor.record_seen_on:
+        await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
 
 
 @when_due("record_deletion")

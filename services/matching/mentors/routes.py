@@ -15,10 +15,10 @@ from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.due import schedule
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
-from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
+from services.matching.mentors.model import Mentor, MentorState
+from services.matching.mentors.reactions import described, left, paused
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met
@@ -36,8 +36,8 @@ from services.matching.profiles.rules import (
     slots_of,
     today,
 )
-from services.matching.proposals.queries import has_open_invitation, lock_unit, taken
-from services.matching.proposals.reactions import let_go
+from services.matching.proposals.queries import lock_unit
+from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/mentors", tags=["mentors"])
 BEYOND = {"region", "partner_id", "programme_id", "contact", "gender", "capacity", "consented_on", "consent_version",
@@ -170,11 +170,8 @@ async def change_mentor(
     Their proposals and tandems are looked at again: what no longer fits is dismissed, or noted as an obstacle.
     """
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    mentor.refuse_left()
-    mentor.set_capacity(body.capacity, taken=await taken(transaction, mentor))
-    mentor.gender = body.gender
-    mentor.describe(columns_of(body, without=BEYOND))
-    await look_again(transaction, mentor)
+    values = columns_of(body, without=BEYOND) | {"gender": body.gender}
+    await described(transaction, mentor, values, capacity=body.capacity)
     return await _told(transaction, mentor, response)
 
 
@@ -213,9 +210,10 @@ async def note_record(
 async def approve_mentor(
     mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> MentorOut:
-    """The screening went well; from now on runs propose the mentor."""
+    """The screening went well; from now on runs propose the mentor, who gets a link to their own data."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
     mentor.approve(today(transaction.clock.now()))
+    offered(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 
@@ -236,8 +234,7 @@ async def note_mentor_consent(
 async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
     """No new household for now; proposals that nobody was invited to are dismissed."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    mentor.pause(invited=await has_open_invitation(transaction, mentor))
-    await let_go(transaction, mentor)
+    await paused(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 
@@ -255,11 +252,7 @@ async def resume_mentor(
 async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
     """The mentor stops for good; what was noted of a certificate goes at once, or three months after the activity."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    now = transaction.clock.now()
-    mentor.leave(now, invited=await has_open_invitation(transaction, mentor), taken=await taken(transaction, mentor))
-    await let_go(transaction, mentor)
-    if mentor.record_seen_on:
-        await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
+    await left(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 

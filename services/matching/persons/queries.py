@@ -18,7 +18,7 @@ from libs.common.refusals import NotFound
 from services.matching.checkins.model import ANSWERABLE, Checkin
 from services.matching.concerns.model import Concern
 from services.matching.households.model import Household
-from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, FILE, MEETINGS, say
+from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, FILE, MEETINGS, OWN_DATA, say
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
@@ -38,9 +38,10 @@ from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import persons_of_side, side_in
 
 LANGUAGES = ("de", "en", "uk", "ar")
-KINDS: dict[str, Any] = {
-    "proposal": Proposal, "tandem": Tandem, "checkin": Checkin, "mentor_group": MentorGroup,
-    "prerequisite": Prerequisite, "household": Household, "concern": Concern,
+KINDS: dict[str, tuple[Any, ...]] = {
+    "proposal": (Proposal,), "tandem": (Tandem,), "checkin": (Checkin,), "mentor_group": (MentorGroup,),
+    "prerequisite": (Prerequisite,), "household": (Household,), "concern": (Concern,),
+    "own_data": (Mentor, Household, Member),
 }
 # Names are told once both have said yes, and not before.
 NAMES_KNOWN = FIRM | {ProposalState.TANDEM}
@@ -49,12 +50,13 @@ NAMES_KNOWN = FIRM | {ProposalState.TANDEM}
 async def thing(transaction: OpenTransaction, about: str) -> object:
     """What `<noun>/<id>` names; NotFound when there is none."""
     noun, _, thing_id = about.partition("/")
-    found: object = None
-    with contextlib.suppress(KeyError, ValueError):
-        found = await transaction.get(KINDS[noun], UUID(thing_id))
-    if found is None:
-        raise NotFound("not-found", "There is no such {noun}.", noun="thing")
-    return found
+    with contextlib.suppress(ValueError):
+        row_id = UUID(thing_id)
+        for kind in KINDS.get(noun, ()):
+            found: object = await transaction.get(kind, row_id)
+            if found is not None:
+                return found
+    raise NotFound("not-found", "There is no such {noun}.", noun="thing")
 
 
 async def words_about(transaction: OpenTransaction, about: str) -> Words:
@@ -93,6 +95,9 @@ async def names_for(transaction: OpenTransaction, about: str, person_ref: UUID) 
 async def links_for(transaction: OpenTransaction, about: str, person_ref: UUID) -> dict[str, str]:
     """The links by which this person can act on the thing now; none for who has nothing to do with it."""
     one, links = await thing(transaction, about), transaction.links
+    if isinstance(one, Mentor | Household | Member):
+        theirs = one.takes_part and one.person_ref == person_ref
+        return {"own_data": OWN_DATA.url(links, one.id, person_ref)} if theirs else {}
     if isinstance(one, Proposal) and one.state in INVITED:
         pair = await pair_of(transaction, one)
         own = [ref for side in Side for ref in await persons_of(transaction, pair, side)]

@@ -26,6 +26,7 @@ FACTS: tuple[type[Fact], ...] = (
     events.RegistrationSeatOffered, events.RegistrationOfferExpired, events.RegistrationDeclined,
     events.RegistrationCancelled,
     matching.MentorGroupInterestRegistered, matching.MentorGroupReady, matching.PrerequisiteFulfilled,
+    matching.OwnDataOffered,
     matching.ProposalInvited, matching.ProposalAccepted, matching.ProposalDeclined, matching.ProposalExpired,
     matching.TandemStarted, matching.TandemConfirmed, matching.TandemPaused, matching.TandemCompleted,
     matching.TandemEndedEarly, matching.CheckinDue, matching.CheckinMissed,

@@ -63,6 +63,7 @@ TOLD: Mapping[str, tuple[Told, ...]] = {
     "matching.mentor_group.interest_registered.v1": (Told("mentor_group_welcome", CONTACTS),),
     "matching.mentor_group.ready.v1": (Told("mentor_group_ready", CONTACTS),),
     "matching.prerequisite.fulfilled.v1": (Told("prerequisite_fulfilled", CONTACTS),),
+    "matching.own_data.offered.v1": (Told("own_data_offered", PERSONS),),
     "matching.proposal.invited.v1": (Told("proposal_invited", PERSONS),),
     "matching.proposal.accepted.v1": (Told("proposal_accepted", PERSONS, lambda fact: fact.both),),
     "matching.proposal.declined.v1": (Told("proposal_declined", PERSONS),),

@@ -1,0 +1,33 @@
+"""What follows when the members of a group change: what it has to show, and whom it fits together with."""
+
+from uuid import UUID
+
+from libs.common.audit import audited
+from libs.common.db import OpenTransaction, touch
+from services.matching.consents.reactions import keep_application
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.obstacles.reactions import check
+from services.matching.profiles.rules import today
+from services.matching.proposals.queries import lock_unit
+
+
+async def group_to_change(transaction: OpenTransaction, mentor_group_id: UUID) -> MentorGroup:
+    """The group, locked with lock_unit, unless it has ended."""
+    group = await lock_unit(transaction, MentorGroup, mentor_group_id)
+    group.refuse_ended()
+    return group
+
+
+async def left_group(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
+    """A locked member leaves their group, which was locked with lock_unit before."""
+    member.leave(today(transaction.clock.now()))
+    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
+    await members_changed(transaction, group)
+
+
+async def members_changed(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """Who its members are has changed, and with it the group."""
+    touch(group)
+    await check(transaction, group)
+    await keep_application(transaction, group)

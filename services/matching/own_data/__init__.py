@@ -1,0 +1,1 @@
+"""Own data: what is stored about a person, as they themselves may read it."""

@@ -1,0 +1,152 @@
+"""The page on which somebody sees their own data and may change it, in their language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+
+from libs.common.codes.languages import known_languages
+from libs.common.codes.lists import Cefr
+from libs.common.db import OpenTransaction
+from libs.common.links import Link
+from libs.common.pages import Field, Section, page
+from libs.common.persons import languages_of
+from services.matching.links.queries import CALENDAR, say
+from services.matching.mentors.model import AVAILABLE, MentorState
+from services.matching.own_data.queries import OwnDataOut, OwnKind
+from services.matching.own_data.rules import Say, level_name, noted, told
+from services.matching.profiles.rules import DAYS, PARTS
+from services.matching.self_service.rules import Form, availability_form, contact_form
+
+BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What somebody has entered in one of the forms, which fields are at fault, and what is said about it."""
+
+    which: str = ""
+    form: Form | None = None
+    wrong: frozenset[str] = frozenset()
+    said: str = ""
+    status: int = 200
+
+
+async def own_page(
+    transaction: OpenTransaction, data: OwnDataOut, *, token: str, entered: Entered | None = None,
+) -> HTMLResponse:
+    """All that is stored, and what can be done about it.
+
+    With what was entered the page stands below the link's own address, as the form that was sent.
+    """
+    languages = await languages_of(transaction, data.contact.person_ref)
+    title = say("own_title", languages)
+    view = _View(data, lambda key, **values: say(key, languages, **values).text, title.language,
+                 entered or Entered(), "" if entered else f"{token}/")
+    calendar = transaction.links.token(
+        Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
+    up = "../../" if entered else "../"
+    return page(
+        language=title.language, title=title.text, said=view.say(view.entered.said) if view.entered.said else "",
+        paragraphs=[view.say("own_text"), view.say("own_readers")], status=view.entered.status,
+        links=[(view.say("own_file"), f"{view.at}data.json"),
+               (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
+        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), view.ways()])
+
+
+@dataclass(frozen=True)
+class _View:
+    """The sections of the page: data in the words of a language; at: where its buttons post to."""
+
+    data: OwnDataOut
+    say: Say
+    language: str
+    entered: Entered
+    at: str
+
+    def contact(self) -> Section:
+        """Name and addresses, to be changed."""
+        form = self._form("contact", contact_form(self.data.contact))
+        written = [*form["written_in"], *[""] * MOST_WRITTEN_IN][:max(MOST_WRITTEN_IN, len(form["written_in"]))]
+        fields = [
+            Field("name", self.say("own_name"), form["name"]),
+            Field("email", self.say("own_email"), form["email"], kind="email"),
+            Field("phone", self.say("own_phone"), form["phone"], kind="tel"),
+            *(Field("written_in", self.say("own_written_in", number=number), [tag], self._tags(written))
+              for number, tag in enumerate(written, 1))]
+        return self._asking("contact", fields)
+
+    def availability(self) -> list[Section]:
+        """When, where, in which languages and with how many, to be changed; of a member their group has it."""
+        if self.data.kind is OwnKind.MEMBER:
+            return []
+        form = self._form("availability", availability_form(self.data.stored))
+        days = [Field("slots", self.say(f"day_{day}"), form["slots"], several=True, options=[
+            (f"{day}_{part}", self.say(f"part_{part}")) for part in PARTS]) for day in DAYS]
+        numbers = [Field(name, self.say(f"stored_{name}"), form[name], kind="number")
+                   for name in ("radius_km", "capacity") if name in form]
+        return [self._asking("availability", [*days, *self._languages(form), *numbers])]
+
+    def stored(self) -> Section:
+        """Everything that is stored, and where they are."""
+        state = (self.say("own_state"), self.say(f"state_{self.data.state}"))
+        return Section(self.say("own_stored"), known=[state, *told(self.data.stored, self.say, self.language)])
+
+    def going_on(self) -> list[Section]:
+        """Proposals and tandems, in outline."""
+        lines = [self.say(f"own_{one.kind}_{'with' if one.other else 'open'}", **({"other": one.other} if one.other
+                 else {})) for one in self.data.pairs]
+        return [Section(self.say("own_going_on"), lines)] if lines else []
+
+    def noted(self) -> list[Section]:
+        """What they noted, answered and attended."""
+        known = noted(self.data.noted, self.say)
+        return [Section(self.say("own_noted"), known=known)] if known else []
+
+    def ways(self) -> Section:
+        """To pause, to come back, to stop; what ends something is asked once more on a page of its own."""
+        pausing = []
+        if self.data.kind is OwnKind.MENTOR and self.data.state in AVAILABLE:
+            pausing = [(self.say("own_pause"), f"{self.at}pause")]
+        elif self.data.kind is OwnKind.MENTOR and self.data.state == MentorState.PAUSED:
+            pausing = [(self.say("own_resume"), f"{self.at}resume")]
+        return Section(self.say("own_ways"), buttons=pausing, links=[
+            (self.say(f"own_leave_{self.data.kind.value}"), f"{self.at}leave"),
+            (self.say("own_withdraw"), f"{self.at}withdraw_consent")])
+
+    def _asking(self, which: str, fields: Sequence[Field]) -> Section:
+        wrong = self.entered.wrong if self.entered.which == which else frozenset()
+        marked = [replace(one, wrong=one.name in wrong) for one in fields]
+        names = list({one.name: self._called(one) for one in reversed(marked) if one.wrong}.values())[::-1]
+        return Section(self.say(f"own_{which}"), [self.say("own_wrong", fields=", ".join(names))] if names else [],
+                       fields=marked, buttons=[(self.say("own_save"), f"{self.at}{which}")])
+
+    def _called(self, field: Field) -> str:
+        """What a field is called where it is one of several of its name."""
+        several = {"slots": "stored_slots", "language": "stored_languages"}
+        return self.say(several[field.name]) if field.name in several else field.label
+
+    def _languages(self, form: Form) -> list[Field]:
+        spoken = [*zip(form["language"], form["level"], strict=False), *[("", "")] * BLANK_ROWS]
+        levels = [("", "-"), *((one.value, level_name(one.value, self.language)) for one in Cefr)]
+        fields = []
+        for number, (tag, level) in enumerate(spoken, 1):
+            fields += [Field("language", self.say("own_language", number=number), [tag], self._tags(form["language"])),
+                       Field("level", self.say("own_level", number=number), [level], levels)]
+        return fields
+
+    def _tags(self, besides: Sequence[str]) -> list[tuple[str, str]]:
+        known = {one.tag: one.own for one in known_languages()}
+        return [("", "-"), *(known | {tag: known.get(tag, tag) for tag in besides if tag}).items()]
+
+    def _form(self, which: str, there: Form) -> Form:
+        """What was entered in this form, else what is there; fields that were not sent are empty."""
+        sent = self.entered.form if self.entered.which == which and self.entered.form is not None else None
+        return there if sent is None else {name: sent.get(name, []) for name in there}
+
+
+def confirming(which: str, kind: OwnKind) -> tuple[str, str, Any]:
+    """The phrases of the page that asks once more: its title, what follows, and the button."""
+    text = f"own_leave_text_{kind.value}" if which == "leave" else f"own_{which}_text"
+    return f"own_{which}_asked", text, f"own_{which}_yes"

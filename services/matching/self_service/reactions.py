@@ -1,0 +1,97 @@
+"""What follows from what people do by their link: the same as when the coordinator does it for them."""
+
+from typing import Any
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import OwnDataOffered
+from libs.common.outbox import announce
+from libs.common.refusals import Refused
+from services.matching.consents.model import Purpose
+from services.matching.consents.reactions import consent_withdrawn
+from services.matching.households.model import Household
+from services.matching.members.model import Member
+from services.matching.members.reactions import group_to_change, left_group
+from services.matching.mentors.model import Mentor
+from services.matching.mentors.reactions import described, left, paused
+from services.matching.obstacles.reactions import look_again
+from services.matching.own_data.queries import Holder
+from services.matching.profiles.queries import beyond_scope, contact_changed
+from services.matching.profiles.rules import ContactIn, mask_of
+from services.matching.proposals.queries import is_busy
+from services.matching.proposals.reactions import let_household_go
+from services.matching.self_service.rules import AvailabilityIn
+
+NOT_WANTED = "not_wanted"
+
+
+def offered(transaction: OpenTransaction, holder: Holder) -> None:
+    """They are to get a link to their own data, in the mail that this fact brings about."""
+    announce(transaction, OwnDataOffered(
+        own_data_id=holder.id, region=holder.region, person_refs=(holder.person_ref,)))
+
+
+async def change_availability(transaction: OpenTransaction, holder: Holder, body: AvailabilityIn) -> None:
+    """When, where, in which languages and with how many; of a group the coordinator is told."""
+    if isinstance(holder, Member):
+        raise Refused("availability-of-group", "The times and languages of a group are changed by the coordinators.")
+    values = _said(body)
+    if isinstance(holder, Mentor):
+        known = {name: value for name, value in values.items() if value is not None}
+        await described(transaction, holder, known, capacity=body.capacity)
+    else:
+        holder.refuse_closed()
+        holder.describe(values)
+        await beyond_scope(transaction)
+        await look_again(transaction, holder)
+
+
+async def change_contact(transaction: OpenTransaction, holder: Holder, body: ContactIn) -> None:
+    """Their name, addresses, and the languages to write to them in."""
+    await contact_changed(transaction, holder, body)
+
+
+async def pause(transaction: OpenTransaction, holder: Holder) -> None:
+    """A mentor takes in nobody new for a while."""
+    await paused(transaction, _mentor(holder))
+
+
+async def resume(_transaction: OpenTransaction, holder: Holder) -> None:
+    """A mentor is back from a pause."""
+    _mentor(holder).resume()
+
+
+async def leave(transaction: OpenTransaction, holder: Holder) -> None:
+    """A mentor stops, a member leaves the group, a household wants nobody any more; refused while something runs."""
+    if isinstance(holder, Mentor):
+        await left(transaction, holder)
+    elif isinstance(holder, Member):
+        await left_group(transaction, holder, await group_to_change(transaction, holder.mentor_group_id))
+    else:
+        await beyond_scope(transaction)
+        holder.close(NOT_WANTED, transaction.clock.now(), busy=await is_busy(transaction, holder))
+        await let_household_go(transaction, holder)
+
+
+async def withdraw_consent(transaction: OpenTransaction, holder: Holder) -> None:
+    """They take back their consent to be matched: what is open ends, whatever runs."""
+    await consent_withdrawn(transaction, holder.person_ref, Purpose.MATCHING)
+
+
+def refuse_gone(holder: Holder) -> None:
+    """Who takes part no longer gets no link."""
+    if isinstance(holder, Mentor | Member):
+        holder.refuse_left()
+    if isinstance(holder, Household):
+        holder.refuse_closed()
+
+
+def _mentor(holder: Holder) -> Mentor:
+    if not isinstance(holder, Mentor):
+        raise Refused("only-mentors-pause", "Only a mentor pauses; please turn to the coordinators.")
+    return holder
+
+
+def _said(body: AvailabilityIn) -> dict[str, Any]:
+    values = body.model_dump(mode="json", exclude_unset=True, exclude={"capacity"})
+    values = {name: value for name, value in values.items() if value is not None or name == "radius_km"}
+    return values | ({"slots": mask_of(body.slots)} if body.slots is not None else {})

@@ -1,0 +1,241 @@
+"""The HTTP door of self-service: own data, availability, pause and leave by link; the coordinator sends the link."""
+# ruff: noqa: FAST003 - the token is read where the link is checked
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ValidationError
+
+from libs.common.audit import audited
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.dependencies import Transaction
+from libs.common.links import Holding, by_link
+from libs.common.pages import wants_page
+from libs.common.persons import languages_of
+from libs.common.refusals import Refused
+from services.matching.households.model import Household
+from services.matching.links.queries import OWN_DATA, asking_page, done, said_of, say, turned_down, undone
+from services.matching.members.model import Member
+from services.matching.mentors.model import Mentor
+from services.matching.own_data.queries import (
+    Holder,
+    OwnDataOut,
+    holder_of,
+    kind_of,
+    locked_holder,
+    own_data,
+    state_of,
+)
+from services.matching.profiles.queries import contact_out
+from services.matching.profiles.rules import ContactIn
+from services.matching.self_service import reactions
+from services.matching.self_service.queries import Entered, confirming, own_page
+from services.matching.self_service.rules import (
+    Availability,
+    AvailabilityIn,
+    Contact,
+    Form,
+    at_fault,
+    availability_in,
+    contact_in,
+)
+
+router = APIRouter(tags=["self_service"])
+Own = Annotated[Holding, by_link(OWN_DATA.name)]
+# A browser gets a page, a program the answer itself.
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+AS_FILE = {"Content-Disposition": 'attachment; filename="own-data.json"'}
+Change = Callable[[OpenTransaction, Holder], Awaitable[None]]
+
+
+class OfferedOut(BaseModel):
+    """That the person gets the link in a mail."""
+
+    person_ref: UUID
+
+
+class TakingPartOut(BaseModel):
+    """Where somebody is after what they did."""
+
+    state: str
+    takes_part: bool
+
+
+@router.post("/mentors/{mentor_id}/own_data_link")
+async def offer_own_data_to_mentor(mentor_id: UUID, transaction: Transaction) -> OfferedOut:
+    """The coordinator has a mentor sent the link to their own data."""
+    return await _offered(transaction, await get_or_refuse(transaction, Mentor, mentor_id))
+
+
+@router.post("/households/{household_id}/own_data_link")
+async def offer_own_data_to_household(household_id: UUID, transaction: Transaction) -> OfferedOut:
+    """The coordinator, or the counsellor, has a household's contact sent the link to their own data."""
+    return await _offered(transaction, await get_or_refuse(transaction, Household, household_id))
+
+
+@router.post("/members/{member_id}/own_data_link")
+async def offer_own_data_to_member(member_id: UUID, transaction: Transaction) -> OfferedOut:
+    """The coordinator has a group's member sent the link to their own data."""
+    return await _offered(transaction, await get_or_refuse(transaction, Member, member_id))
+
+
+@router.get("/self_service/{token}", response_model=OwnDataOut, responses=PAGE)
+async def show_own_data(request: Request, holding: Own) -> Any:
+    """Somebody sees all that is stored about them; opening it changes nothing, reading it is noted in the audit."""
+    try:
+        data = await _data(holding)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    if not wants_page(request):
+        return data
+    return await own_page(holding.transaction, data, token=request.path_params["token"])
+
+
+@router.get("/self_service/{token}/data.json", response_model=OwnDataOut)
+async def download_own_data(request: Request, holding: Own) -> Any:
+    """The same as a file, for another program (Art. 20 GDPR). Reading it is noted in the audit."""
+    try:
+        data = await _data(holding)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return Response(data.model_dump_json(), media_type="application/json", headers=AS_FILE)
+
+
+@router.post("/self_service/{token}/availability", response_model=OwnDataOut, responses=PAGE)
+async def change_own_availability(request: Request, holding: Own, body: Availability) -> Any:
+    """A mentor or household says when, how far, in which languages and with how many; what is left out stays."""
+    return await _filled_in(request, holding, body, _Asked(
+        "availability", AvailabilityIn, availability_in, reactions.change_availability))
+
+
+@router.post("/self_service/{token}/contact", response_model=OwnDataOut, responses=PAGE)
+async def change_own_contact(request: Request, holding: Own, body: Contact) -> Any:
+    """Somebody corrects their name, their addresses, or the languages to write to them in."""
+    return await _filled_in(request, holding, body, _Asked(
+        "contact", ContactIn, contact_in, reactions.change_contact))
+
+
+@router.post("/self_service/{token}/pause", response_model=TakingPartOut, responses=PAGE)
+async def pause_by_link(request: Request, holding: Own) -> Any:
+    """A mentor takes in nobody new for a while; not while an invitation is open."""
+    return await _changed(request, holding, "own_paused", reactions.pause)
+
+
+@router.post("/self_service/{token}/resume", response_model=TakingPartOut, responses=PAGE)
+async def resume_by_link(request: Request, holding: Own) -> Any:
+    """A mentor is back from a pause."""
+    return await _changed(request, holding, "own_resumed", reactions.resume)
+
+
+@router.get("/self_service/{token}/leave", response_class=HTMLResponse)
+async def ask_to_leave(request: Request, holding: Own) -> Response:
+    """The page that asks once more before somebody leaves. Opening it changes nothing."""
+    return await _asked_once_more(request, holding, "leave")
+
+
+@router.post("/self_service/{token}/leave", response_model=TakingPartOut, responses=PAGE)
+async def leave_by_link(request: Request, holding: Own) -> Any:
+    """A mentor stops, a member leaves the group, a household wants nobody any more; not while a tandem runs."""
+    return await _changed(request, holding, "own_left", reactions.leave)
+
+
+@router.get("/self_service/{token}/withdraw_consent", response_class=HTMLResponse)
+async def ask_to_withdraw_consent(request: Request, holding: Own) -> Response:
+    """The page that asks once more before somebody takes back their consent. Opening it changes nothing."""
+    return await _asked_once_more(request, holding, "withdraw_consent")
+
+
+@router.post("/self_service/{token}/withdraw_consent", response_model=TakingPartOut, responses=PAGE)
+async def withdraw_consent_by_link(request: Request, holding: Own) -> Any:
+    """Somebody takes back their consent to be matched: what is open ends, tandems too."""
+    return await _changed(request, holding, "own_withdrawn", reactions.withdraw_consent, find=holder_of)
+
+
+async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
+    reactions.refuse_gone(holder)
+    contact = await contact_out(transaction, holder.person_ref, _about(holder))
+    if contact.email is None:
+        raise Refused("mail-address-missing", "This person has no mail address that the link could be sent to.")
+    reactions.offered(transaction, holder)
+    return OfferedOut(person_ref=holder.person_ref)
+
+
+async def _data(holding: Holding) -> OwnDataOut:
+    holder = await holder_of(holding.transaction, holding.link.about, holding.link.person_ref)
+    return await own_data(holding.transaction, holder)
+
+
+async def _changed(request: Request, holding: Holding, key: str, change: Change, find: Any = locked_holder) -> Any:
+    """Do what a button says; `find` locks what the change does not lock by itself."""
+    try:
+        holder = await find(holding.transaction, holding.link.about, holding.link.person_ref)
+        await _do(holding, holder, lambda transaction: change(transaction, holder))
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    return await done(request, holding, key, TakingPartOut(state=state_of(holder), takes_part=holder.takes_part))
+
+
+async def _do(holding: Holding, holder: Holder, change: Callable[[OpenTransaction], Awaitable[None]]) -> None:
+    await change(holding.transaction)
+    await audited(holding.transaction, "change", _about(holder), holder.person_ref)
+    await holding.transaction.flush()
+
+
+async def _asked_once_more(request: Request, holding: Holding, which: str) -> Response:
+    try:
+        holder = await holder_of(holding.transaction, holding.link.about, holding.link.person_ref)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+    asked, text, button = confirming(which, kind_of(holder))
+    languages = await languages_of(holding.transaction, holder.person_ref)
+    return await asking_page(holding, asked, [say(text, languages).text], [(button, which)])
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A form of the page: what it is called, what a program sends instead, and what follows."""
+
+    which: str
+    kind: type[BaseModel]
+    read: Callable[[Form], dict[str, Any]]
+    change: Callable[[OpenTransaction, Holder, Any], Awaitable[None]]
+
+
+async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Asked) -> Any:
+    """Take over a form or a body; a form that does not hold comes back as a page, with all that was entered."""
+    form: Form | None = body if isinstance(body, dict) else None
+    try:
+        given = asked.kind.model_validate(asked.read(form)) if form is not None else body
+        holder = await locked_holder(holding.transaction, holding.link.about, holding.link.person_ref)
+        await _do(holding, holder, lambda transaction: asked.change(transaction, holder, given))
+    except ValidationError as raised:
+        if not wants_page(request):
+            raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in raised.errors()]) from raised
+        return await _once_more(request, holding, Entered(
+            asked.which, form, at_fault(raised.errors()), "own_not_saved", 422))
+    except Refused as refused:
+        if form is None or not wants_page(request):
+            return await turned_down(request, holding, refused)
+        await undone(holding.transaction)
+        wrong = frozenset({refused.field}) if refused.field else frozenset()
+        return await _once_more(request, holding, Entered(asked.which, form, wrong, said_of(refused), refused.status))
+    if wants_page(request):
+        return await _once_more(request, holding, Entered(said="own_saved"))
+    return await own_data(holding.transaction, holder)
+
+
+async def _once_more(request: Request, holding: Holding, entered: Entered) -> Response:
+    """The page once more, with what was entered and what is said about it."""
+    try:
+        return await own_page(holding.transaction, await _data(holding), token="", entered=entered)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)
+
+
+def _about(holder: Holder) -> str:
+    return f"{kind_of(holder).value}/{holder.id}"

@@ -1,0 +1,127 @@
+"""Own data in words, and the forms that change it: nothing personal is without its words, nothing is lost in a form."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.common.codes.lists import Cefr
+from libs.common.phrases import phrases
+from services.matching.households.model import Household, HouseholdState
+from services.matching.links.queries import FILE, say
+from services.matching.members.model import Member
+from services.matching.mentors.model import Mentor, MentorState
+from services.matching.own_data.rules import UNSAID, noted, told
+from services.matching.profiles.rules import DAYS, PARTS, SLOTS, ContactIn, ContactOut
+from services.matching.self_service.rules import (
+    AvailabilityIn,
+    at_fault,
+    availability_form,
+    availability_in,
+    contact_form,
+    contact_in,
+    read_form,
+)
+
+LANGUAGES = ("de", "en", "uk", "ar")
+TABLES: dict[str, Any] = {"mentor": Mentor, "household": Household, "member": Member}
+NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=20)
+AVAILABLE = st.fixed_dictionaries({
+    "slots": st.lists(st.sampled_from(SLOTS), unique=True),
+    "languages": st.dictionaries(st.sampled_from(["de", "ar", "uk", "ckb"]), st.sampled_from([*Cefr])),
+    "radius_km": st.none() | st.integers(0, 500), "capacity": st.integers(1, 50)})
+
+
+def in_words(key: str, **values: object) -> str:
+    """A phrase in German."""
+    return say(key, ["de"], **values).text
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_personal_column_is_told_in_words(table: str) -> None:
+    """Who adds a column about a person says in four languages what it is; a column without a class is not missed."""
+    known = phrases(FILE).table
+    columns = [one for one in TABLES[table].__table__.columns if one.info["privacy"] != "none"]
+    assert len(columns) >= 3
+    assert [one.name for one in columns if f"stored_{one.name}" not in known] == []
+    others = [one.name for one in TABLES[table].__table__.columns if f"stored_{one.name}" not in known]
+    assert set(others) <= UNSAID | {"version", "registered_by"}
+
+
+def test_every_state_and_part_of_the_week_has_its_words() -> None:
+    """In each language of the pages; ended ones have no page."""
+    states = {*MentorState, *HouseholdState, "member"} - {MentorState.LEFT, HouseholdState.CLOSED}
+    keys = [*(f"state_{state}" for state in states), *(f"day_{day}" for day in DAYS),
+            *(f"part_{part}" for part in PARTS)]
+
+    assert [key for key in keys if set(phrases(FILE).table.get(key, {})) != set(LANGUAGES)] == []
+
+
+def test_every_phrase_is_in_every_language() -> None:
+    """A page is never half in German."""
+    assert [key for key, texts in phrases(FILE).table.items() if set(texts) != set(LANGUAGES)] == []
+
+
+def test_codes_are_said_in_words() -> None:
+    """Lists by their labels, days as people write them, ids of others by their number; what is empty is left out."""
+    stored = {
+        "id": "x", "gender": "f", "languages": {"ar": "C2", "de": "literacy"}, "slots": ["tue_evening", "tue_morning"],
+        "childcare": False, "vetoed_households": ["a", "b"], "interests": ["table_tennis"], "postcode": None,
+        "members": [{"age_band": "0-5", "gender": "m"}], "kinds": ["group"], "offers": []}
+    found = dict(told(stored, in_words, "de"))
+
+    assert found == {
+        "Geschlecht": "weiblich", "Sprachen": "العربية (C2), Deutsch (Alphabetisierung)",
+        "Freie Zeiten in der Woche": "Dienstag: morgens, abends", "Kinderbetreuung": "nein",
+        "Haushalte, die Sie nicht begleiten möchten, Anzahl": "2", "Interessen": "table tennis",
+        "Personen im Haushalt": "0 bis 5 Jahre, männlich", "Wer Sie begleiten soll": "eine Gruppe"}
+
+
+def test_what_was_noted_is_said_in_words() -> None:
+    """An answer without a mood says so; of a training that was taken back nothing is said."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        "meetings": [], "checkins": [{"mood": None, "note": "Gut"}, {"mood": 5, "note": None}], "concerns": [],
+        "trainings": [{"training_code": "basic_training", "counts": True}, {"training_code": "x", "counts": False}]}
+
+    assert noted(rows, in_words) == [
+        ("Besuchte Schulungen", "basic training"),
+        ("Antworten in Begleitgesprächen", "Das möchte ich nicht sagen: Gut; 5 – sehr gut")]  # noqa: RUF001
+
+
+@given(AVAILABLE)
+def test_a_form_sent_as_it_was_shown_changes_nothing(stored: dict[str, Any]) -> None:
+    """What stands in the form about availability says what is stored."""
+    said = AvailabilityIn.model_validate(availability_in(availability_form(stored)))
+
+    assert said.model_dump() == stored
+
+
+@given(NAMES, st.none() | st.just("mira@example.org"), st.lists(st.sampled_from(["de", "ar", "uk"]), min_size=1,
+                                                              unique=True))
+def test_a_contact_sent_as_it_was_shown_changes_nothing(name: str, email: str | None, written_in: list[str]) -> None:
+    """The same for name and addresses, also when a blank choice stands among the languages."""
+    shown = contact_form(ContactOut(person_ref="0190c0de-0000-7000-8000-000000000001", name=name, email=email,
+                                    phone=None, written_in=written_in))
+    shown = shown | {"written_in": ["", *shown["written_in"], ""]}
+    said = ContactIn.model_validate(contact_in(shown))
+
+    assert (said.email, said.phone, said.written_in) == (email, None, written_in)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reading_of_a_form(content: bytes) -> None:
+    """Whatever is sent instead of a form becomes fields, or none; what is no form is read as JSON."""
+    fields = read_form(content, str)
+
+    assert all(isinstance(value, list) for value in fields.values())
+    availability_in(fields)
+    contact_in(fields)
+    assert read_form({"name": "x"}, lambda value: value) == {"name": "x"}
+
+
+def test_faults_are_told_by_the_names_in_the_form() -> None:
+    """What is a table of languages to a program is a row of choices in the form."""
+    faults = [{"loc": ("languages", "de")}, {"loc": ("radius_km",)}, {"loc": ()}]
+
+    assert at_fault(faults) == {"language", "radius_km"}

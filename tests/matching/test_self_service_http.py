@@ -1,0 +1,322 @@
+"""Self-service through its doors: what somebody sees of themselves, changes, and ends, each by their own link."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.matching.links.queries import CALENDAR, MEETINGS, OWN_DATA
+from tests.matching.field import SLOTS, Field, Json, a_person
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+BROWSER = {"Accept": "text/html"}
+
+
+async def own(field: Field, thing: Json) -> str:
+    """The path of the link to the own data of a mentor, household or member."""
+    ref = thing.get("person_ref") or (await field.get(f"/households/{thing['id']}"))["person_ref"]
+    return await field.link(OWN_DATA, thing["id"], ref)
+
+
+async def sent(field: Field, path: str, form: list[tuple[str, str]]) -> httpx.Response:
+    """What a browser gets that sends a form."""
+    return await field.client.post(path, content=urlencode(form), headers=FORM)
+
+
+async def refused(field: Field, path: str, body: Any = None) -> tuple[int, str]:
+    """Status and slug of what a program sends."""
+    answer = await field.client.post(path, json=body)
+    return answer.status_code, answer.json().get("slug", "")
+
+
+async def test_a_mentor_sees_all_that_is_stored_in_their_language(field: Field) -> None:
+    """Name, times, consent and state in words; a program gets the same as JSON, and as a file. Reading is audited."""
+    mentor = await field.ready_mentor(contact=a_person("Mira Beispiel", written_in=["uk", "de"]))
+    path = await own(field, mentor)
+    page = await field.client.get(path, headers=BROWSER)
+    assert (page.status_code, page.headers["content-language"]) == (200, "uk")
+    for shown in ("Ваші дані", "Mira Beispiel", "mira@example.org", "08.01.2024", "06295", "готово", "العربية"):
+        assert shown in page.text, shown
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    told = (await field.client.get(path)).json()
+    assert (told["kind"], told["state"], told["contact"]["name"]) == ("mentor", "ready", "Mira Beispiel")
+    assert (told["stored"]["slots"], told["stored"]["languages"]) == (
+        ["tue_evening", "sat_morning", "sat_afternoon"], {"de": "B1", "ar": "C2"})
+    file = await field.client.get(f"{path}/data.json")
+    assert file.headers["content-disposition"] == 'attachment; filename="own-data.json"'
+    assert file.json() == told
+
+    read = "SELECT 1 FROM audit WHERE person_ref = $1 AND about = $2 AND action = 'read' AND role = 'link'"
+    rows = await field.network.rows("matching", read, UUID(mentor["person_ref"]), f"mentor/{mentor['id']}")
+    assert len(rows) == 3
+
+
+async def test_a_household_reads_its_note_and_a_member_their_place_in_the_group(field: Field) -> None:
+    """The counsellor's note too is about them; who registered them, and other members, are others' data."""
+    household = await field.waiting_household(note="Kommt gern am Abend")
+    told = (await field.client.get(await own(field, household))).json()
+    assert (told["kind"], told["stored"]["note"], told["contact"]["written_in"]) == (
+        "household", "Kommt gern am Abend", ["ar", "de"])
+    assert "registered_by" not in told["stored"]
+    page = await field.client.get(await own(field, household), headers=BROWSER)
+    assert 'dir="rtl"' in page.text
+    assert "Kommt gern am Abend" in page.text
+    group = await field.create("/mentor_groups", field.group_body())
+    first, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    told = (await field.client.get(await own(field, first))).json()
+    assert (told["kind"], told["state"], told["stored"]["is_main_contact"]) == ("member", "member", True)
+    shown = await field.client.get(await own(field, first), headers=BROWSER)
+    assert "Person0 Gruppe" in shown.text
+    assert "Person1" not in shown.text
+    assert 'name="slots"' not in shown.text
+
+    assert await refused(field, f"{await own(field, first)}/availability", {"slots": []}) == (
+        409, "availability-of-group")
+
+
+async def test_the_other_side_is_named_once_both_have_accepted_and_not_before(field: Field) -> None:
+    """An invitation is told in outline; of a tandem also with whom, and what was noted in it."""
+    proposal = await field.invited()
+    mentor, household = await field.refs(proposal)
+    for ref, about, other in ((mentor, proposal["mentor_id"], "Samira"), (household, proposal["household_id"], "Mira")):
+        path = await field.link(OWN_DATA, about, ref)
+        (pair,) = (await field.client.get(path)).json()["pairs"]
+        assert (pair["kind"], pair["state"], pair["other"]) == ("proposal", "invited", None)
+        assert other not in (await field.client.get(path, headers=BROWSER)).text
+    tandem = await field.tandem()
+    mentor, _ = await field.refs(tandem)
+    noted = f"{await field.link(MEETINGS, tandem['id'], mentor)}?on={field.day}&minutes=60"
+    assert (await field.client.post(noted)).status_code == 200
+    path = await field.link(OWN_DATA, tandem["mentor_id"], mentor)
+    told = (await field.client.get(path)).json()
+
+    assert [(one["kind"], one["other"]) for one in told["pairs"]] == [("tandem", "Samira Demo")]
+    assert [one["minutes"] for one in told["noted"]["meetings"]] == [60]
+    assert "Samira Demo" in (await field.client.get(path, headers=BROWSER)).text
+
+
+async def test_availability_is_changed_by_a_program_and_by_a_form(field: Field) -> None:
+    """What a program leaves out stays; a form says all. The coordinator sees the change, with a new version."""
+    mentor = await field.ready_mentor()
+    path = f"{await own(field, mentor)}/availability"
+    changed = await field.client.post(path, json={"slots": ["mon_morning"], "capacity": 2})
+    assert changed.status_code == 200, changed.text
+    seen = await field.get(f"/mentors/{mentor['id']}")
+    assert (seen["slots"], seen["capacity"], seen["radius_km"], seen["languages"]) == (
+        ["mon_morning"], 2, 40, {"de": "B1", "ar": "C2"})
+    assert seen["version"] > mentor["version"]
+    page = await sent(field, path, [
+        ("slots", "tue_evening"), ("slots", "sat_morning"), ("language", "de"), ("level", "B2"), ("language", "uk"),
+        ("level", "C1"), ("language", ""), ("level", ""), ("radius_km", "15"), ("capacity", "3")])
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "Ihre Änderung ist gespeichert." in page.text
+    seen = await field.get(f"/mentors/{mentor['id']}")
+    assert (seen["slots"], seen["capacity"], seen["radius_km"], seen["languages"]) == (
+        ["tue_evening", "sat_morning"], 3, 15, {"de": "B2", "uk": "C1"})
+    household = await field.waiting_household(radius_km=10)
+    answer = await field.client.post(f"{await own(field, household)}/availability", json={"radius_km": None})
+
+    assert (answer.json()["stored"]["radius_km"], answer.json()["stored"]["slots"]) == (None, SLOTS)
+    writing = "SELECT 1 FROM audit WHERE about = $1 AND action = 'change' AND role = 'link'"
+    assert len(await field.network.rows("matching", writing, f"household/{household['id']}")) == 1
+
+
+@pytest.mark.parametrize(("form", "kept", "fault"), [
+    ([("slots", "mon_morning"), ("radius_km", "9999"), ("capacity", "1")], 'value="9999"', "Entfernung"),
+    ([("slots", "someday"), ("radius_km", "17"), ("capacity", "1")], 'value="17"', "Freie Zeiten"),
+    ([("slots", "mon_morning"), ("radius_km", "weit"), ("capacity", "0")], 'value="weit"', "Entfernung"),
+    ([("language", "xx-"), ("level", "B1"), ("radius_km", "18")], 'value="18"', "Sprachen"),
+    ([("language", "de"), ("level", "D9"), ("radius_km", "19")], 'value="19"', "Sprachen"),
+])
+async def test_a_form_that_is_wrong_comes_back_with_what_was_entered(
+    field: Field, form: list[tuple[str, str]], kept: str, fault: str,
+) -> None:
+    """In words that name the field, nothing lost and nothing changed; the field is marked for screen readers."""
+    mentor = await field.ready_mentor()
+    page = await sent(field, f"{await own(field, mentor)}/availability", form)
+    assert (page.status_code, page.headers["content-language"]) == (422, "de")
+    assert "Noch nicht gespeichert." in page.text
+    assert kept in page.text
+    assert f"Bitte sehen Sie noch einmal nach: \u2068{fault}" in page.text
+    assert (await field.get(f"/mentors/{mentor['id']}"))["version"] == mentor["version"]
+
+
+async def test_a_capacity_below_what_is_taken_is_refused(field: Field) -> None:
+    """To a program with the slug of everywhere, to a person with a sentence and what they had entered."""
+    mentor = await field.ready_mentor(capacity=3)
+    for _ in range(2):
+        await field.invited(mentor=mentor)
+    path = f"{await own(field, mentor)}/availability"
+    assert await refused(field, path, {"capacity": 1}) == (409, "capacity-below-taken")
+    page = await sent(field, path, [("slots", "sun_evening"), ("radius_km", "33"), ("capacity", "1")])
+    assert page.status_code == 409
+    assert "So viele Plätze sind schon vergeben." in page.text
+    assert 'value="33"' in page.text
+    assert 'name="capacity" value="1" dir="auto" aria-invalid="true"' in page.text
+
+    seen = await field.get(f"/mentors/{mentor['id']}")
+    assert (seen["capacity"], seen["slots"]) == (3, SLOTS)
+
+
+async def test_name_and_addresses_are_corrected(field: Field) -> None:
+    """By all three; a form without a name, or with half an address, comes back as it was entered."""
+    mentor = await field.ready_mentor()
+    path = f"{await own(field, mentor)}/contact"
+    body = {"name": "Mira Neu", "email": "neu@example.org", "written_in": ["en"]}
+    assert (await field.client.post(path, json=body)).json()["contact"]["name"] == "Mira Neu"
+    contact = await field.get(f"/mentors/{mentor['id']}/contact")
+    assert (contact["name"], contact["email"], contact["written_in"]) == ("Mira Neu", "neu@example.org", ["en"])
+    assert await refused(field, path, {"name": ""}) == (422, "invalid-request")
+    page = await sent(field, path, [("name", "Mira Form"), ("email", "halb@"), ("written_in", "ar")])
+    assert (page.status_code, page.headers["content-language"]) == (422, "en")
+    assert 'value="halb@"' in page.text
+    assert 'value="Mira Form"' in page.text
+    page = await sent(field, path, [("name", "Mira Form"), ("email", ""), ("phone", "03475 123"),
+                                    ("written_in", "ar"), ("written_in", "ar"), ("written_in", "")])
+    assert (page.status_code, page.headers["content-language"]) == (200, "ar")
+
+    contact = await field.get(f"/mentors/{mentor['id']}/contact")
+    assert (contact["name"], contact["email"], contact["phone"], contact["written_in"]) == (
+        "Mira Form", None, "03475 123", ["ar"])
+    household = await field.waiting_household()
+    answer = await field.client.post(f"{await own(field, household)}/contact", json=body)
+    assert answer.json()["contact"]["email"] == "neu@example.org"
+
+
+async def test_a_form_that_is_none_is_taken_for_an_empty_one(field: Field) -> None:
+    """Bytes that are no text, too many fields, a program that sends a form: refused, never a bug."""
+    mentor = await field.ready_mentor()
+    path = f"{await own(field, mentor)}/contact"
+    for content in (b"\xff\xfe", b"name=" + b"&name=x" * 500, b"name=%00&email=x", b"=&=&="):
+        page = await field.client.post(path, content=content, headers=FORM)
+        assert (page.status_code, page.headers["content-type"]) == (422, "text/html; charset=utf-8"), content[:9]
+        plain = await field.client.post(path, content=content, headers=FORM | {"Accept": "*/*"})
+        assert (plain.status_code, plain.json()["slug"]) == (422, "invalid-request")
+
+
+async def test_a_mentor_pauses_and_comes_back(field: Field) -> None:
+    """Proposals that nobody was invited to are let go; not while an invitation is open, which is said in words."""
+    mentor = await field.ready_mentor(capacity=5)
+    pending = await field.proposed(await field.waiting_household(), mentor=mentor)
+    path = await own(field, mentor)
+    assert (await field.client.post(f"{path}/pause")).json() == {"state": "paused", "takes_part": True}
+    assert (await field.get(f"/proposals/{pending['id']}"))["state"] == "dismissed"
+    assert await refused(field, f"{path}/pause") == (409, "mentor-state")
+    assert "Ich bin wieder da" in (await field.client.get(path, headers=BROWSER)).text
+    page = await field.client.post(f"{path}/resume", headers=FORM)
+    assert "Schön, dass Sie wieder da sind." in page.text
+    await field.invited(mentor=await field.get(f"/mentors/{mentor['id']}"))
+    page = await field.client.post(f"{path}/pause", headers=FORM)
+
+    assert (page.status_code, "Eine Einladung an Sie wartet noch auf Antwort." in page.text) == (409, True)
+    assert (await field.get(f"/mentors/{mentor['id']}"))["state"] == "ready"
+    household = await own(field, await field.waiting_household())
+    assert await refused(field, f"{household}/pause") == (409, "only-mentors-pause")
+
+
+async def test_leaving_is_asked_once_more_and_the_link_holds_no_longer(field: Field) -> None:
+    """Opening changes nothing; with a running tandem the person is asked to talk to the coordinators."""
+    mentor = await field.ready_mentor()
+    path = await own(field, mentor)
+    asked = await field.client.get(f"{path}/leave", headers=BROWSER)
+    assert (asked.status_code, "Möchten Sie wirklich aufhören?" in asked.text) == (200, True)
+    assert (await field.get(f"/mentors/{mentor['id']}"))["state"] == "ready"
+    assert (await field.client.post(f"{path}/leave")).json() == {"state": "left", "takes_part": False}
+    for way in ("", "/leave"):
+        gone = await field.client.get(f"{path}{way}", headers=BROWSER)
+        assert (gone.status_code, "Dieser Link gilt nicht mehr" in gone.text) == (404, True)
+    assert await refused(field, f"{path}/availability", {"slots": []}) == (404, "own-data-over")
+    assert (await sent(field, f"{path}/availability", [("radius_km", "5")])).status_code == 404
+    tandem = await field.tandem()
+    ref, household = await field.refs(tandem)
+    path = await field.link(OWN_DATA, tandem["mentor_id"], ref)
+    page = await field.client.post(f"{path}/leave", headers=FORM)
+    assert (page.status_code, "Bitte sprechen Sie zuerst mit der Koordination" in page.text) == (409, True)
+    path = await field.link(OWN_DATA, tandem["household_id"], household)
+
+    assert await refused(field, f"{path}/leave") == (409, "household-busy")
+    alone = await field.waiting_household()
+    assert (await field.client.post(f"{await own(field, alone)}/leave")).json()["state"] == "closed"
+    assert (await field.get(f"/households/{alone['id']}"))["closed_reason"] == "not_wanted"
+
+
+async def test_a_member_leaves_the_group_and_its_checklist_is_looked_at_again(field: Field) -> None:
+    """A ready group that has one too few is in preparation again, as when the coordinator says so."""
+    group = await field.ready_group()
+    assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "ready"
+    *_, last = await field.get(f"/members?mentor_group_id={group['id']}")
+    path = await own(field, last)
+    assert (await field.client.post(f"{path}/leave")).json() == {"state": "left", "takes_part": False}
+    assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "in_preparation"
+
+    assert await refused(field, f"{path}/leave") == (404, "own-data-over")
+
+
+async def test_consent_is_taken_back_after_a_second_question(field: Field) -> None:
+    """As when notify tells of it: the tandem ends, the household waits again; nothing is erased by it."""
+    tandem = await field.tandem()
+    mentor, _ = await field.refs(tandem)
+    path = await field.link(OWN_DATA, tandem["mentor_id"], mentor)
+    asked = await field.client.get(f"{path}/withdraw_consent", headers=BROWSER)
+    assert (asked.status_code, "Einwilligung zurücknehmen" in asked.text) == (200, True)
+    assert (await field.get(f"/tandems/{tandem['id']}"))["state"] == "trial"
+    page = await field.client.post(f"{path}/withdraw_consent", headers=FORM)
+    assert (page.status_code, "zurückgenommen" in page.text) == (200, True)
+    seen = await field.get(f"/mentors/{tandem['mentor_id']}")
+    assert (seen["state"], seen["consented_on"], seen["languages"] != {}) == ("left", None, True)
+    assert (await field.get(f"/households/{tandem['household_id']}"))["state"] == "waiting"
+    household = await field.waiting_household()
+    link = await own(field, household)
+
+    assert (await field.client.post(f"{link}/withdraw_consent")).json() == {"state": "closed", "takes_part": False}
+    group = await field.create("/mentor_groups", field.group_body())
+    first, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    answer = await field.client.post(f"{await own(field, first)}/withdraw_consent")
+    assert answer.json() == {"state": "left", "takes_part": False}
+
+
+async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
+    """Not another's data, not by a link of another purpose, not after its time, not for what there is not."""
+    mentor, other = await field.ready_mentor(), await field.ready_mentor()
+    crossed = await field.link(OWN_DATA, mentor["id"], other["person_ref"])
+    assert (await field.client.get(crossed)).json()["slug"] == "own-data-over"
+    late = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"], days=-1)
+    assert (await field.client.get(late)).json()["slug"] == "link-expired"
+    calendar = (await field.link(CALENDAR, mentor["person_ref"], mentor["person_ref"])).rsplit("/", 1)[1]
+
+    assert (await field.client.get(f"/v1/self_service/{calendar}")).json()["slug"] == "link-not-valid"
+
+
+async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
+    """A fact with ids alone; not to who has left or has no mail address, not for another region."""
+    mentor = await field.create("/mentors", field.mentor_body())
+    household = await field.get(f"/households/{(await field.create('/households', field.household_body()))['id']}")
+    group = await field.create("/mentor_groups", field.group_body())
+    member, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    for noun, thing in (("mentors", mentor), ("households", household), ("members", member)):
+        answer = await field.send("POST", f"/{noun}/{thing['id']}/own_data_link")
+        assert answer.json() == {"person_ref": thing["person_ref"]}
+        (told,) = await field.told(thing["id"], kind="own_data")
+        assert told == {"subject": "own_data.offered", "own_data_id": thing["id"], "region": "15087",
+                        "person_refs": [thing["person_ref"]]}
+    silent = await field.create("/mentors", field.mentor_body(contact={"name": "Ohne Adresse"}))
+    assert await field.refused(f"/mentors/{silent['id']}/own_data_link") == (409, "mail-address-missing")
+    for noun, thing, slug in (("mentors", mentor, "mentor-state"), ("members", member, "member-left")):
+        await field.act(f"/{noun}/{thing['id']}/leave")
+        assert await field.refused(f"/{noun}/{thing['id']}/own_data_link") == (409, slug)
+    await field.act(f"/households/{household['id']}/close", {"reason": "moved"})
+
+    assert await field.refused(f"/households/{household['id']}/own_data_link") == (409, "household-closed")
+
+
+async def test_who_is_approved_or_begins_to_wait_gets_the_link_once(field: Field) -> None:
+    """One fact each, so one mail; a pause and a return bring about none."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    await field.act(f"/mentors/{mentor['id']}/resume")
+
+    for thing in (mentor, household):
+        assert len(await field.told(thing["id"], kind="own_data")) == 1
