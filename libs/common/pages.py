@@ -75,6 +75,7 @@ fieldset label { flex: 0 0 auto; min-height: 2.5rem; display: flex; align-items:
 input, select { font: inherit; padding: .5rem; min-height: 3rem; max-width: 100%; box-sizing: border-box; }
 input[type=checkbox] { min-height: 0; width: 1.5rem; height: 1.5rem; }
 label > input:not([type=checkbox]), label > select { display: block; width: 100%; }
+[aria-invalid] { border: 3px solid #b35900; }
 a { color: #0b4f8a; }
 .said { border-inline-start: .5rem solid #0b4f8a; padding: .75rem 1rem; font-weight: 600; }
 @media (prefers-color-scheme: dark) {
@@ -106,7 +107,7 @@ a { color: #0b4f8a; }
 {% if section.known %}
 <dl>
 {% for term, value in section.known %}
-<dt>{{ term }}</dt><dd dir="auto">{{ value }}</dd>
+<dt>{{ term }}</dt><dd><bdi>{{ value }}</bdi></dd>
 {% endfor %}
 </dl>
 {% endif %}

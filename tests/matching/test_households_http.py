@@ -26,7 +26,7 @@ async def test_a_household_is_registered_by_a_counsellor_and_waits(field: Field)
     states = [(await field.act(f"{address}/{verb}", body, headers=counsellor))["state"] for verb, body in steps]
 
     assert states == ["interviewed", "interviewed", "waiting"]
-    (told,) = await field.told(household["id"])
+    (told,) = await field.told(household["id"], kind="household.waiting")
     assert told == {"subject": "household.waiting", "household_id": household["id"], "region": "15087",
                     "languages": ["ar", "de"]}
 

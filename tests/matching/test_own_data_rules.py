@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.codes.lists import Cefr
+from libs.common.codes.labels import label
+from libs.common.codes.lists import Cefr, CodeList
 from libs.common.phrases import phrases
 from services.matching.households.model import Household, HouseholdState
 from services.matching.links.queries import FILE, say
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor, MentorState
-from services.matching.own_data.rules import UNSAID, noted, told
+from services.matching.own_data.rules import LISTS, UNSAID, noted, told
 from services.matching.profiles.rules import DAYS, PARTS, SLOTS, ContactIn, ContactOut
 from services.matching.self_service.rules import (
     AvailabilityIn,
@@ -61,6 +62,14 @@ def test_every_state_and_part_of_the_week_has_its_words() -> None:
 def test_every_phrase_is_in_every_language() -> None:
     """A page is never half in German."""
     assert [key for key, texts in phrases(FILE).table.items() if set(texts) != set(LANGUAGES)] == []
+
+
+@pytest.mark.parametrize("of", list(dict.fromkeys(LISTS.values())), ids=lambda of: of.__name__)
+def test_codes_have_labels_in_every_language_of_the_pages(of: type[CodeList]) -> None:
+    """What a code is called falls back to German, which not everybody reads."""
+    for code in of:
+        texts = {label(code, language) for language in ("de", "uk", "ar")}
+        assert len(texts) == 3, code
 
 
 def test_codes_are_said_in_words() -> None:

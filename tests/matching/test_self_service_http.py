@@ -1,5 +1,6 @@
 """Self-service through its doors: what somebody sees of themselves, changes, and ends, each by their own link."""
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -159,6 +160,23 @@ async def test_a_capacity_below_what_is_taken_is_refused(field: Field) -> None:
 
     seen = await field.get(f"/mentors/{mentor['id']}")
     assert (seen["capacity"], seen["slots"]) == (3, SLOTS)
+
+
+async def test_a_capacity_that_is_lowered_while_two_are_invited_stays_above_them(field: Field) -> None:
+    """By link and by the coordinator at the same moment: whoever comes first, no place is given twice."""
+    mentor = await field.ready_mentor(capacity=2)
+    path = f"{await own(field, mentor)}/availability"
+    proposals = [await field.proposed(await field.waiting_household(), mentor=mentor) for _ in range(2)]
+    for one in proposals:
+        await field.act(f"/proposals/{one['id']}/approve", {})
+    lowered, *invited = await asyncio.gather(
+        field.client.post(path, json={"capacity": 1}),
+        *(field.attempt(f"/proposals/{one['id']}/invite") for one in proposals))
+    taken = sum(answer.status_code == 200 for answer in invited)
+    capacity = (await field.get(f"/mentors/{mentor['id']}"))["capacity"]
+
+    assert {answer.status_code for answer in (lowered, *invited)} <= {200, 409}
+    assert (1 <= taken <= capacity, capacity) == (True, 1 if lowered.status_code == 200 else 2)
 
 
 async def test_name_and_addresses_are_corrected(field: Field) -> None:

@@ -110,7 +110,7 @@ async def own_data(transaction: OpenTransaction, holder: Holder) -> OwnDataOut:
 
 
 async def _stored(transaction: OpenTransaction, holder: Holder) -> dict[str, Any]:
-    values = {name: value for name, value in holder.model_dump().items() if name not in NOT_THEIRS}
+    values = {name: getattr(holder, name) for name in type(holder).model_fields if name not in NOT_THEIRS}
     if "slots" in values:
         values["slots"] = slots_of(values["slots"])
     if isinstance(holder, Household):
