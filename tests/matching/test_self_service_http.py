@@ -1,8 +1,9 @@
 """Self-service through its doors: what somebody sees of themselves, changes, and ends, each by their own link."""
 
 import asyncio
+import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 from uuid import UUID
 
 import httpx
@@ -294,6 +295,28 @@ async def test_consent_is_taken_back_after_a_second_question(field: Field) -> No
     first, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
     answer = await field.client.post(f"{await own(field, first)}/withdraw_consent")
     assert answer.json() == {"state": "left", "takes_part": False}
+
+
+async def test_every_button_and_link_of_a_page_leads_somewhere(field: Field) -> None:
+    """Of the page, of the one that comes back with faults, and of those that ask once more; relative to where it is."""
+    tandem = await field.tandem()
+    mentor, _ = await field.refs(tandem)
+    path = await field.link(OWN_DATA, tandem["mentor_id"], mentor)
+    ways = {f"{path}{way}" for way in ("/availability", "/contact", "/pause", "/leave", "/withdraw_consent")}
+    led: set[str] = set()
+    for at in (path, f"{path}/availability", f"{path}/leave", f"{path}/withdraw_consent"):
+        form = at.endswith("/availability")
+        page = await (sent(field, at, [("radius_km", "x")]) if form else field.client.get(at, headers=BROWSER))
+        posted = {urljoin(at, one) for one in re.findall(r'formaction="([^"]*)"', page.text)}
+        links = {urljoin(at, one) for one in re.findall(r'href="([^"]*)"', page.text)}
+        assert posted, at
+        assert posted <= ways
+        led |= posted
+        for link in links:
+            answer = await field.client.get(link, headers=BROWSER)
+            assert answer.status_code == 200, (at, link)
+
+    assert led == ways
 
 
 async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fastapi.responses import HTMLResponse
 
@@ -146,7 +145,7 @@ class _View:
         return there if sent is None else {name: sent.get(name, []) for name in there}
 
 
-def confirming(which: str, kind: OwnKind) -> tuple[str, str, Any]:
+def confirming(which: str, kind: OwnKind) -> tuple[str, str, str]:
     """The phrases of the page that asks once more: its title, what follows, and the button."""
     text = f"own_leave_text_{kind.value}" if which == "leave" else f"own_{which}_text"
     return f"own_{which}_asked", text, f"own_{which}_yes"

@@ -193,7 +193,8 @@ async def _asked_once_more(request: Request, holding: Holding, which: str) -> Re
         return await turned_down(request, holding, refused)
     asked, text, button = confirming(which, kind_of(holder))
     languages = await languages_of(holding.transaction, holder.person_ref)
-    return await asking_page(holding, asked, [say(text, languages).text], [(button, which)])
+    back = [("own_back", f"../{request.path_params['token']}")]
+    return await asking_page(holding, asked, [say(text, languages).text], [(button, which)], back)
 
 
 @dataclass(frozen=True)
