@@ -266,3 +266,13 @@ def test_the_next_night_is_ahead() -> None:
         night = next_night(midnight + timedelta(hours=hours))
         assert timedelta(0) < night - (midnight + timedelta(hours=hours)) <= timedelta(days=1)
         assert (night.hour, night.minute) == (2, 30)
+
+
+async def test_another_day_is_another_pool(field: Field) -> None:
+    """A mentor whose certificate is due tomorrow is an option today, and none when the day has come."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    await field.network.rows("matching", "UPDATE mentor SET record_next_due = $2 WHERE id = $1 RETURNING id",
+                             UUID(mentor["id"]), field.day + timedelta(days=1))
+    assert await units(field, household) == [mentor["id"]]
+    await field.network.move(timedelta(days=1))
+    assert await units(field, household) == []
