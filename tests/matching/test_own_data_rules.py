@@ -1,5 +1,6 @@
 """Own data in words, and the forms that change it: nothing personal is without its words, nothing is lost in a form."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from libs.common.codes.labels import label
 from libs.common.codes.lists import Cefr, CodeList
 from libs.common.phrases import phrases
+from services.matching.consents.model import Purpose
 from services.matching.households.model import Household, HouseholdState
 from services.matching.links.queries import FILE, say
 from services.matching.members.model import Member
@@ -54,7 +56,7 @@ def test_every_state_and_part_of_the_week_has_its_words() -> None:
     """In each language of the pages; ended ones have no page."""
     states = {*MentorState, *HouseholdState, "member"} - {MentorState.LEFT, HouseholdState.CLOSED}
     keys = [*(f"state_{state}" for state in states), *(f"day_{day}" for day in DAYS),
-            *(f"part_{part}" for part in PARTS)]
+            *(f"part_{part}" for part in PARTS), *(f"purpose_{purpose}" for purpose in Purpose)]
 
     assert [key for key in keys if set(phrases(FILE).table.get(key, {})) != set(LANGUAGES)] == []
 
@@ -90,10 +92,14 @@ def test_codes_are_said_in_words() -> None:
 def test_what_was_noted_is_said_in_words() -> None:
     """An answer without a mood says so; of a training that was taken back nothing is said."""
     rows: dict[str, list[dict[str, Any]]] = {
+        "consents": [{"purpose": "checkins", "given_on": date(2024, 1, 8), "withdrawn_on": None, "replaced_on": None},
+                     {"purpose": "learnings", "given_on": date(2024, 1, 8), "withdrawn_on": date(2025, 1, 8),
+                      "replaced_on": None}],
         "meetings": [], "checkins": [{"mood": None, "note": "Gut"}, {"mood": 5, "note": None}], "concerns": [],
         "trainings": [{"training_code": "basic_training", "counts": True}, {"training_code": "x", "counts": False}]}
 
     assert noted(rows, in_words) == [
+        ("Worin Sie eingewilligt haben", "dass wir Sie fragen, wie es läuft, seit \u206808.01.2024\u2069"),
         ("Besuchte Schulungen", "basic training"),
         ("Antworten in Begleitgesprächen", "Das möchte ich nicht sagen: Gut; 5 – sehr gut")]  # noqa: RUF001
 

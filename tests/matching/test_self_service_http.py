@@ -47,6 +47,8 @@ async def test_a_mentor_sees_all_that_is_stored_in_their_language(field: Field) 
     assert (told["kind"], told["state"], told["contact"]["name"]) == ("mentor", "ready", "Mira Beispiel")
     assert (told["stored"]["slots"], told["stored"]["languages"]) == (
         ["tue_evening", "sat_morning", "sat_afternoon"], {"de": "B1", "ar": "C2"})
+    assert [one["purpose"] for one in told["noted"]["consents"]][:1] == ["matching"]
+    assert "щоб ми когось для вас шукали" in page.text
     file = await field.client.get(f"{path}/data.json")
     assert file.headers["content-disposition"] == 'attachment; filename="own-data.json"'
     assert file.json() == told
@@ -176,8 +178,22 @@ async def test_a_capacity_that_is_lowered_while_two_are_invited_stays_above_them
     taken = sum(answer.status_code == 200 for answer in invited)
     capacity = (await field.get(f"/mentors/{mentor['id']}"))["capacity"]
 
-    assert {answer.status_code for answer in (lowered, *invited)} <= {200, 409}
-    assert (1 <= taken <= capacity, capacity) == (True, 1 if lowered.status_code == 200 else 2)
+    # Whom no place is left for is let go, so that an invitation may also find another version of the proposal.
+    assert {answer.status_code for answer in (lowered, *invited)} <= {200, 409, 412}
+    assert (taken <= capacity, capacity) == (True, 1 if lowered.status_code == 200 else 2)
+
+
+async def test_what_no_longer_fits_after_a_change_by_link_is_let_go(field: Field) -> None:
+    """Without a common language a proposal is dismissed, of either side, as when the coordinator enters it."""
+    mentor = await field.ready_mentor(capacity=5)
+    for side in ("mentor", "household"):
+        household = await field.waiting_household()
+        pending = await field.proposed(household, mentor=mentor)
+        changed = mentor if side == "mentor" else household
+        path = f"{await own(field, changed)}/availability"
+        assert (await field.client.post(path, json={"languages": {"fr": "C2"}})).status_code == 200
+        assert (await field.get(f"/proposals/{pending['id']}"))["state"] == "dismissed", side
+        await field.client.post(path, json={"languages": {"de": "B1", "ar": "C2"}})
 
 
 async def test_name_and_addresses_are_corrected(field: Field) -> None:
@@ -286,6 +302,8 @@ async def test_consent_is_taken_back_after_a_second_question(field: Field) -> No
     assert (page.status_code, "zurückgenommen" in page.text) == (200, True)
     seen = await field.get(f"/mentors/{tandem['mentor_id']}")
     assert (seen["state"], seen["consented_on"], seen["languages"] != {}) == ("left", None, True)
+    (taken_back,) = await field.told(mentor, kind="consent.withdrawn")
+    assert taken_back["purpose"] == "matching"
     assert (await field.get(f"/households/{tandem['household_id']}"))["state"] == "waiting"
     household = await field.waiting_household()
     link = await own(field, household)

@@ -1,4 +1,4 @@
-"""What follows when the members of a group change: what it has to show, and whom it fits together with."""
+"""What follows when the members of a group change: what it has to show, whom it fits, and its application."""
 
 from uuid import UUID
 
@@ -19,15 +19,15 @@ async def group_to_change(transaction: OpenTransaction, mentor_group_id: UUID) -
     return group
 
 
-async def left_group(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
-    """A locked member leaves their group, which was locked with lock_unit before."""
-    member.leave(today(transaction.clock.now()))
-    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
-    await members_changed(transaction, group)
-
-
 async def members_changed(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """Who its members are has changed, and with it the group."""
+    """Who its members are has changed, and with it the group: what it has to show, and whom it fits together with."""
     touch(group)
     await check(transaction, group)
     await keep_application(transaction, group)
+
+
+async def left_group(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
+    """A locked member leaves their group, which is looked at again."""
+    member.leave(today(transaction.clock.now()))
+    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
+    await members_changed(transaction, group)

@@ -17,7 +17,10 @@ from services.matching.proposals.reactions import let_go
 async def described(
     transaction: OpenTransaction, mentor: Mentor, values: Mapping[str, Any], *, capacity: int | None = None,
 ) -> None:
-    """What a mentor locked with lock_unit says of themselves has changed; never a capacity below the places taken."""
+    """What a mentor locked with lock_unit says of themselves has changed; the capacity is never below what is taken.
+
+    Their proposals and tandems are looked at again.
+    """
     mentor.refuse_left()
     if capacity is not None:
         mentor.set_capacity(capacity, taken=await taken(transaction, mentor))

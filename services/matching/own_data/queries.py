@@ -15,6 +15,7 @@ from libs.common.refusals import NotFound
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
 from services.matching.checkins.model import Checkin
 from services.matching.concerns.model import SEALED_TEXT, Concern
+from services.matching.consents.model import Consent
 from services.matching.households.model import SEALED_NOTE, Household, Note
 from services.matching.meetings.model import Meeting
 from services.matching.members.model import Member
@@ -143,7 +144,10 @@ async def _noted(transaction: OpenTransaction, ref: UUID) -> dict[str, list[dict
     concerns = (await transaction.scalars(select(Concern).where(Concern.person_ref == ref))).all()
     meetings = (await transaction.scalars(select(Meeting).where(Meeting.person_ref == ref))).all()
     trainings = (await transaction.scalars(select(AttendedTraining).where(AttendedTraining.person_ref == ref))).all()
+    consents = (await transaction.scalars(select(Consent).where(Consent.person_ref == ref))).all()
     return {
+        "consents": _columns(consents, {"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on",
+                                        "replaced_on"}),
         "meetings": _columns(meetings, {"tandem_id", "met_on", "minutes"}),
         "trainings": _columns(trainings, {"training_code", "attended_on", "counts"}),
         "checkins": [

@@ -60,15 +60,17 @@ def said_day(moment: date) -> str:
 
 
 def noted(rows: Mapping[str, Sequence[Mapping[str, Any]]], say: Say) -> list[Told]:
-    """What they noted, answered, told the neutral contact and attended."""
+    """What they consent to, noted, answered, told the neutral contact and attended."""
+    consents = [say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])) for one in rows["consents"]
+                if one["withdrawn_on"] is None and one["replaced_on"] is None]
     meetings = [say("noted_meeting", on=said_day(one["met_on"]), minutes=one["minutes"]) for one in rows["meetings"]]
     trainings = [one["training_code"].replace("_", " ") for one in rows["trainings"] if one["counts"]]
     answers = [": ".join(text for text in (
         say(f"mood_{one['mood']}") if one["mood"] else say("mood_unsaid"), one["note"]) if text)
         for one in rows["checkins"]]
     concerns = [one["text"] or said_day(one["raised_at"]) for one in rows["concerns"]]
-    told_of = (("noted_meetings", meetings), ("noted_trainings", trainings), ("noted_checkins", answers),
-               ("noted_concerns", concerns))
+    told_of = (("noted_consents", consents), ("noted_meetings", meetings), ("noted_trainings", trainings),
+               ("noted_checkins", answers), ("noted_concerns", concerns))
     return [(say(key), "; ".join(lines)) for key, lines in told_of if lines]
 
 

@@ -40,8 +40,8 @@ async def change_availability(transaction: OpenTransaction, holder: Holder, body
         await described(transaction, holder, known, capacity=body.capacity)
     else:
         holder.refuse_closed()
-        holder.describe(values)
         await beyond_scope(transaction)
+        holder.describe(values)
         await look_again(transaction, holder)
 
 
