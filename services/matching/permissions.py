@@ -33,7 +33,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     **dict.fromkeys((
         "offer_own_data_to_household",
         "register_household", "list_households", "read_household", "read_household_contact", "change_household",
-        "change_household_contact", "interview_household", "note_consent", "await_mentor", "close_household",
+        "change_household_contact", "join_household", "leave_household",
+        "list_household_changes", "interview_household", "note_consent", "await_mentor", "close_household",
         "open_counselling_case", "list_counselling_cases", "read_counselling_case", "read_counselled_person",
         "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
         "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",

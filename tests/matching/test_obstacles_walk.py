@@ -30,6 +30,7 @@ OF_MENTOR = st.fixed_dictionaries({}, optional={
 STEPS: st.SearchStrategy[Any] = st.lists(st.one_of(
     st.tuples(st.just("household"), st.integers(0, 1), OF_HOUSEHOLD),
     st.tuples(st.just("mentor"), st.just(0), OF_MENTOR),
+    st.tuples(st.sampled_from(["join", "leave"]), st.integers(0, 1), st.just({})),
     st.tuples(st.just("propose"), st.integers(0, 1), st.just({}))), min_size=1, max_size=8)
 
 
@@ -54,6 +55,11 @@ async def step(field: Field, mentor: Json, household: Json, kind: str, given_: J
             proposal = await field.proposed(household, mentor=mentor)
             if dict(await pending(field))[proposal["id"]]:
                 await field.act(f"/proposals/{proposal['id']}/dismiss", {"reason": "not_suitable"})
+        return
+    if kind in {"join", "leave"}:
+        path = f"/households/{household['id']}/members{'/leave' if kind == 'leave' else ''}"
+        body = {"age_band": "27-44", "gender": "f", "on": str(field.day)}
+        assert (await field.attempt(path, body)).status_code in {200, 409, 422}
         return
     body = field.mentor_fields(**given_) if kind == "mentor" else field.household_fields(**given_)
     await field.act(f"/{kind}s/{(mentor if kind == 'mentor' else household)['id']}", body, method="PUT")

@@ -169,6 +169,7 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "give_grant": {"principal": str(uuid4()), "role": "partner_editor", "region": None},
         "request_erasure": {"person_refs": [str(uuid4())]},
         "record_consent": {"person_ref": world.things["consenting"].id, "given_on": world.now().date().isoformat()},
+        "join_household": {"gender": "f"}, "leave_household": {"gender": "f"},
         "move_clock": {"now": (world.now() + timedelta(seconds=1)).isoformat()},
         "record_attendance": {"present": [{"registration_id": world.things["attended"].id}]},
         "plan_project": {"target_regions": [HERE]}, "change_project": {"target_regions": [HERE]},

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, personal, plain, sealed
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.profiles.model import Described, code_list, id_list
 from services.matching.tables import Table
 
@@ -30,6 +30,17 @@ class HouseholdState(StrEnum):
 
 BEFORE_WAITING = frozenset({HouseholdState.REGISTERED, HouseholdState.INTERVIEWED})
 MATCHED_FOR = frozenset({HouseholdState.WAITING, HouseholdState.PROPOSED, HouseholdState.IN_TANDEM})
+
+
+class HouseholdChangeKind(StrEnum):
+    """What made a household as large as it is."""
+
+    REGISTERED = "registered"
+    BIRTH = "birth"
+    JOINED = "joined"
+    MOVED_OUT = "moved_out"
+    DIED = "died"
+    CORRECTED = "corrected"
 
 
 class Note(BaseModel):
@@ -84,6 +95,22 @@ class Household(Described, Table, table=True):
     def interview(self) -> None:
         """The counsellor or coordinator has talked with them about what they need and wish."""
         self._move({HouseholdState.REGISTERED}, HouseholdState.INTERVIEWED)
+
+    def take_in(self, member: dict[str, str]) -> None:
+        """Somebody was born into the household, or joins it."""
+        self.refuse_closed()
+        self.members = [*self.members, member]
+
+    def lose(self, member: dict[str, str]) -> None:
+        """Somebody leaves it, or died: nobody is named, so of those of one age band and gender it is any."""
+        self.refuse_closed()
+        if member not in self.members:
+            raise Invalid("member-not-there", "Nobody of this age band and gender belongs to the household.",
+                          field="age_band")
+        if len(self.members) == 1:
+            raise Refused("household-empty", "Nobody would be left; close the household instead.")
+        place = self.members.index(member)
+        self.members = [*self.members[:place], *self.members[place + 1:]]
 
     def consent(self, given_on: date, text_version: int) -> None:
         """They consented to be matched, in this version of the text."""
@@ -158,6 +185,21 @@ class Household(Described, Table, table=True):
             raise Refused("household-state", "The household is {state}; that does not lead to {target}.",
                           state=self.state.value, target=target.value)
         self.state = target
+
+
+class HouseholdChange(Table, table=True):
+    """How large a household has been since a day, and why; nobody is named. It goes with an erasure."""
+
+    __tablename__ = "household_change"
+
+    household_id: UUID = plain(index=True, foreign_key="household.id")
+    region: str = plain(index=True)
+    partner_id: UUID | None = plain(None)
+    kind: HouseholdChangeKind = code(HouseholdChangeKind)
+    happened_on: date = personal()
+    persons: int = personal()
+    noted_by: str = plain()
+    noted_at: datetime = moment()
 
 
 BLANKED = ("least_level", "interpreter", "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units",

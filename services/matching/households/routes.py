@@ -1,5 +1,6 @@
 """The HTTP door of households: register, interview, consent, wait, close; and how to reach them."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -8,16 +9,37 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.callers import Role
+from libs.common.codes.lists import AgeBand
 from libs.common.codes.types import Ags
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import HouseholdWaiting
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
+from libs.common.refusals import Invalid
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
-from services.matching.households.model import FEMALE_ONLY, SEALED_NOTE, Household, HouseholdState, Note, shape_of
-from services.matching.households.rules import ClosingIn, HouseholdDetail, HouseholdFields, HouseholdIn, HouseholdOut
+from services.matching.households.model import (
+    FEMALE_ONLY,
+    SEALED_NOTE,
+    Household,
+    HouseholdChange,
+    HouseholdChangeKind,
+    HouseholdState,
+    Note,
+    shape_of,
+)
+from services.matching.households.rules import (
+    ClosingIn,
+    HouseholdChangeOut,
+    HouseholdDetail,
+    HouseholdFields,
+    HouseholdIn,
+    HouseholdOut,
+    JoiningIn,
+    LeavingIn,
+    MemberIn,
+)
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside, met
@@ -55,6 +77,8 @@ async def register_household(
         person_ref=await met(transaction, body.contact, region=body.region, partner_id=partner_id))
     await _describe(transaction, household, body)
     transaction.add(household)
+    await transaction.flush()
+    _note_size(transaction, household, HouseholdChangeKind.REGISTERED, today(transaction.clock.now()))
     return await _told(transaction, household, response)
 
 
@@ -100,7 +124,10 @@ async def change_household(
     """
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.refuse_closed()
+    before = len(household.members)
     await _describe(transaction, household, body)
+    if len(household.members) != before:
+        _note_size(transaction, household, HouseholdChangeKind.CORRECTED, today(transaction.clock.now()))
     await beyond_scope(transaction)
     await look_again(transaction, household)
     return await _told(transaction, household, response)
@@ -115,6 +142,40 @@ async def change_household_contact(
     await contact_changed(transaction, household, body)
     tag(response, household.version)
     return await contact_out(transaction, household.person_ref, f"household/{household.id}")
+
+
+@router.post("/{household_id}/members")
+async def join_household(
+    household_id: UUID, body: JoiningIn, transaction: Transaction, expected: Expected, response: Response,
+) -> HouseholdDetail:
+    """Somebody was born into the household or joins it; its proposal or tandem is looked at again."""
+    if body.change == "birth" and body.age_band is not AgeBand.UP_TO_5:
+        raise Invalid("birth-age", "Who was born belongs to the youngest age band.", field="age_band")
+    household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
+    household.take_in(_member(body))
+    return await _resized(transaction, household, body.change, body.on, response)
+
+
+@router.post("/{household_id}/members/leave")
+async def leave_household(
+    household_id: UUID, body: LeavingIn, transaction: Transaction, expected: Expected, response: Response,
+) -> HouseholdDetail:
+    """Somebody moved out of the household or died; its proposal or tandem is looked at again."""
+    household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
+    household.lose(_member(body))
+    return await _resized(transaction, household, body.change, body.on, response)
+
+
+@router.get("/{household_id}/changes")
+async def list_household_changes(
+    household_id: UUID, transaction: Transaction, paging: PageOf,
+) -> Page[HouseholdChangeOut]:
+    """How large the household has been since when, and why, as it was noted. Reading it is noted in the audit."""
+    household = await get_or_refuse(transaction, Household, household_id)
+    query = select(HouseholdChange).where(HouseholdChange.household_id == household.id)
+    rows, following = await page(transaction, query, paging, col(HouseholdChange.id))
+    await audited(transaction, "read", f"household/{household.id}", household.person_ref)
+    return Page(items=[HouseholdChangeOut.of(row) for row in rows], next=following)
 
 
 @router.post("/{household_id}/interview")
@@ -176,6 +237,27 @@ def _partner(transaction: OpenTransaction, named: UUID | None) -> UUID | None:
     if named is None and transaction.caller.role is Role.COUNSELLOR and len(partners) == 1:
         return next(iter(partners))
     return named
+
+
+def _member(body: MemberIn) -> dict[str, str]:
+    return {"age_band": body.age_band.value, "gender": body.gender.value}
+
+
+async def _resized(
+    transaction: OpenTransaction, household: Household, change: str, on: date, response: Response,
+) -> HouseholdDetail:
+    """Another number of persons: it is kept, and what the household has is looked at again."""
+    refuse_future(on, transaction.clock.now(), "on")
+    _note_size(transaction, household, HouseholdChangeKind(change), on)
+    await beyond_scope(transaction)
+    await look_again(transaction, household)
+    return await _told(transaction, household, response)
+
+
+def _note_size(transaction: OpenTransaction, household: Household, kind: HouseholdChangeKind, on: date) -> None:
+    transaction.add(HouseholdChange(
+        household_id=household.id, region=household.region, partner_id=household.partner_id, kind=kind, happened_on=on,
+        persons=len(household.members), noted_by=transaction.caller.principal, noted_at=transaction.clock.now()))
 
 
 async def _describe(transaction: OpenTransaction, household: Household, body: HouseholdFields) -> None:

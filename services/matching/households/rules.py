@@ -10,7 +10,13 @@ from pydantic import BaseModel, Field
 from libs.common.bodies import Body, Paragraph
 from libs.common.codes.lists import AgeBand, Cefr, Gender
 from libs.common.codes.types import Code, Day
-from services.matching.households.model import Household, HouseholdState, shape_of
+from services.matching.households.model import (
+    Household,
+    HouseholdChange,
+    HouseholdChangeKind,
+    HouseholdState,
+    shape_of,
+)
 from services.matching.profiles.rules import ContactIn, DescribedIn, LocalAgs
 
 # Not "none": who asks for no level at all accepts an interpreter.
@@ -62,6 +68,35 @@ class HouseholdIn(HouseholdFields):
     partner_id: UUID | None = Field(None, description="A counsellor's own partner unless named.")
     programme_id: UUID
     contact: ContactIn
+
+
+class JoiningIn(MemberIn):
+    """Who was born into the household or joins it, and on which day; nobody is named."""
+
+    change: Literal["birth", "joined"] = "joined"
+    on: Day
+
+
+class LeavingIn(MemberIn):
+    """Who moved out of the household or died, and on which day: somebody of this age band and gender."""
+
+    change: Literal["moved_out", "died"] = "moved_out"
+    on: Day
+
+
+class HouseholdChangeOut(BaseModel):
+    """How large the household has been since a day, and why."""
+
+    kind: HouseholdChangeKind
+    happened_on: date
+    persons: int
+    noted_by: str
+    noted_at: datetime
+
+    @classmethod
+    def of(cls, change: HouseholdChange) -> "HouseholdChangeOut":
+        """The answer's form of a change."""
+        return cls.model_validate(change, from_attributes=True)
 
 
 class ClosingIn(Body):

@@ -8,6 +8,7 @@ from services.matching.consents.reactions import keep_application
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.reactions import check
+from services.matching.persons.reactions import end_if_empty
 from services.matching.profiles.rules import today
 from services.matching.proposals.queries import lock_unit
 
@@ -27,7 +28,8 @@ async def members_changed(transaction: OpenTransaction, group: MentorGroup) -> N
 
 
 async def left_group(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
-    """A locked member leaves their group, which is looked at again."""
+    """A locked member leaves their group, which is looked at again; with the last one it ends."""
     member.leave(today(transaction.clock.now()))
     await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
     await members_changed(transaction, group)
+    await end_if_empty(transaction, group)

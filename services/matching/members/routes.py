@@ -100,7 +100,7 @@ async def change_member(
 
 @router.post("/{member_id}/leave")
 async def leave_group(member_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MemberOut:
-    """A member leaves; what the checklist asks of members is checked again."""
+    """A member leaves; what the checklist asks of members is checked again. With the last one the group ends."""
     member, group = await _locked(transaction, member_id, expected)
     await left_group(transaction, member, group)
     return await _shown(transaction, member, response)

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, plain
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.profiles.model import Accompanying
 from services.matching.tables import Table
 
@@ -50,6 +50,7 @@ class MentorGroup(Accompanying, Table, table=True):
     state: GroupState = code(GroupState, GroupState.INTERESTED)
     interested_on: date = plain()
     housing: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    housing_lapsed_on: date | None = plain(None)
     documents_seen: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
     end_reason: str | None = plain(None)
     ready_at: datetime | None = moment(None)
@@ -141,6 +142,31 @@ class MentorGroup(Accompanying, Table, table=True):
         if self.state is not wanted:
             raise Refused("group-not-ready", "The group is {state}; only one that is {wanted} is invited.",
                           state=self.state.value, wanted=wanted.value)
+
+    def hold_home(self, home: dict[str, Any], day: date) -> None:
+        """The group has found a home, or another one; the landlord may keep it free for them until a day."""
+        until = home.get("offered_until")
+        if until and date.fromisoformat(until) < day:
+            raise Invalid("housing-offer-over", "This day has passed; the landlord no longer keeps the home free.",
+                          field="offered_until")
+        if until and date.fromisoformat(until) < date.fromisoformat(home["available_from"]):
+            raise Invalid("housing-offer-too-short", "A home is not kept free until a day before it becomes free.",
+                          field="offered_until")
+        self.housing, self.housing_lapsed_on = home, None
+
+    @property
+    def home_held_until(self) -> date | None:
+        """Until when the landlord keeps the home free; None without a home or without such a day."""
+        until = (self.housing or {}).get("offered_until")
+        return date.fromisoformat(until) if until else None
+
+    def lose_home(self, day: date) -> bool:
+        """The landlord has kept the home free long enough; returns False when somebody lives there, or it is not so."""
+        until = self.home_held_until
+        if until is None or day <= until or self.state is GroupState.ACCOMPANYING or self.state in ENDED:
+            return False
+        self.housing, self.housing_lapsed_on = None, until
+        return True
 
     def note_document(self, document: str, seen_on: date, by: str) -> None:
         """A document was seen; seen again replaces what was noted."""

@@ -19,6 +19,7 @@ from libs.common.outbox import announce
 from services.matching.consents.queries import refuse_application
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
+from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse
 from services.matching.prerequisites.reactions import recheck
@@ -56,14 +57,19 @@ class GroupIn(GroupFields):
 
 
 class HousingIn(Body):
-    """A home: for how many persons, its rent, for how many months that is secured from moving in, and from when."""
+    """What a landlord offers: a home, for how many persons, its rent, for how many months that is secured, and when."""
 
     rooms: int = Field(ge=1, le=30)
+    square_metres: int | None = Field(None, ge=5, le=2_000)
     max_persons: int = Field(ge=1, le=30)
     barrier_free: bool = False
     net_cold_rent: int = Field(ge=0, le=1_000_000, description="In cents a month.", examples=[58000])
     secured_months: int = Field(ge=0, le=120, examples=[12])
-    available_from: Day
+    rent_limit_ok: bool | None = Field(None, description=(
+        "Whether the rent is within what the authority pays later; with a rent above it none counts as secured."))
+    available_from: Day = Field(description="From when one can move in; a day that has passed: at once.")
+    offered_until: Day | None = Field(None, description=(
+        "Until when the landlord keeps it free for the group; without a tandem by then it no longer counts."))
 
 
 class DocumentIn(Body):
@@ -101,6 +107,7 @@ class GroupOut(BaseModel):
     childcare: bool
     step_free: bool
     housing: dict[str, Any] | None
+    housing_lapsed_on: date | None
     documents_seen: list[dict[str, Any]]
     end_reason: str | None
 
@@ -170,9 +177,10 @@ async def change_mentor_group(
 async def set_housing(
     mentor_group_id: UUID, body: HousingIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> GroupOut:
-    """The home that the group has found, and for how many months its rent is secured."""
+    """The home that the group has found, or another in its place, and for how many months its rent is secured."""
     group = await _group(transaction, mentor_group_id, expected)
-    group.housing = body.model_dump(mode="json")
+    group.hold_home(body.model_dump(mode="json"), today(transaction.clock.now()))
+    await await_end_of_offer(transaction, group)
     await check(transaction, group)
     return await _told(transaction, group, response)
 

@@ -23,7 +23,7 @@ from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
 from services.matching.counselling_cases.reactions import erase_cases
-from services.matching.households.model import Household
+from services.matching.households.model import Household, HouseholdChange
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
@@ -104,6 +104,7 @@ async def _end_household(transaction: OpenTransaction, household: Household, *, 
         household.withdraw_consent(transaction.clock.now())
         return
     household.erase(transaction.clock.now())
+    await transaction.execute(delete(HouseholdChange).where(col(HouseholdChange.household_id) == household.id))
     await _forget(transaction, select(Proposal).where(Proposal.household_id == household.id))
     for kind in (Unserved, RunPair):
         await _forget(transaction, select(kind).where(col(kind.household_id) == household.id))
@@ -132,10 +133,16 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     await check(transaction, group)
     if erase:
         await forget_evidence(transaction, group, member.person_ref)
-    if not await members_of(transaction, group.id):
-        await step_back(transaction, group)
-        await leave_tandems(transaction, group)
-        group.dissolve(now)
+    await end_if_empty(transaction, group)
+
+
+async def end_if_empty(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """With nobody left in it a group ends, and so does what is open of it. It must be locked with lock_unit."""
+    if await members_of(transaction, group.id):
+        return
+    await step_back(transaction, group)
+    await leave_tandems(transaction, group)
+    group.dissolve(transaction.clock.now())
 
 
 async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[str]:

@@ -46,7 +46,8 @@ def shown(key: CheckKey, stand: GroupStand) -> tuple[int, list[str]]:
         seen = stand.documents.get(subject)
         return (1, [f"document/{subject}/{seen}"]) if seen else (0, [])
     if demand is Demand.RENT:
-        months = int((stand.housing or {}).get("secured_months") or 0)
+        home = stand.housing or {}
+        months = 0 if home.get("rent_limit_ok") is False else int(home.get("secured_months") or 0)
         return months, [f"housing/secured_months/{months}"] if months else []
     persons = stand.members if demand is Demand.MIN_MEMBERS else stand.main_contacts
     return len(persons), [f"person/{one}" for one in sorted(persons)]

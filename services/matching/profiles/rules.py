@@ -1,7 +1,7 @@
 """How profiles are written in requests and answers: languages with levels, parts of the week by name, a postcode."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -119,6 +119,11 @@ def columns_of(body: DescribedIn, *, without: Iterable[str] = ()) -> dict[str, A
 def today(now: datetime) -> date:
     """The day in Germany."""
     return now.astimezone(BERLIN).date()
+
+
+def begin_of(day: date) -> datetime:
+    """When a day begins in Germany."""
+    return datetime.combine(day, time.min, BERLIN)
 
 
 def refuse_outside(scope: Scope, region: str, partner_id: UUID | None = None) -> None:

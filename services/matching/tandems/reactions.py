@@ -6,6 +6,7 @@ from libs.common.outbox import announce
 from services.matching.checkins.reactions import drop_checkins, plan_checkins
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.reactions import recheck
 from services.matching.proposals.queries import Pair, Unit
@@ -48,6 +49,7 @@ async def ended_early(
     await drop_checkins(transaction, tandem)
     if isinstance(pair.unit, MentorGroup):
         pair.unit.part()
+        await await_end_of_offer(transaction, pair.unit)
         await recheck(transaction, pair.unit)
     announce(transaction, tandem_fact(TandemEndedEarly, tandem, told))
 

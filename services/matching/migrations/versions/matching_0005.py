@@ -1,4 +1,4 @@
-"""Changes and consents: what stands between the two of a pair, and what a person agreed to, for each purpose."""
+"""Changes and consents: obstacles of a pair, a household's size, homes that lapse, and what a person agreed to."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,6 +36,23 @@ def upgrade() -> None:
     for table in ("proposal", "tandem"):
         op.add_column(table, sa.Column(
             "obstacles", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False))
+    op.add_column("mentor_group", sa.Column("housing_lapsed_on", sa.Date(), nullable=True))
+    op.create_table('household_change',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('household_id', sa.Uuid(), nullable=False),
+    sa.Column('region', sa.Text(), nullable=False),
+    sa.Column('partner_id', sa.Uuid(), nullable=True),
+    sa.Column('kind', sa.String(40), nullable=False),
+    sa.Column('happened_on', sa.Date(), nullable=False),
+    sa.Column('persons', sa.Integer(), nullable=False),
+    sa.Column('noted_by', sa.Text(), nullable=False),
+    sa.Column('noted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['household_id'], ['household.id'], name=op.f('fk_household_change_household_id_household')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_household_change'))
+    )
+    op.create_index(op.f('ix_household_change_household_id'), 'household_change', ['household_id'], unique=False)
+    op.create_index(op.f('ix_household_change_region'), 'household_change', ['region'], unique=False)
     op.create_table('consent',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -55,7 +72,8 @@ def upgrade() -> None:
     op.create_index(op.f('ix_consent_person_ref'), 'consent', ['person_ref'], unique=False)
     op.create_index(op.f('ix_consent_region'), 'consent', ['region'], unique=False)
     op.create_index('uq_consent_holding', 'consent', ['person_ref', 'purpose'], unique=True, postgresql_where=sa.text("withdrawn_on IS NULL AND replaced_on IS NULL"))
-    for statement in enable("consent", using=scoped(partner="partner_id")):
-        op.execute(statement)
+    for table in ("consent", "household_change"):
+        for statement in enable(table, using=scoped(partner="partner_id")):
+            op.execute(statement)
     op.execute("SET LOCAL lotse.scope = 'all'")
     op.execute(CARRIED_OVER)

@@ -1,0 +1,145 @@
+"""Who leaves or joins a group on its way: what that does to its checklist, its application, proposals and tandem."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.matching.links.queries import ANSWER
+from tests.matching.field import BESIDES, LONG_AGO, Field, Json, sponsorship
+
+
+async def members(field: Field, group: Json) -> list[Json]:
+    """Who belongs to the group or did, in the order they joined."""
+    found: list[Json] = await field.get(f"/members?mentor_group_id={group['id']}")
+    return found
+
+
+async def leaves(field: Field, group: Json, place: int = -1) -> Json:
+    """One of its members leaves; returns the group."""
+    await field.act(f"/members/{(await members(field, group))[place]['id']}/leave")
+    return await read(field, group)
+
+
+async def joins(field: Field, group: Json, **given: Any) -> Json:
+    """Somebody joins it; returns the group."""
+    body = {"mentor_group_id": group["id"], "contact": {"name": "Vera Neu"}, "gender": "f", "consented_on": LONG_AGO,
+            "consented_besides": BESIDES}
+    await field.create("/members", body | given)
+    return await read(field, group)
+
+
+async def read(field: Field, group: Json) -> Json:
+    """The group as it is."""
+    found: Json = await field.get(f"/mentor_groups/{group['id']}")
+    return found
+
+
+async def with_authority(field: Field, *verbs: str) -> Json:
+    """A ready group of a programme in which an authority chooses, after these steps."""
+    programme = uuid4()
+    await field.network.tell("matching", sponsorship(programme, chooser="authority"))
+    group = await field.ready_group(programme_id=str(programme))
+    for verb in verbs:
+        await field.act(f"/mentor_groups/{group['id']}/{verb}")
+    return await read(field, group)
+
+
+async def test_a_group_in_preparation_or_ready_follows_its_members(field: Field) -> None:
+    """With one too few it prepares again; with another one it is ready: two trained members are still two."""
+    group = await field.ready_group()
+    assert (await leaves(field, group, 3))["state"] == "in_preparation"
+    assert (await leaves(field, group, 2))["state"] == "in_preparation"
+    assert (await joins(field, group))["state"] == "in_preparation"
+    assert (await joins(field, group))["state"] == "ready"
+    assert (await joins(field, group))["state"] == "ready"
+
+
+async def test_a_trained_member_takes_the_training_along(field: Field) -> None:
+    """Who joins instead has not attended it; who is trained already counts at once."""
+    group = await field.ready_group()
+    assert (await leaves(field, group, 0))["state"] == "in_preparation"
+    assert (await joins(field, group, is_main_contact=True))["state"] == "in_preparation"
+    newcomer = (await members(field, group))[-1]
+    await field.network.tell("matching", field.attended(newcomer["person_ref"]))
+
+    assert (await read(field, group))["state"] == "ready"
+
+
+@pytest.mark.parametrize("verbs", [("apply",), ("apply", "list")])
+async def test_an_application_falls_with_a_member_who_is_missed(field: Field, verbs: tuple[str, ...]) -> None:
+    """Complete again the group is ready, and applies anew; one more who agrees changes nothing."""
+    group = await with_authority(field, *verbs)
+    assert (await joins(field, group))["state"] == group["state"]
+    assert (await leaves(field, group))["state"] == group["state"]
+    assert (await leaves(field, group, 3))["state"] == "in_preparation"
+    assert (await joins(field, group))["state"] == "ready"
+    assert (await field.act(f"/mentor_groups/{group['id']}/apply"))["state"] == "applied"
+
+
+async def test_an_approved_proposal_is_dismissed_and_the_household_waits(field: Field) -> None:
+    """No shorter than before; ready again the group may be found for them again."""
+    group = await field.ready_group()
+    household = await field.waiting_household(programme_id=str(field.sponsorship))
+    proposal = await field.proposed(household, group=group)
+    await field.act(f"/proposals/{proposal['id']}/approve", {})
+    await leaves(field, group)
+    seen = await field.get(f"/proposals/{proposal['id']}")
+    after = await field.get(f"/households/{household['id']}")
+    assert (seen["state"], seen["dismissed_reason"]) == ("dismissed", "no_longer_fits")
+    assert (after["state"], after["waiting_since"]) == ("waiting", household["waiting_since"])
+    await joins(field, group)
+    run = await field.run(field.sponsorship)
+
+    assert run["proposed"] == 1
+
+
+async def test_an_open_invitation_waits_until_the_group_is_complete(field: Field) -> None:
+    """Who left answers no more; the others do once somebody has joined."""
+    group = await field.ready_group()
+    proposal = await field.invited(group=group)
+    main = (await members(field, group))[0]
+    link = await field.link(ANSWER, proposal["id"], main["person_ref"])
+    assert (await leaves(field, group, 0))["state"] == "in_preparation"
+    seen = await field.get(f"/proposals/{proposal['id']}")
+    assert (seen["state"], [one["code"] for one in seen["obstacles"]]) == ("invited", ["not_vetted"])
+    assert (await field.client.post(f"{link}/accept")).status_code == 404
+    yes = {"side": "mentors", "accepted": True}
+    assert await field.refused(f"/proposals/{proposal['id']}/answers", yes) == (409, "group-not-ready")
+    await joins(field, group, is_main_contact=True)
+    newcomer = (await members(field, group))[-1]
+    await field.network.tell("matching", field.attended(newcomer["person_ref"]))
+    link = await field.link(ANSWER, proposal["id"], newcomer["person_ref"])
+
+    assert (await field.client.post(f"{link}/accept")).json()["state"] == "accepted_one"
+    assert (await field.get(f"/proposals/{proposal['id']}"))["obstacles"] == []
+
+
+@pytest.mark.parametrize("state", ["matched", "accompanying"])
+async def test_with_a_household_the_checklist_rests(field: Field, state: str) -> None:
+    """The group stays where it is; the last main contact gone, all who are left speak for it."""
+    group = await field.ready_group()
+    pair = await (field.accepted(group=group) if state == "matched" else field.tandem(group=group))
+    noun = "proposals" if state == "matched" else "tandems"
+    assert (await leaves(field, group, 0))["state"] == state
+    assert (await field.get(f"/{noun}/{pair['id']}"))["obstacles"] == []
+    verb, body = ("first_meeting", {"on": str(field.day)}) if state == "matched" else ("end_early", {"reason": "moved"})
+    await field.act(f"/{noun}/{pair['id']}/{verb}", body)
+    if state == "accompanying":
+        (told,) = await field.told(pair["id"], kind="ended_early")
+        refs = [one["person_ref"] for one in (await members(field, group))[1:]]
+        assert set(refs) < set(told["person_refs"])
+        assert (await read(field, group))["state"] == "in_preparation"
+
+
+async def test_with_the_last_member_a_group_ends(field: Field) -> None:
+    """Its invitation is declined for it, and the household waits again."""
+    group = await field.ready_group()
+    proposal = await field.invited(group=group)
+    for place in range(4):
+        await leaves(field, group, place)
+    after = await read(field, group)
+
+    assert (after["state"], after["end_reason"]) == ("withdrawn", "nobody_left")
+    assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "declined"
+    assert (await field.get(f"/households/{proposal['household_id']}"))["state"] == "waiting"
