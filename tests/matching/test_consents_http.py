@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from libs.common.facts.notify import ConsentWithdrawn
+from services.matching.profiles.rules import today
 from tests.harness import new_idempotency_key
 from tests.matching.field import LONG_AGO, REGION, Field, Json, sponsorship
 from tests.matching.test_persons_facts import erased
@@ -190,10 +191,15 @@ async def test_what_was_agreed_to_before_is_carried_over(field: Field) -> None:
         await transaction.execute(text("UPDATE mentor_group SET state = 'listed' WHERE id = :id"),
                                   {"id": UUID(group["id"])})
         await transaction.execute(text(import_module(MIGRATION).CARRIED_OVER))
+        await transaction.execute(text("DELETE FROM due WHERE kind = 'record_due'"))
+        await transaction.execute(text(import_module(MIGRATION).RECORDS_DUE))
     found = [set(await consents(field, ref)) for ref in refs]
 
     assert found == [{"matching", "checkins", "authority"}, {"matching", "checkins"}, set()]
     assert (await consents(field, refs[0]))["authority"]["region"] == REGION
+    due = await field.network.rows("matching", "SELECT due_at FROM due WHERE about = $1", UUID(mentor["id"]))
+    next_due = (await field.get(f"/mentors/{mentor['id']}"))["record_next_due"]
+    assert [str(today(row["due_at"])) for row in due] == [next_due]
 
 
 async def test_an_erasure_takes_the_consents_along(field: Field) -> None:

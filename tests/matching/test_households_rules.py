@@ -1,11 +1,14 @@
 """What a household may do in which state; nobody waits without consent."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.common.refusals import Refused
 from services.matching.households.model import Household, HouseholdState, shape_of
@@ -104,3 +107,39 @@ def test_the_other_side_learns_the_number_of_persons_and_children() -> None:
     members = [{"age_band": band, "gender": "f"} for band in ("27-44", "14-17", "0-5", "65+")]
 
     assert shape_of(members) == {"persons": 4, "children": 2}
+
+
+WOMAN, GIRL = {"age_band": "27-44", "gender": "f"}, {"age_band": "0-5", "gender": "f"}
+
+
+def test_a_household_grows_and_shrinks_by_one() -> None:
+    """Of two who look alike one leaves; the last one does not, nor anybody who is not there."""
+    household = a_household()
+    household.take_in(GIRL)
+    household.take_in(GIRL)
+    household.lose(GIRL)
+    assert household.members == [WOMAN, GIRL]
+    with pytest.raises(Refused, match="Nobody of this age band"):
+        household.lose(GIRL | {"gender": "m"})
+    household.lose(WOMAN)
+    with pytest.raises(Refused, match="Nobody would be left"):
+        household.lose(GIRL)
+
+    assert household.members == [GIRL]
+
+
+@given(steps=st.lists(st.tuples(st.booleans(), st.sampled_from([WOMAN, GIRL])), max_size=20))
+def test_whoever_comes_and_goes_the_household_adds_up(steps: list[tuple[bool, dict[str, str]]]) -> None:
+    """How many there are is how many there were, and who came, without who left; and there is always somebody."""
+    household, expected = a_household(), Counter({"27-44": 1})
+    for joins, member in steps:
+        try:
+            (household.take_in if joins else household.lose)(member)
+        except Refused:
+            assert not joins
+            continue
+        expected[member["age_band"]] += 1 if joins else -1
+    found = Counter(one["age_band"] for one in household.members)
+
+    assert found == +expected
+    assert sum(found.values()) >= 1

@@ -1,7 +1,7 @@
 """A mentor group's way, and how its checklist takes it there and back."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -197,3 +197,25 @@ def test_a_checklist_is_complete_without_open_or_expired_lines(standing: Standin
 def test_a_long_training_code_still_makes_a_code() -> None:
     """Facts carry codes of at most 63 signs."""
     assert len(a_line(subject="x" * 63).rule) == 63
+
+
+def test_an_application_is_taken_back_once() -> None:
+    """From applied or listed to ready; elsewhere there is none."""
+    for state in S:
+        group = a_group(state)
+        there = state in {S.APPLIED, S.LISTED}
+
+        assert group.take_back() is there
+        assert group.state is (S.READY if there else state)
+
+
+@pytest.mark.parametrize("state", S)
+def test_a_home_is_kept_free_until_its_day(state: GroupState) -> None:
+    """The day itself counts. With a household in it, or once the group has ended, it is not lost."""
+    group = a_group(state)
+    group.hold_home({"available_from": str(DAY), "offered_until": str(DAY)}, DAY)
+    assert not group.lose_home(DAY)
+    lost = state not in {S.ACCOMPANYING, S.COMPLETED, S.REJECTED, S.WITHDRAWN}
+
+    assert group.lose_home(DAY + timedelta(days=1)) is lost
+    assert (group.housing is None, group.housing_lapsed_on) == (lost, DAY if lost else None)

@@ -10,7 +10,7 @@ from libs.common.due import schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
-from services.matching.proposals.queries import has_open_invitation, taken
+from services.matching.proposals.queries import has_open_invitation, lock_unit, taken
 from services.matching.proposals.reactions import let_go
 
 
@@ -41,6 +41,12 @@ async def left(transaction: OpenTransaction, mentor: Mentor) -> None:
     await let_go(transaction, mentor)
     if mentor.record_seen_on:
         await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
+
+
+@when_due("record_due")
+async def follow_lapsed_record(transaction: OpenTransaction, mentor_id: UUID) -> None:
+    """A certificate is to be seen again from today on: until then nobody is invited with the mentor, or accepts."""
+    await look_again(transaction, await lock_unit(transaction, Mentor, mentor_id))
 
 
 @when_due("record_deletion")

@@ -15,6 +15,7 @@ from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.due import cancel, schedule
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.mentors.model import Mentor, MentorState
@@ -30,6 +31,7 @@ from services.matching.profiles.rules import (
     ContactIn,
     ContactOut,
     LocalAgs,
+    begin_of,
     columns_of,
     refuse_future,
     refuse_outside,
@@ -202,6 +204,10 @@ async def note_record(
     refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.note_record(**body.model_dump())
+    if mentor.record_next_due:
+        await schedule(transaction, "record_due", mentor.id, begin_of(mentor.record_next_due))
+    else:
+        await cancel(transaction, "record_due", mentor.id)
     await look_again(transaction, mentor)
     return await _told(transaction, mentor, response)
 

@@ -29,6 +29,13 @@ FROM (
 ) AS who CROSS JOIN (VALUES ('matching'), ('checkins'), ('authority')) AS asked (purpose)
 WHERE consented_on IS NOT NULL AND (purpose <> 'authority' OR applied)
 """
+# From today on it falls due when a certificate is to be seen again; so it does for those that were seen before.
+RECORDS_DUE = """
+INSERT INTO due (kind, about, due_at)
+SELECT 'record_due', id, record_next_due::timestamp AT TIME ZONE 'Europe/Berlin'
+FROM mentor WHERE record_next_due IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
 
 
 def upgrade() -> None:
@@ -77,3 +84,4 @@ def upgrade() -> None:
             op.execute(statement)
     op.execute("SET LOCAL lotse.scope = 'all'")
     op.execute(CARRIED_OVER)
+    op.execute(RECORDS_DUE)
