@@ -26,8 +26,9 @@ from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs, run
 from services.matching.runs.candidates import find
 from services.matching.runs.encoding import encode
+from services.matching.runs.points import points
 from services.matching.runs.pool import Rules
-from services.matching.runs.scoring import points, points_of
+from services.matching.runs.scoring import points_of
 from services.matching.runs.standing import Standing
 from services.matching.runs.steps import Step
 from services.matching.simulation.people import TODAY, invented_household, invented_unit
@@ -186,9 +187,9 @@ def memory_of_a_run(n_units: int, n_households: int) -> tuple[int, int]:
     return before, peak_memory()
 
 
-def peak_memory() -> int:
-    """Return the most memory this process ever held, in MB (Linux; `ru_maxrss` counts the parent's too)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+def peak_memory(process: int | str = "self") -> int:
+    """Return the most memory a process ever held, in MB (Linux; `ru_maxrss` counts the parent's too)."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 

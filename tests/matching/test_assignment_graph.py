@@ -25,12 +25,23 @@ def a_market(seed: int, n_households: int, n_units: int) -> Inputs:
                 languages={"ar": dice.choice(("A2", "B1", "C2"))}) for n in range(n_units)])
 
 
+def prune(monkeypatch: pytest.MonkeyPatch, most_in_memory: int) -> None:
+    """Of each household the best pair is solved over at first, and one more added when it gains."""
+    monkeypatch.setattr(graph, "MOST_IN_MEMORY", most_in_memory)
+    for name in ("KEPT", "ADDED", "KEPT_OF_LARGE", "ADDED_OF_LARGE"):
+        monkeypatch.setattr(graph, name, 1)
+
+
+@pytest.fixture(params=[2, 1_000_000])
+def pruned(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pruned, where two pairs are many, and where memory holds them all."""
+    prune(monkeypatch, request.param)
+
+
 @pytest.fixture
-def pruned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pairs are many: of each household the best one is kept at first, and one more added when it gains."""
-    monkeypatch.setattr(graph, "WHOLE_ARCS", 2)
-    monkeypatch.setattr(graph, "KEPT", 1)
-    monkeypatch.setattr(graph, "ADDED", 1)
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pairs are many."""
+    prune(monkeypatch, 2)
 
 
 def alike(outcome: Outcome, other: Outcome, given_: Inputs) -> None:
@@ -52,15 +63,14 @@ def alike(outcome: Outcome, other: Outcome, given_: Inputs) -> None:
 
 
 @given(chance=CHANCES)
+@pytest.mark.parametrize("most_in_memory", [2, 1_000_000])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_few_pairs_at_first_are_as_good_as_all(chance: Chance) -> None:
+def test_few_pairs_at_first_are_as_good_as_all(most_in_memory: int, chance: Chance) -> None:
     """Sum, proof, prices, next best and counts are those of the whole pool."""
     given_ = a_market(chance.randint(0, 10_000), 9, 6)
     whole = run(given_)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(graph, "WHOLE_ARCS", 2)
-        patched.setattr(graph, "KEPT", 1)
-        patched.setattr(graph, "ADDED", 1)
+        prune(patched, most_in_memory)
         few = run(given_)
 
     assert whole.certified
@@ -94,7 +104,7 @@ def test_progress_is_told() -> None:
     told: list[tuple[Step, int]] = []
     outcome = run(a_market(1, 3, 3), tell=lambda step, count: told.append((step, count)))
 
-    assert told == [(Step.READING, 6), (Step.SOLVING, outcome.possible_pairs),
+    assert told == [(Step.READING, 6), (Step.SOLVING, outcome.possible_pairs), (Step.LOOKING, 1),
                     (Step.EXPLAINING, len(outcome.proposals))]
 
 
@@ -121,7 +131,7 @@ def test_who_needs_more_places_than_are_free_is_told_so() -> None:
     assert {code.value: number for code, number in outcome.unserved[0].alone.items()} == {"no_place_free": 1}
 
 
-@pytest.mark.usefixtures("pruned")
+@pytest.mark.usefixtures("large")
 def test_too_many_pairs_for_persons_are_refused() -> None:
     """An integer programme over part of the pairs would prove nothing."""
     given_ = replace(a_market(1, 5, 5), rules=Rules(capacity_in="persons"))

@@ -14,14 +14,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.matching.runs.batch import Inputs, inputs_hash, run
 from services.matching.runs.hard import HardCode, obstacles
 from services.matching.runs.outcome import NextBest, Outcome, Unserved
+from services.matching.runs.points import bonus, points
 from services.matching.runs.pool import Household, Housing, Member, Point, Rules, Unit, Weights
-from services.matching.runs.scoring import bonus, points
 from tests.matching.pools import CHANCES, TODAY, Chance, a_household, a_unit, inputs, pools
 
 
@@ -252,6 +252,23 @@ def test_every_input_is_in_the_hash() -> None:
 
     assert len(set(hashes)) == len(hashes)
     assert all(len(each) == 64 for each in hashes)
+
+
+@given(given_=pools(4, 4), other=pools(4, 4), dice=st.randoms())
+@settings(max_examples=150, deadline=None)
+def test_another_value_anywhere_is_another_hash(given_: Inputs, other: Inputs, dice: Any) -> None:
+    """One field of one person as another has it: where that is another value it is another hash, else the same one."""
+    side = dice.choice(("households", "units"))
+    people, others = list(getattr(given_, side)), getattr(other, side)
+    assume(people and others)
+    place, name = dice.randrange(len(people)), dice.choice([each.name for each in fields(people[0])][1:])
+    before, value = getattr(people[place], name), getattr(dice.choice(others), name)
+    people[place] = replace(people[place], **{name: value})
+    assume(all(unit.kind != "group" or unit.free <= 1 for unit in (people if side == "units" else ())))
+    new: dict[str, Any] = {side: tuple(people)}
+    changed = replace(given_, **new)
+
+    assert (inputs_hash(changed) == inputs_hash(given_)) == (before == value)
 
 
 def test_the_hash_is_the_same_in_another_process() -> None:

@@ -18,8 +18,9 @@ from services.matching.runs.candidates import CHECKS, find, obstacle_tables, why
 from services.matching.runs.encoding import EncodedPool, encode
 from services.matching.runs.hard import HardCode, metres, obstacles, vector
 from services.matching.runs.measures import metres_between
+from services.matching.runs.points import points
 from services.matching.runs.pool import Household, Housing, Member, Point, Rules, Unit
-from services.matching.runs.scoring import points, points_of
+from services.matching.runs.scoring import points_of
 from tests.matching.pools import EISLEBEN, HOUSING, a_household, a_unit, pools
 
 HOME = Housing(persons=4, step_free=True, available_from=date(2026, 4, 1), rent_secured_until=date(2027, 5, 1))
@@ -251,7 +252,7 @@ def test_blocks_hold_every_pair_within_reach_once(given_: Inputs, most: int) -> 
         blocks = list(nearby.blocks(pool, np.arange(pool.n_households), np.arange(pool.n_units)))
     finally:
         nearby.BLOCK_PAIRS = before
-    seen = Counter((int(i), int(j)) for rows, columns in blocks for i in rows for j in columns)
+    seen = Counter((int(i), int(j)) for block in blocks for i in block.households for j in block.units)
 
     assert set(seen.values()) <= {1}
     for i, household in enumerate(given_.households):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from services.matching.runs.batch import Inputs
 from services.matching.runs.encoding import encode
+from services.matching.runs.points import Points, bonus, points
 from services.matching.runs.pool import AGE_BANDS, CRITERIA, GENDERS, Household, Member, Rules, Unit, Weights
-from services.matching.runs.scoring import Points, bonus, points, points_of
+from services.matching.runs.scoring import points_of
 from tests.matching.pools import CHANCES, TODAY, Chance, a_household, a_unit, pairs, pools
 
 # What must never be worth anything, in any spelling a programme's data might try.

@@ -13,8 +13,8 @@ from services.matching.runs.batch import Inputs, run
 from services.matching.runs.explanation import LANGUAGES, Language, besides, slot_names, what_is_missing, why, why_not
 from services.matching.runs.hard import HardCode
 from services.matching.runs.outcome import NextBest, Proposal, Unserved
+from services.matching.runs.points import Points
 from services.matching.runs.pool import CRITERIA, LEVELS, Rules, Weights
-from services.matching.runs.scoring import Points
 from tests.matching.pools import a_household, a_unit, pools
 
 A_PROPOSAL = Proposal(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.matching.runs import hard, scoring
+from services.matching.runs import hard, points
 from services.matching.runs.fairness import counted, shown
 from services.matching.runs.pool import CRITERIA, Rules, Weights
 from services.matching.runs.reading import BONUS, HARD
@@ -70,7 +70,7 @@ def test_each_criterion_reads_what_is_told_of_it(criterion: str) -> None:
         household, unit = chance.household(1), chance.unit(1)
         changed = {name: getattr(other.household(1), name) for name in vars(household) if name not in needed}
         again = type(household)(**{**vars(household), **changed})
-        assert scoring.points(household, unit, rules) == scoring.points(again, unit, rules)
+        assert points.points(household, unit, rules) == points.points(again, unit, rules)
 
 
 def test_the_bonus_reads_waiting_and_urgency() -> None:
@@ -78,7 +78,7 @@ def test_the_bonus_reads_waiting_and_urgency() -> None:
     seen: Seen = set()
     for seed in range(50):
         household, _ = both(seed, seen)
-        scoring.bonus(household, Rules(), TODAY)
+        points.bonus(household, Rules(), TODAY)
 
     assert seen == set(BONUS)
 

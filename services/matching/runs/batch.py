@@ -5,49 +5,39 @@ GIL.
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from itertools import pairwise
-from operator import attrgetter
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any
 
 import numpy as np
 
-from services.matching.runs.candidates import why_not
-from services.matching.runs.encoding import EncodedPool, Ints, encode
+from services.matching.runs.barred import BarredPairs, places_of
+from services.matching.runs.bits import Ints
+from services.matching.runs.candidates import obstacles_of, why_not
+from services.matching.runs.columns import Column, Id, Side
+from services.matching.runs.encoding import EncodedPool, encode_sides
 from services.matching.runs.graph import Best, best_assignment
-from services.matching.runs.hard import (
-    HardCode,
-    Pairs,
-    common_languages,
-    level_reached,
-    metres_between,
-    obstacles,
-    places_taken,
-)
-from services.matching.runs.outcome import NextBest, Outcome, Proposal, Unserved
-from services.matching.runs.pool import LEVELS, Household, Rules, Unit, require
-from services.matching.runs.scoring import Points, bonus, points_of
+from services.matching.runs.hard import HardCode, Pairs
+from services.matching.runs.outcome import Outcome, Unserved
+from services.matching.runs.points import bonus_of
+from services.matching.runs.pool import Household, Rules, Unit, require
 from services.matching.runs.steps import Progress, Step, nobody_listens
+from services.matching.runs.telling import Telling
 
 # To be raised whenever the same inputs may lead to other constraints or scores: it is part of the inputs'
 # hash.
-COMPUTING_VERSION = "1"
-
-Side = TypeVar("Side", Household, Unit)
-
+COMPUTING_VERSION = "2"
 
 class NotToBePinned(ValueError):
     """A pair that somebody wants is not possible: `codes` say why, none that one of the two is not there."""
 
-    def __init__(self, household: UUID, unit: UUID, codes: tuple[HardCode, ...]) -> None:
+    def __init__(self, household: Id, unit: Id, codes: tuple[HardCode, ...]) -> None:
         super().__init__(f"pinned: {household} with {unit}: {', '.join(codes) or 'not in the pool'}")
         self.pair, self.codes = (household, unit), codes
 
-    def __reduce__(self) -> tuple[type, tuple[UUID, UUID, tuple[HardCode, ...]]]:
+    def __reduce__(self) -> tuple[type, tuple[Id, Id, tuple[HardCode, ...]]]:
         """As it crosses over from the worker process."""
         return type(self), (*self.pair, self.codes)
 
@@ -69,9 +59,37 @@ class Inputs:
 
     def __post_init__(self) -> None:
         """Refuse a group with places for several households."""
-        one_each = self.rules.capacity_in == "households"
-        several = one_each and any(unit.kind == "group" and unit.free > 1 for unit in self.units)
-        require(not several, "free", "a group takes one household at a time")
+        _refuse_several(((unit.kind, unit.free) for unit in self.units), self.rules)
+
+    def sides(self) -> "Sides":
+        """The same as columns."""
+        return Sides(
+            Side.of(Household, sorted(self.households, key=_id)), Side.of(Unit, sorted(self.units, key=_id)),
+            self.rules, self.today, self.declined, self.pinned, self.forbidden)
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The same as `Inputs`, the two sides as columns in the order of their ids, which are UUIDs or their texts.
+
+    Ties are broken by that order, whatever order the inputs came in.
+    """
+
+    households: Side
+    units: Side
+    rules: Rules
+    today: date
+    declined: BarredPairs = frozenset()
+    pinned: BarredPairs = frozenset()
+    forbidden: BarredPairs = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a group with places for several households, and who stands there twice."""
+        _refuse_several(Column.both(self.units["kind"], self.units["free"]).values, self.rules)
+        for name, side in (("households", self.households), ("units", self.units)):
+            for one, following in pairwise(map(str, side.ids)):
+                if one >= following:
+                    raise ValueError(f"{name}: {one} stands there twice, or not in order")
 
 
 def run(inputs: Inputs, *, tell: Progress = nobody_listens) -> Outcome:
@@ -81,25 +99,31 @@ def run(inputs: Inputs, *, tell: Progress = nobody_listens) -> Outcome:
     Raises ValueError when a household or a unit stands twice in the inputs, when rules make pairs worth more than sums
     stay exact with, and when places count persons in a pool that is too large for that.
     """
-    households, units = _by_id("households", inputs.households), _by_id("units", inputs.units)
+    return run_sides(inputs.sides(), tell=tell)
+
+
+def run_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Outcome:
+    """Do the same with what stands in columns."""
+    households, units, rules = sides.households, sides.units, sides.rules
     tell(Step.READING, len(households) + len(units))
-    pool = encode(households, units, inputs.rules, inputs.declined, inputs.forbidden)
-    pinned = _pinned(households, units, inputs)
-    bonuses = np.array([bonus(each, inputs.rules, inputs.today) for each in households], dtype=np.int64)
-    best = best_assignment(pool, inputs.rules.base + bonuses, pinned, tell=tell)
+    pool = encode_sides(households, units, rules, sides.declined, sides.forbidden)
+    pinned = _pinned(pool, sides)
+    waited = Column.both(households["waiting_since"], households["urgency"])
+    bonuses = waited.to(lambda given: bonus_of(given[0], given[1], rules, sides.today)).array(np.int64)
+    best = best_assignment(pool, rules.base + bonuses, pinned, tell=tell)
     found = best.found
     tell(Step.EXPLAINING, len(found.pairs))
     return Outcome(
-        inputs_hash=inputs_hash(inputs),
+        inputs_hash=_hash(sides),
         computing_version=COMPUTING_VERSION,
-        weights_version=inputs.rules.weights_version,
+        weights_version=rules.weights_version,
         solver=found.solver,
         numpy=np.__version__,
         possible_pairs=int(best.possible.sum()),
         objective=found.objective,
         bound=found.bound,
         certified=found.certified,
-        proposals=_Told(households, units, pool, bonuses, best, pinned).proposals(),
+        proposals=Telling(households, units, pool, bonuses, best, pinned).proposals(),
         unserved=_unserved(pool, households, best),
         unit_prices=_named(units, found.unit_prices),
         household_values=_named(households, found.household_values),
@@ -107,148 +131,72 @@ def run(inputs: Inputs, *, tell: Progress = nobody_listens) -> Outcome:
 
 
 def inputs_hash(inputs: Inputs) -> str:
-    """Return the SHA-256 of the inputs as canonical JSON, in hex: the same in whatever order."""
-    ordered = {
-        "computing_version": COMPUTING_VERSION,
-        **{name: sorted([str(household), str(unit)] for household, unit in getattr(inputs, name))
-           for name in ("declined", "pinned", "forbidden")},
-        "households": _rows(Household, inputs.households),
-        "rules": inputs.rules,
-        "today": inputs.today,
-        "units": _rows(Unit, inputs.units),
-    }
-    text = json.dumps(ordered, default=_canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of all that the outcome depends on, in hex: the same in whatever order."""
+    return _hash(inputs.sides())
 
 
-def _rows(of: type[Side], side: Sequence[Side]) -> dict[str, Any]:
-    """One side as a table with the names of its fields, by id."""
-    names = [each.name for each in fields(of)]
-    return {"fields": names, "rows": list(map(attrgetter(*names), sorted(side, key=_id)))}
+def _hash(sides: Sides) -> str:
+    """Line by line: what the run computes with, the pairs barred or pinned, and column by column both sides."""
+    digest = hashlib.sha256()
+    told = {name: sorted((str(household), str(unit)) for household, unit in getattr(sides, name))
+            for name in ("declined", "pinned", "forbidden")}
+    rules = {each.name: getattr(sides.rules, each.name) for each in fields(Rules)}
+    digest.update(repr((COMPUTING_VERSION, sides.today, rules, told)).encode())
+    for side in (sides.households, sides.units):
+        digest.update(f"\n{len(side)}".encode())
+        for name, texts in side.texts():
+            digest.update("\n".join(["", name, *texts]).encode())
+    return digest.hexdigest()
 
 
-def _canonical(value: Any) -> Any:
-    """What JSON has no word for: sets sorted, dates and ids as text, dataclasses field by field."""
-    if isinstance(value, frozenset):
-        return sorted(map(str, value))
-    if isinstance(value, UUID | date):
-        return str(value)
-    return vars(value)
+def _refuse_several(kinds: Iterable[tuple[str, int]], rules: Rules) -> None:
+    several = rules.capacity_in == "households" and any(kind == "group" and free > 1 for kind, free in kinds)
+    require(not several, "free", "a group takes one household at a time")
 
 
 def _id(one: Household | Unit) -> int:
     return one.id.int
 
 
-def _by_id(name: str, given: Sequence[Side]) -> list[Side]:
-    """One side in the order of its ids: ties are broken by it, whatever order the inputs came in."""
-    ordered = sorted(given, key=_id)
-    for one, next_ in pairwise(ordered):
-        if one.id == next_.id:
-            raise ValueError(f"{name}: {one.id} stands there twice")
-    return ordered
-
-
-def _pinned(households: Sequence[Household], units: Sequence[Unit], inputs: Inputs) -> Ints:
+def _pinned(pool: EncodedPool, sides: Sides) -> Ints:
     """The unit of each household that is pinned to one, -1 for the others; NotToBePinned where that cannot be."""
-    household_at = {one.id: place for place, one in enumerate(households)}
-    unit_at = {one.id: place for place, one in enumerate(units)}
-    pinned = np.full(len(households), -1, dtype=np.int64)
-    places = {unit.id: unit.free for unit in units}
-    for household_id, unit_id in sorted(inputs.pinned, key=str):
-        if household_id not in household_at or unit_id not in unit_at:
-            raise NotToBePinned(household_id, unit_id, ())
-        household, unit = households[household_at[household_id]], units[unit_at[unit_id]]
-        codes = obstacles(household, unit, inputs.rules, inputs.declined, inputs.forbidden)
+    pinned = np.full(pool.n_households, -1, dtype=np.int64)
+    if not sides.pinned:
+        return pinned
+    household_at, unit_at = places_of(sides.households), places_of(sides.units)
+    wanted = sorted(sides.pinned, key=lambda pair: tuple(map(str, pair)))
+    for household, unit in wanted:
+        if household not in household_at or unit not in unit_at:
+            raise NotToBePinned(household, unit, ())
+    pairs = np.array([(household_at[household], unit_at[unit]) for household, unit in wanted], dtype=np.int64)
+    places = pool.units.free.copy()
+    for pair, (i, j), codes in zip(wanted, pairs, obstacles_of(pool, pairs[:, 0], pairs[:, 1]), strict=True):
         if codes:
-            raise NotToBePinned(household_id, unit_id, codes)
-        places[unit_id] -= places_taken(household, inputs.rules)
-        if pinned[household_at[household_id]] >= 0 or places[unit_id] < 0:
-            raise NotToBePinned(household_id, unit_id, (HardCode.NO_PLACE_FREE,))
-        pinned[household_at[household_id]] = unit_at[unit_id]
+            raise NotToBePinned(*pair, codes)
+        places[j] -= int(pool.households.takes[i])
+        if pinned[i] >= 0 or places[j] < 0:
+            raise NotToBePinned(*pair, (HardCode.NO_PLACE_FREE,))
+        pinned[i] = j
     return pinned
 
 
-def _named(side: Sequence[Household] | Sequence[Unit], values: Ints) -> dict[UUID, int]:
-    return dict(zip((one.id for one in side), values.tolist(), strict=True))
+def _named(side: Side, values: Ints) -> dict[Any, int]:
+    return dict(zip(side.ids, values.tolist(), strict=True))
 
 
-def _unserved(pool: EncodedPool, households: Sequence[Household], best: Best) -> tuple[Unserved, ...]:
+def _unserved(pool: EncodedPool, households: Side, best: Best) -> tuple[Unserved, ...]:
     """Every household that got no proposal, with what each hard code took from it."""
     served = np.zeros(len(households), dtype=np.bool_)
     served[[household for household, _ in best.found.pairs]] = True
-    return told_without(pool, households, np.flatnonzero(~served), best.possible)
-
-
-def told_without(
-    pool: EncodedPool, households: Sequence[Household], left: Ints, possible: Ints,
-) -> tuple[Unserved, ...]:
-    """Return those at the indices `left`, who got nobody, with what each hard code took; `possible`: int64[n]."""
+    left = np.flatnonzero(~served)
     counts = why_not(pool, left)
     return tuple(
-        Unserved(households[i].id, number, _counted(removed), _counted(alone))
+        Unserved(households.ids[i], number, _counted(removed), _counted(alone))
         for i, number, removed, alone in zip(
-            left.tolist(), possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
+            left.tolist(), best.possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
         )
     )
 
 
 def _counted(numbers: list[int]) -> dict[HardCode, int]:
     return {code: number for code, number in zip(HardCode, numbers, strict=True) if number}
-
-
-@dataclass(frozen=True, eq=False)
-class _Told:
-    """What proposals are told from."""
-
-    households: Sequence[Household]
-    units: Sequence[Unit]
-    pool: EncodedPool
-    bonuses: Ints
-    best: Best
-    pinned: Ints
-
-    def proposals(self) -> tuple[Proposal, ...]:
-        """The chosen pairs, by household."""
-        prices = self.best.found.unit_prices.tolist()
-        pairs = np.array(self.best.found.pairs, dtype=np.int64).reshape(-1, 2)
-        points = points_of(self.pool, pairs[:, 0], pairs[:, 1])
-        there = np.flatnonzero(self.best.next_best >= 0)
-        scores = points_of(self.pool, there, self.best.next_best[there]).score.tolist()
-        next_ = {
-            household: NextBest(self.units[unit].id, score, prices[unit])
-            for household, unit, score in zip(
-                there.tolist(), self.best.next_best[there].tolist(), scores, strict=True)
-        }
-        return tuple(
-            told_pair(
-                self.households[household], self.units[unit], points.at(place), self.pool.rules,
-                bonus=int(self.bonuses[household]), unit_price=prices[unit], next_best=next_.get(household),
-                pinned=bool(self.pinned[household] >= 0))
-            for place, (household, unit) in enumerate(self.best.found.pairs)
-        )
-
-
-def told_pair(
-    household: Household, unit: Unit, points: Points, rules: Rules, *, bonus: int, unit_price: int,
-    next_best: NextBest | None, pinned: bool = False,
-) -> Proposal:
-    """Return a possible pair with all that it is explained by."""
-    met, languages = household.wishes & unit.provides, common_languages(household, unit)
-    return Proposal(
-        household=household.id,
-        unit=unit.id,
-        points=points,
-        bonus=bonus,
-        worth=rules.base + points.score + bonus,
-        languages={tag: LEVELS[rank] for tag, rank in sorted(languages.items())},
-        interpreter=not level_reached(household, languages),
-        metres=metres_between(household, unit),
-        slots=household.slots & unit.slots,
-        wishes_met=tuple(sorted(met, key=str)),
-        wishes_missing=tuple(sorted(household.wishes - met, key=str)),
-        interests=tuple(sorted(household.interests & unit.interests, key=str)),
-        unit_price=unit_price,
-        next_best=next_best,
-        pinned=pinned,
-    )

@@ -9,22 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.matching.runs.encoding import Bools, EncodedPool, Ints
+from services.matching.runs.bits import Bools, Ints
+from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.hard import HardCode
 from services.matching.runs.measures import (
     both_places_known,
-    common_level,
     common_slots,
     lacking,
     metres_between,
     overlapping,
 )
-from services.matching.runs.nearby import blocks
+from services.matching.runs.nearby import Block, blocks
 
 # Households at a time when their obstacles are counted: the table of one code then stays in the processor's
 # cache.
 ROWS_AT_ONCE = 32
 BITS = 64
+# What stands against no pair at all.
+NONE = np.zeros(1, dtype=np.bool_)
 
 # Household indices and unit indices: of one length (arcs), or as a column and a row (every pair of the two).
 Check = Callable[[EncodedPool, Ints, Ints], Bools]
@@ -32,7 +34,7 @@ Check = Callable[[EncodedPool, Ints, Ints], Bools]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """The possible pairs, sorted by household and then unit: int64[k] indices each."""
+    """Possible pairs: int64[k] indices each."""
 
     households: Ints
     units: Ints
@@ -55,7 +57,7 @@ class WhyNot:
 
 
 def find(pool: EncodedPool) -> Candidates:
-    """Return every pair that no hard constraint forbids."""
+    """Return every pair that no hard constraint forbids, sorted by household and then unit."""
     found = [block.households * pool.n_units + block.units for block in possible_in_blocks(pool)]
     keys = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
     return Candidates(*np.divmod(keys, max(pool.n_units, 1)))
@@ -65,13 +67,9 @@ def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
     """Yield every pair that no hard constraint forbids, each in one block; how many there may be does not matter."""
     households = np.flatnonzero(pool.households.consented)
     units = np.flatnonzero(_available(pool))
-    for rows, columns in blocks(pool, households, units):
-        yield _allowed(pool, rows, columns)
-
-
-def possible_at_once(pool: EncodedPool) -> Candidates:
-    """Return the same as `find` by looking at every pair: for one household or a few, where a grid costs more."""
-    return _allowed(pool, np.flatnonzero(pool.households.consented), np.flatnonzero(_available(pool)))
+    barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
+    for block in blocks(pool, households, units):
+        yield _without(barred, _possible(pool, block), pool.n_units)
 
 
 def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardCode, Bools]]:
@@ -83,6 +81,14 @@ def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardC
             yield code, _table(BARRED[code](pool), households, pool)
         else:
             yield code, np.broadcast_to(CHECKS[code](pool, rows, columns), shape)
+
+
+def obstacles_of(pool: EncodedPool, households: Ints, units: Ints) -> list[tuple[HardCode, ...]]:
+    """Return for each pair (int64[k] indices each) every code that forbids it, in order: `hard.obstacles` of many."""
+    keys = households * pool.n_units + units
+    against = {code: np.isin(keys, BARRED[code](pool)) if code in BARRED
+               else np.broadcast_to(CHECKS[code](pool, households, units), keys.shape) for code in HardCode}
+    return [tuple(code for code, stands in against.items() if stands[place]) for place in range(len(keys))]
 
 
 def why_not(pool: EncodedPool, households: Ints) -> WhyNot:
@@ -111,33 +117,28 @@ def _available(pool: EncodedPool) -> Bools:
     return available
 
 
-def _allowed(pool: EncodedPool, rows: Ints, columns: Ints) -> Candidates:
-    """The possible pairs of a block without those that are barred one by one."""
-    keys = np.sort(_possible(pool, rows, columns))
-    for barred in (pool.vetoed, pool.declined, pool.forbidden):
-        keys = _without(keys, barred)
-    return Candidates(*np.divmod(keys, max(pool.n_units, 1)))
-
-
-def _possible(pool: EncodedPool, rows: Ints, columns: Ints) -> Ints:
-    """The possible pairs of a block, as keys."""
+def _possible(pool: EncodedPool, block: Block) -> Candidates:
+    """The possible pairs of a block, but for those that are barred one by one."""
+    rows, columns = block.households, block.units
     against = np.zeros((len(rows), len(columns)), dtype=np.bool_)
-    for code in OF_THE_PAIR:
+    for code in OF_THE_PAIR if pool.rules.housing else WITHOUT_HOME:
         against |= CHECKS[code](pool, rows[:, None], columns[None, :])
     left = np.flatnonzero(~against)
-    households, units = rows[left // len(columns)], columns[left % len(columns)]
-    for code in COSTLY:
-        keep = ~CHECKS[code](pool, households, units)
-        households, units = households[keep], units[keep]
-    return households * pool.n_units + units
+    row = left // len(columns)
+    households, units = rows[row], columns[left - row * len(columns)]
+    if block.placed:
+        near = metres_between(pool, households, units) <= _reach(pool, households, units)
+        households, units = households[near], units[near]
+    return Candidates(households, units)
 
 
-def _without(keys: Ints, barred: Ints) -> Ints:
-    """Sorted keys without those that are barred."""
-    if not len(keys) or not len(barred):
-        return keys
-    position = np.minimum(np.searchsorted(keys, barred), len(keys) - 1)
-    return np.delete(keys, position[keys[position] == barred])
+def _without(barred: Ints, pairs: Candidates, n_units: int) -> Candidates:
+    """The pairs without those that are barred (sorted keys)."""
+    if not len(barred):
+        return pairs
+    keys = pairs.households * n_units + pairs.units
+    keep = barred[np.minimum(np.searchsorted(barred, keys), len(barred) - 1)] != keys
+    return Candidates(pairs.households[keep], pairs.units[keep])
 
 
 def _table(barred: Ints, households: Ints, pool: EncodedPool) -> Bools:
@@ -159,9 +160,11 @@ def _packed(table: Bools) -> np.ndarray:
 
 
 def _too_far(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
-    way = metres_between(pool, h, u)
-    beyond: Bools = (way > pool.units.reach[u]) | (way > pool.households.reach[h])
-    return both_places_known(pool, h, u) & beyond
+    return both_places_known(pool, h, u) & (metres_between(pool, h, u) > _reach(pool, h, u))
+
+
+def _reach(pool: EncodedPool, h: Ints, u: Ints) -> Ints:
+    return np.minimum(pool.households.reach[h], pool.units.reach[u])
 
 
 def _other_district(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
@@ -169,30 +172,32 @@ def _other_district(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
     return ~both_places_known(pool, h, u) & other
 
 
-def _no_language(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
-    without: Bools = common_level(pool, h, u) == 0
-    return ~pool.households.interpreter[h] & without
+def _no_place(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+    short: Bools = pool.units.free[u] < (pool.households.takes[h] if pool.rules.capacity_in == "persons" else 1)
+    return short
 
 
 def _no_home(pool: EncodedPool, _: Ints, u: Ints) -> Bools:
-    return ~pool.units.home[u] & (pool.rules.housing is not None)
+    return ~pool.units.home[u] if pool.rules.housing else NONE
 
 
 def _home_too_small(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
-    asked = pool.units.home[u] & (pool.rules.housing is not None)
-    return asked & (pool.households.size[h] > pool.units.home_persons[u])
+    if not pool.rules.housing:
+        return NONE
+    return pool.units.home[u] & (pool.households.size[h] > pool.units.home_persons[u])
 
 
 def _home_with_steps(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
-    asked = pool.units.home[u] & (pool.rules.housing is not None)
-    return asked & pool.households.step_free[h] & ~pool.units.home_step_free[u]
+    if not pool.rules.housing:
+        return NONE
+    return pool.units.home[u] & pool.households.step_free[h] & ~pool.units.home_step_free[u]
 
 
 CHECKS: dict[HardCode, Check] = {
     HardCode.NOT_VETTED: lambda p, h, u: ~p.units.vetted[u],
     HardCode.CONSENT_MISSING: lambda p, h, u: ~(p.units.consented[u] & p.households.consented[h]),
     HardCode.PAUSED: lambda p, h, u: p.units.paused[u],
-    HardCode.NO_PLACE_FREE: lambda p, h, u: p.units.free[u] < p.households.takes[h],
+    HardCode.NO_PLACE_FREE: _no_place,
     HardCode.KIND_NOT_WISHED: lambda p, h, u: (p.households.kinds[h] & p.units.kind[u]) == 0,
     HardCode.HOUSEHOLD_TOO_LARGE: lambda p, h, u: p.households.size[h] > p.units.largest[u],
     HardCode.HOUSING_MISSING: _no_home,
@@ -209,7 +214,7 @@ CHECKS: dict[HardCode, Check] = {
     HardCode.TOO_FAR: _too_far,
     HardCode.OTHER_DISTRICT: _other_district,
     HardCode.TOO_FEW_COMMON_SLOTS: lambda p, h, u: common_slots(p, h, u) < p.rules.min_common_slots,
-    HardCode.NO_COMMON_LANGUAGE: _no_language,
+    HardCode.NO_COMMON_LANGUAGE: lambda p, h, u: ~overlapping(p.households.asks, p.units.answers, h, u),
     HardCode.MUST_HAVE_MISSING: lambda p, h, u: lacking(p.households.must_haves, p.units.provides, h, u),
     HardCode.CONFLICT: lambda p, h, u: overlapping(p.households.conflicts, p.units.conflicts, h, u),
 }
@@ -219,13 +224,15 @@ BARRED: dict[HardCode, Callable[[EncodedPool], Ints]] = {
     HardCode.DECLINED_BEFORE: lambda pool: pool.declined,
     HardCode.FORBIDDEN: lambda pool: pool.forbidden,
 }
-# Whatever household is asked about. (Consent is a matter of both sides.)
+# Whatever household is asked about. (Consent is a matter of both sides; only who gave it is looked at in pairs.)
 OF_THE_UNIT = (
     HardCode.NOT_VETTED,
     HardCode.PAUSED,
     HardCode.HOUSING_MISSING,
     HardCode.HOUSING_NOT_READY,
 )
-# Costs more per pair than all others together: asked only of those who are left.
-COSTLY = (HardCode.TOO_FAR, HardCode.OTHER_DISTRICT)
-OF_THE_PAIR = tuple(code for code in CHECKS if code not in OF_THE_UNIT + COSTLY)
+# A matter of the block; how far it is costs more than all others together, and is asked only of those who are left.
+OF_THE_PLACE = (HardCode.TOO_FAR, HardCode.OTHER_DISTRICT)
+OF_THE_PAIR = tuple(code for code in CHECKS if code not in (HardCode.CONSENT_MISSING, *OF_THE_UNIT, *OF_THE_PLACE))
+OF_THE_HOME = (HardCode.HOUSING_TOO_SMALL, HardCode.HOUSING_NOT_STEP_FREE)
+WITHOUT_HOME = tuple(code for code in OF_THE_PAIR if code not in OF_THE_HOME)

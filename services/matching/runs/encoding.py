@@ -3,30 +3,50 @@
 Sets become words of at most 64 bits, as small as the codes in use allow; nothing is a matrix of all pairs.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-from uuid import UUID
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.matching.runs.hard import RANK, Pairs, housing_is_ready, places_taken, vector
-from services.matching.runs.pool import AGE_BANDS, DISTRICT, GENDERS, KINDS, LEVELS, Household, Rules, Unit
+from services.matching.runs.barred import BarredPairs, barred, keys, vetoes
+from services.matching.runs.bits import (
+    Bits,
+    Bools,
+    Counts,
+    Floats,
+    Ints,
+    Words,
+    bits,
+    counts,
+    known,
+    numbered,
+    small,
+    speaks,
+    words,
+)
+from services.matching.runs.columns import Column, Side
+from services.matching.runs.hard import RANK, Pairs, housing_is_ready, vector
+from services.matching.runs.pool import (
+    AGE_BANDS,
+    DISTRICT,
+    GENDERS,
+    KINDS,
+    Household,
+    Rules,
+    Unit,
+    adult_genders,
+    age_bands,
+    provided,
+)
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-# An unsigned type, chosen by the largest value.
-Bits = NDArray[np.unsignedinteger[Any]]
-Words = tuple[Bits, ...]
-
-WORD = 64
 # "No limit of one's own", in metres: more than twice around the earth.
 UNLIMITED = 10**8
 # All bits of a small mask: accepts every code, also the bit that stands for "not stated".
 ANY = 0xFF
 NOT_STATED = 0x80
+# What every unit answers to a household with which an interpreter may come.
+ANYBODY = ("", "none")
 
 
 @dataclass(frozen=True)
@@ -38,9 +58,9 @@ class UnitColumns:
     paused: Bools
     free: Ints
     kind: Bits
-    largest: Ints
+    largest: Counts
     home: Bools
-    home_persons: Ints
+    home_persons: Counts
     home_step_free: Bools
     home_ready: Bools
     contact_genders: Bits
@@ -52,6 +72,7 @@ class UnitColumns:
     reach: Ints
     slots: Bits
     speaks: tuple[Words, ...]
+    answers: Words
     provides: Words
     interests: Words
     has_interests: Bools
@@ -64,8 +85,8 @@ class HouseholdColumns:
 
     consented: Bools
     kinds: Bits
-    size: Ints
-    takes: Ints
+    size: Counts
+    takes: Counts | Ints
     step_free: Bools
     wished_contacts: Bits
     genders: Bits
@@ -76,13 +97,14 @@ class HouseholdColumns:
     reach: Ints
     slots: Bits
     speaks: tuple[Words, ...]
+    asks: Words
     least: Bits
     interpreter: Bools
     must_haves: Words
     wishes: Words
-    n_wishes: Ints
+    n_wishes: Counts
     interests: Words
-    n_interests: Ints
+    n_interests: Counts
     conflicts: Words
 
 
@@ -104,23 +126,27 @@ class EncodedPool:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """Which bit each code in use has."""
+class _Vocabulary:
+    """Which bit each code in use has; `levels`: the languages with the levels that somebody asks for."""
 
     languages: dict[str, int]
+    levels: dict[tuple[str, str], int]
     offers: dict[str, int]
     interests: dict[str, int]
     conflicts: dict[str, int]
 
     @classmethod
-    def of(cls, households: Sequence[Household], units: Sequence[Unit]) -> Self:
+    def of(cls, households: Side, units: Side) -> Self:
         """The codes that either side uses, in order."""
-        asked = (h.must_haves | h.wishes for h in households)
+        languages = numbered(households["languages"], units["languages"])
+        least = sorted({str(level) for level in households["least_level"].values})
+        offered = Column([("childcare", "step_free")], np.zeros(0, dtype=np.int32))
         return cls(
-            languages=_numbered((h.languages for h in households), (u.languages for u in units)),
-            offers=_numbered(asked, (u.provides for u in units)),
-            interests=_numbered((h.interests for h in households), (u.interests for u in units)),
-            conflicts=_numbered((h.conflict_groups for h in households), (u.conflict_groups for u in units)),
+            languages=languages,
+            levels=bits([ANYBODY, *((str(tag), level) for tag in languages for level in least)]),
+            offers=numbered(households["must_haves"], households["wishes"], units["offers"], offered),
+            interests=numbered(households["interests"], units["interests"]),
+            conflicts=numbered(households["conflict_groups"], units["conflict_groups"]),
         )
 
 
@@ -129,159 +155,108 @@ def encode(
     forbidden: Pairs = frozenset(),
 ) -> EncodedPool:
     """Return the pool as columns; household i and unit j keep their places in the sequences given."""
-    vocabulary = Vocabulary.of(households, units)
-    unit_at = {unit.id: j for j, unit in enumerate(units)}
-    household_at = {household.id: i for i, household in enumerate(households)}
+    return encode_sides(Side.of(Household, households), Side.of(Unit, units), rules, declined, forbidden)
 
-    def barred(pairs: Pairs) -> Ints:
-        there = [(household_at[h], unit_at[u]) for h, u in pairs if h in household_at and u in unit_at]
-        return _keys(there, len(units))
 
+def encode_sides(
+    households: Side, units: Side, rules: Rules, declined: BarredPairs = frozenset(),
+    forbidden: BarredPairs = frozenset(),
+) -> EncodedPool:
+    """Return the same of two sides."""
+    vocabulary = _Vocabulary.of(households, units)
     return EncodedPool(
         n_households=len(households),
         n_units=len(units),
         rules=rules,
-        households=household_columns(households, rules, vocabulary),
-        units=unit_columns(units, rules, vocabulary),
-        vetoed=_keys(_vetoes(households, units), len(units)),
-        declined=barred(declined),
-        forbidden=barred(forbidden),
+        households=_households(households, rules, vocabulary),
+        units=_units(units, rules, vocabulary),
+        vetoed=keys(vetoes(households, units), len(units)),
+        declined=barred(declined, households, units),
+        forbidden=barred(forbidden, households, units),
     )
 
 
-def household_columns(pool: Sequence[Household], rules: Rules, bit: Vocabulary) -> HouseholdColumns:
-    """Return households as columns, in their order."""
+def _households(pool: Side, rules: Rules, bit: _Vocabulary) -> HouseholdColumns:
+    members, sizes = pool["members"], counts(pool["members"].to(len))
+    asks = Column.both(pool["languages"], pool["least_level"], pool["interpreter"])
     return HouseholdColumns(
-        consented=_bools(h.consented for h in pool),
-        kinds=_small((h.kinds for h in pool), KINDS, empty=ANY),
-        size=_ints(len(h.members) for h in pool),
-        takes=_ints(places_taken(h, rules) for h in pool),
-        step_free=_bools("step_free" in h.must_haves for h in pool),
-        wished_contacts=_small((h.contact_genders for h in pool), GENDERS, empty=ANY),
-        genders=_small((h.adult_genders for h in pool), GENDERS),
-        bands=_small((h.bands for h in pool), AGE_BANDS),
-        place=_places(pool),
-        placed=_bools(h.point is not None for h in pool),
-        district=_ints(int(h.district[:DISTRICT]) for h in pool),
-        reach=_ints(UNLIMITED if h.radius_km is None else min(h.radius_km * 1000, UNLIMITED) for h in pool),
-        slots=np.array([h.slots for h in pool], dtype=np.uint32),
-        speaks=_speaks([each.languages for each in pool], bit.languages),
-        least=np.array([RANK[h.least_level] for h in pool], dtype=np.uint8),
-        interpreter=_bools(h.interpreter for h in pool),
-        must_haves=_words((h.must_haves for h in pool), bit.offers),
-        wishes=_words((h.wishes for h in pool), bit.offers),
-        n_wishes=_ints(len(h.wishes) for h in pool),
-        interests=_words((h.interests for h in pool), bit.interests),
-        n_interests=_ints(len(h.interests) for h in pool),
-        conflicts=_words((h.conflict_groups for h in pool), bit.conflicts),
+        consented=pool["consented"].array(np.bool_),
+        kinds=small(pool["kinds"], KINDS, empty=ANY),
+        size=sizes,
+        takes=sizes if rules.capacity_in == "persons" else np.ones(len(pool), dtype=np.int64),
+        step_free=pool["must_haves"].to(lambda asked: "step_free" in asked).array(np.bool_),
+        wished_contacts=small(pool["contact_genders"], GENDERS, empty=ANY),
+        genders=small(members.to(adult_genders), GENDERS),
+        bands=small(members.to(age_bands), AGE_BANDS),
+        place=_places(pool["point"]),
+        placed=known(pool["point"]),
+        district=_districts(pool["district"]),
+        reach=pool["radius_km"].to(lambda km: UNLIMITED if km is None else min(km * 1000, UNLIMITED)).array(np.int64),
+        slots=pool["slots"].array(np.uint32),
+        speaks=speaks(pool["languages"], bit.languages),
+        asks=words(asks.to(lambda asked: _asked(asked[0], asked[1], interpreter=asked[2])), bit.levels),
+        least=pool["least_level"].to(RANK.__getitem__).array(np.uint8),
+        interpreter=pool["interpreter"].array(np.bool_),
+        must_haves=words(pool["must_haves"], bit.offers),
+        wishes=words(pool["wishes"], bit.offers),
+        n_wishes=counts(pool["wishes"].to(len)),
+        interests=words(pool["interests"], bit.interests),
+        n_interests=counts(pool["interests"].to(len)),
+        conflicts=words(pool["conflict_groups"], bit.conflicts),
     )
 
 
-def unit_columns(pool: Sequence[Unit], rules: Rules, bit: Vocabulary) -> UnitColumns:
-    """Return units as columns, in their order."""
+def _units(pool: Side, rules: Rules, bit: _Vocabulary) -> UnitColumns:
+    home = pool["housing"]
+    provides = Column.both(pool["offers"], pool["childcare"], pool["step_free"]).to(lambda given: provided(*given))
     return UnitColumns(
-        vetted=_bools(u.vetted for u in pool),
-        consented=_bools(u.consented for u in pool),
-        paused=_bools(u.paused for u in pool),
-        free=_ints(u.free for u in pool),
-        kind=_small(({u.kind} for u in pool), KINDS),
-        largest=_ints(u.largest for u in pool),
-        home=_bools(u.housing is not None for u in pool),
-        home_persons=_ints(u.housing.persons if u.housing else 0 for u in pool),
-        home_step_free=_bools(u.housing is not None and u.housing.step_free for u in pool),
-        home_ready=_bools(housing_is_ready(u, rules) for u in pool),
-        contact_genders=_small((u.contact_genders for u in pool), GENDERS, empty=NOT_STATED),
-        accepts_genders=_small((u.accepts_genders for u in pool), GENDERS, empty=ANY),
-        accepts_bands=_small((u.accepts_bands for u in pool), AGE_BANDS, empty=ANY),
-        place=_places(pool),
-        placed=_bools(u.point is not None for u in pool),
-        district=_ints(int(u.district[:DISTRICT]) for u in pool),
-        reach=_ints(min(u.radius_km * 1000, UNLIMITED) for u in pool),
-        slots=np.array([u.slots for u in pool], dtype=np.uint32),
-        speaks=_speaks([each.languages for each in pool], bit.languages),
-        provides=_words((u.provides for u in pool), bit.offers),
-        interests=_words((u.interests for u in pool), bit.interests),
-        has_interests=_bools(bool(u.interests) for u in pool),
-        conflicts=_words((u.conflict_groups for u in pool), bit.conflicts),
+        vetted=pool["vetted"].array(np.bool_),
+        consented=pool["consented"].array(np.bool_),
+        paused=pool["paused"].array(np.bool_),
+        free=pool["free"].array(np.int64),
+        kind=small(pool["kind"].to(lambda kind: {kind}), KINDS),
+        largest=counts(pool["largest"]),
+        home=known(home),
+        home_persons=counts(home.to(lambda one: one.persons if one else 0)),
+        home_step_free=home.to(lambda one: one is not None and one.step_free).array(np.bool_),
+        home_ready=home.to(lambda one: housing_is_ready(one, rules)).array(np.bool_),
+        contact_genders=small(pool["contact_genders"], GENDERS, empty=NOT_STATED),
+        accepts_genders=small(pool["accepts_genders"], GENDERS, empty=ANY),
+        accepts_bands=small(pool["accepts_bands"], AGE_BANDS, empty=ANY),
+        place=_places(pool["point"]),
+        placed=known(pool["point"]),
+        district=_districts(pool["district"]),
+        reach=pool["radius_km"].to(lambda km: min(km * 1000, UNLIMITED)).array(np.int64),
+        slots=pool["slots"].array(np.uint32),
+        speaks=speaks(pool["languages"], bit.languages),
+        answers=words(pool["languages"].to(lambda spoken: _answered(spoken, bit.levels)), bit.levels),
+        provides=words(provides, bit.offers),
+        interests=words(pool["interests"], bit.interests),
+        has_interests=pool["interests"].to(bool).array(np.bool_),
+        conflicts=words(pool["conflict_groups"], bit.conflicts),
     )
 
 
-def _vetoes(households: Sequence[Household], units: Sequence[Unit]) -> Iterable[tuple[int, int]]:
-    """All vetoed pairs as (household, unit): of units, persons in them, their partners, and by units."""
-    by_unit = _having((unit.id,) for unit in units)
-    by_person = _having(unit.persons for unit in units)
-    by_partner = _having(() if unit.partner is None else (unit.partner,) for unit in units)
-    for i, household in enumerate(households):
-        for vetoed, having in (
-            (household.vetoed_units, by_unit),
-            (household.vetoed_persons, by_person),
-            (household.vetoed_partners, by_partner),
-        ):
-            yield from ((i, j) for one in vetoed for j in having.get(one, ()))
-    by_household = _having((household.id,) for household in households)
-    for j, unit in enumerate(units):
-        yield from ((i, j) for one in unit.vetoed_households for i in by_household.get(one, ()))
+def _asked(languages: Mapping[str, str], least: str, *, interpreter: bool) -> Collection[tuple[str, str]]:
+    """What one of a unit has to answer: a language that is spoken well enough, or anything at all."""
+    if interpreter:
+        return [ANYBODY]
+    return [(str(tag), str(least)) for tag, level in languages.items() if RANK[level] >= RANK[least]]
 
 
-def _having(ids: Iterable[Collection[UUID]]) -> dict[UUID, list[int]]:
-    """Where each id occurs."""
-    found: dict[UUID, list[int]] = {}
-    for position, several in enumerate(ids):
-        for one in several:
-            found.setdefault(one, []).append(position)
-    return found
+def _answered(languages: Mapping[str, str], levels: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+    """Which of the levels that somebody asks for are reached."""
+    reached = [(tag, level) for tag, level in levels if RANK[languages.get(tag, "none")] >= RANK[level] > 0]
+    return [ANYBODY, *reached]
 
 
-def _keys(pairs: Iterable[tuple[int, int]], n_units: int) -> Ints:
-    return np.unique(np.array([i * n_units + j for i, j in pairs], dtype=np.int64))
+def _districts(column: Column) -> Ints:
+    return column.to(lambda district: int(district[:DISTRICT])).array(np.int64)
 
 
-def _bools(values: Iterable[bool]) -> Bools:
-    return np.fromiter(values, dtype=np.bool_)
-
-
-def _ints(values: Iterable[int]) -> Ints:
-    return np.fromiter(values, dtype=np.int64)
-
-
-def _places(pool: Sequence[Household] | Sequence[Unit]) -> Floats:
+def _places(column: Column) -> Floats:
     """Points as vectors of length 1, float64[3, n]; where none is known, the middle of the earth."""
-    vectors = [(0.0, 0.0, 0.0) if each.point is None else vector(each.point) for each in pool]
-    return np.ascontiguousarray(np.array(vectors, dtype=np.float64).reshape(-1, 3).T)
+    vectors = [(0.0, 0.0, 0.0) if point is None else vector(point) for point in column.values]
+    return np.ascontiguousarray(np.array(vectors, dtype=np.float64).reshape(-1, 3)[column.at].T)
 
 
-def _numbered(theirs: Iterable[Iterable[str]], ours: Iterable[Iterable[str]]) -> dict[str, int]:
-    """Each code that occurs, with its bit as a number; by name, so that the pool's order does not matter."""
-    codes: set[str] = set().union(*theirs, *ours)
-    return {code: 1 << position for position, code in enumerate(sorted(codes, key=str))}
-
-
-def _small(sets: Iterable[Collection[str]], codes: Sequence[str], empty: int = 0) -> Bits:
-    """Sets of at most seven codes as one byte each; `empty` stands for a set in which nothing is stated."""
-    bit = {code: 1 << position for position, code in enumerate(codes)}
-    return np.array([sum(bit[code] for code in each) or empty for each in sets], dtype=np.uint8)
-
-
-def _words(sets: Iterable[Collection[str]], bit: dict[str, int]) -> Words:
-    """Sets of any codes as words of 64 bits, or as one smaller word where that is enough."""
-    return _split([sum([bit[code] for code in each]) for each in sets], len(bit))
-
-
-def _speaks(spoken: Sequence[Mapping[str, str]], bit: dict[str, int]) -> tuple[Words, ...]:
-    """For each rank from 1: the languages spoken at least that well."""
-    masks: list[list[int]] = [[0] * len(spoken) for _ in LEVELS]
-    for position, languages in enumerate(spoken):
-        for tag, level in languages.items():
-            for rank in range(1, RANK[level] + 1):
-                masks[rank][position] |= bit[tag]
-    return tuple(_split(mask, len(bit)) for mask in masks[1:])
-
-
-def _split(masks: list[int], n_bits: int) -> Words:
-    """Whole numbers of any length as unsigned words."""
-    if n_bits <= WORD:
-        return (np.array(masks, dtype=np.min_scalar_type((1 << n_bits) - 1)),)
-    low = (1 << WORD) - 1
-    return tuple(
-        np.array([mask >> shift & low for mask in masks], dtype=np.uint64) for shift in range(0, n_bits, WORD)
-    )

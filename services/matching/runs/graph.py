@@ -1,10 +1,10 @@
-"""The best assignment of a pool: over all possible pairs, or of a large pool over as many of them as it needs.
+"""The best assignment of a pool: over as many of all possible pairs as it needs.
 
-Of a large pool only each household's best pairs are kept at first, and the assignment over them is computed with its
-prices. Then every possible pair is looked at again: one that would gain a household more at these prices than what it
-has is added, and all is computed anew, until there is none (column generation: L. R. Ford and D. R. Fulkerson, A
-suggested computation for maximal multi-commodity network flows, 1958). What is then found is the best of the whole
-pool, with the very same prices: the proof covers all pairs.
+Only each household's best pairs are solved over at first, which gives an assignment with its prices. Then every
+possible pair is looked at: one that would gain a household more at these prices than what it has is added, and all is
+computed anew, until there is none (column generation: L. R. Ford and D. R. Fulkerson, A suggested computation for
+maximal multi-commodity network flows, 1958). What is then found is the best of the whole pool, with the very same
+prices: the proof covers all pairs. Of a large pool the other pairs are not even kept, but found again for each look.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,14 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from services.matching.runs.assignment import Assignment, solve
+from services.matching.runs.bits import Bools, Ints
 from services.matching.runs.candidates import possible_in_blocks
-from services.matching.runs.encoding import EncodedPool, Ints
+from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.scoring import points_of
 from services.matching.runs.steps import Progress, Step, nobody_listens
 
-# As many pairs are solved whole; of more only so many of a household at first, and so many more whenever it gains.
-WHOLE_ARCS = 2_000_000
-KEPT, ADDED = 20, 10
+# As many pairs are kept in memory.
+MOST_IN_MEMORY = 2_000_000
+# So many of a household are solved over at first, and so many more whenever it gains.
+KEPT, ADDED = 40, 20
+KEPT_OF_LARGE, ADDED_OF_LARGE = 20, 10
 
 
 class Scored(NamedTuple):
@@ -58,22 +61,34 @@ def best_assignment(
     """
     if pinned is not None and (pinned >= 0).any():
         return _with_pinned(pool, extra, pinned, tell)
-    sizes = pool.households.size if pool.rules.capacity_in == "persons" else None
     kept = _first_arcs(pool, extra, tell)
-    if sizes is not None and not kept.whole:
-        raise ValueError(f"capacity_in: more than {WHOLE_ARCS} possible pairs are too many where places count persons")
-    rounds = 0
+    if pool.rules.capacity_in == "persons":
+        return _in_persons(pool, kept, tell)
+    arcs, rounds = kept.arcs, 0
     while True:
         rounds += 1
-        tell(Step.SOLVING, len(kept.arcs.units))
-        found = solve(*kept.arcs, pool.units.free, n_households=pool.n_households, sizes=sizes)
-        if not kept.whole:
-            tell(Step.LOOKING, rounds)
-        look = _Look(pool, found, sizes)
-        gaining = look.through([kept.arcs] if kept.whole else scored_in_blocks(pool, extra))
-        if kept.whole or not gaining:
+        tell(Step.SOLVING, len(arcs.units))
+        found = solve(*arcs, pool.units.free, n_households=pool.n_households)
+        tell(Step.LOOKING, rounds)
+        look = _Look(pool, found)
+        gaining = look.through([kept.everything] if kept.everything else scored_in_blocks(pool, extra),
+                               ADDED if kept.everything else ADDED_OF_LARGE)
+        if not gaining:
             return Best(found, kept.possible, look.next_best(), rounds)
-        kept = _Kept(_sorted(pool, [kept.arcs, *gaining]), kept.possible, whole=False)
+        arcs = _sorted(pool, [arcs, *gaining])
+
+
+def _in_persons(pool: EncodedPool, kept: "_Kept", tell: Progress) -> Best:
+    """The best of all pairs at once, where places count persons: prices prove nothing about pairs left out."""
+    if kept.everything is None:
+        raise ValueError(
+            f"capacity_in: more than {MOST_IN_MEMORY} possible pairs are too many where places count persons")
+    tell(Step.SOLVING, len(kept.everything.units))
+    sizes = pool.households.size.astype(np.int64)
+    found = solve(*kept.everything, pool.units.free, n_households=pool.n_households, sizes=sizes)
+    look = _Look(pool, found, sizes)
+    look.through([kept.everything], ADDED)
+    return Best(found, kept.possible, look.next_best(), rounds=1)
 
 
 def _with_pinned(pool: EncodedPool, extra: Ints, pinned: Ints, tell: Progress) -> Best:
@@ -107,29 +122,30 @@ def scored_in_blocks(pool: EncodedPool, extra: Ints) -> Iterator[Scored]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """The pairs that are solved over, how many there are by household, and whether they are all."""
+    """The pairs that are solved over at first, how many there are by household, and all where memory holds them."""
 
     arcs: Scored
     possible: Ints
-    whole: bool
+    everything: Scored | None
 
 
 def _first_arcs(pool: EncodedPool, extra: Ints, tell: Progress) -> _Kept:
-    """All possible pairs, or the best of each household where they are too many."""
+    """The best pairs of each household, and all unless they are too many."""
     possible = np.zeros(pool.n_households, dtype=np.int64)
     parts: list[Scored] = []
     seen, whole = 0, True
     for block in scored_in_blocks(pool, extra):
         possible += np.bincount(block.households, minlength=pool.n_households)
         seen += len(block.units)
-        if whole and seen > WHOLE_ARCS:
+        if whole and seen > MOST_IN_MEMORY:
             whole = False
-            tell(Step.PRUNING, KEPT)
-            everything = _sorted(pool, parts)
-            parts = [_at(everything, _best_of_each(everything, KEPT))]
-        parts.append(block if whole else _at(block, _best_of_each(block, KEPT)))
+            tell(Step.PRUNING, KEPT_OF_LARGE)
+            parts = [_best_of_each(_sorted(pool, parts), KEPT_OF_LARGE)]
+        parts.append(block if whole else _best_of_each(block, KEPT_OF_LARGE))
     everything = _sorted(pool, parts)
-    return _Kept(everything if whole else _at(everything, _best_of_each(everything, KEPT)), possible, whole)
+    if whole:
+        return _Kept(_best_of_each(everything, KEPT), possible, everything)
+    return _Kept(_best_of_each(everything, KEPT_OF_LARGE), possible, None)
 
 
 def _sorted(pool: EncodedPool, parts: Iterable[Scored]) -> Scored:
@@ -143,23 +159,27 @@ def _sorted(pool: EncodedPool, parts: Iterable[Scored]) -> Scored:
     return Scored(households, units, np.concatenate(everything[1])[first])
 
 
-def _best_of_each(arcs: Scored, count: int) -> Ints:
-    """The positions of each household's best pairs, the first by unit where several are worth the same."""
-    order = np.lexsort((arcs.units, -arcs.worth, arcs.households))
-    household = arcs.households[order]
-    first = np.searchsorted(household, household)
-    kept: Ints = np.sort(order[np.arange(len(order)) - first < count])
-    return kept
+def _best_of_each(arcs: Scored, count: int) -> Scored:
+    """So many of each household's best pairs, and those that are worth as much as the last of these."""
+    if not len(arcs.worth):
+        return arcs
+    # The household and what the pair is worth less than the best in one number: to sort it alone is fast.
+    most = int(arcs.worth.max())
+    number = arcs.households * (most - int(arcs.worth.min()) + 1) + (most - arcs.worth)
+    ends = np.cumsum(np.bincount(arcs.households))
+    starts = np.concatenate([[0], ends[:-1]])
+    last = np.sort(number)[np.minimum(starts + count, ends) - 1]
+    return _at(arcs, number <= last[arcs.households])
 
 
-def _at(arcs: Scored, positions: Ints) -> Scored:
-    return Scored(*(column[positions] for column in arcs))
+def _at(arcs: Scored, chosen: Bools) -> Scored:
+    return Scored(*(column[chosen] for column in arcs))
 
 
 class _Look:
     """A look at pairs with the prices of an assignment: which gain a household more, and which is its next best."""
 
-    def __init__(self, pool: EncodedPool, found: Assignment, sizes: Ints | None) -> None:
+    def __init__(self, pool: EncodedPool, found: Assignment, sizes: Ints | None = None) -> None:
         self._found = found
         self._sizes = np.ones(pool.n_households, dtype=np.int64) if sizes is None else sizes
         self._got = np.full(pool.n_households, -1, dtype=np.int64)
@@ -170,18 +190,17 @@ class _Look:
         self._nothing = np.iinfo(np.int64).min
         self._most = np.full(pool.n_households, self._nothing)
 
-    def through(self, blocks: Iterable[Scored]) -> list[Scored]:
-        """Look at all of them; returns the best of those that gain a household more than it has."""
+    def through(self, blocks: Iterable[Scored], count: int) -> list[Scored]:
+        """Look at all of them; returns so many of each household's best among those that gain it more than it has."""
         gaining = []
         for block in blocks:
             gain = block.worth - self._sizes[block.households] * self._found.unit_prices[block.units]
             others = block.units != self._got[block.households]
             number = gain * self._base + (self._base - 1 - block.units)
             np.maximum.at(self._most, block.households[others], number[others])
-            more = np.flatnonzero(gain > self._found.household_values[block.households])
-            if len(more):
-                kept = more[_best_of_each(Scored(block.households[more], block.units[more], gain[more]), ADDED)]
-                gaining.append(_at(block, kept))
+            more = gain > self._found.household_values[block.households]
+            if more.any():
+                gaining.append(_best_of_each(_at(block, more), count))
         return gaining
 
     def next_best(self) -> Ints:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
 
-from services.matching.runs.pool import DISTRICT, LEVELS, Household, Point, Rules, Unit
+from services.matching.runs.pool import DISTRICT, LEVELS, Household, Housing, Point, Rules, Unit
 
 EARTH_METRES = 6_371_008.8
 RANK = {level: rank for rank, level in enumerate(LEVELS)}
@@ -63,7 +63,6 @@ def obstacles(
     return tuple(codes)
 
 
-@lru_cache(maxsize=65536)
 def vector(point: Point) -> Vector:
     """A point as a vector of length 1 from the middle of the earth."""
     lat, lon = math.radians(point.lat), math.radians(point.lon)
@@ -87,15 +86,20 @@ def metres_between(household: Household, unit: Unit) -> int | None:
     """The way between the two in whole metres; None where one of the places is not known."""
     if household.point is None or unit.point is None:
         return None
-    return metres(vector(household.point), vector(unit.point))
+    return metres(_vector(household.point), _vector(unit.point))
+
+
+_vector = lru_cache(maxsize=65536)(vector)
 
 
 def common_languages(household: Household, unit: Unit) -> dict[str, int]:
     """The languages that both speak, each with the rank (in LEVELS) of the one who speaks it less well."""
-    ranks = {
-        tag: min(RANK[level], RANK[unit.languages.get(tag, "none")])
-        for tag, level in household.languages.items()
-    }
+    return common_ranks(household.languages, unit.languages)
+
+
+def common_ranks(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, int]:
+    """The same of what two speak."""
+    ranks = {tag: min(RANK[level], RANK[ours.get(tag, "none")]) for tag, level in theirs.items()}
     return {tag: rank for tag, rank in ranks.items() if rank}
 
 
@@ -115,11 +119,11 @@ def places_taken(household: Household, rules: Rules) -> int:
     return len(household.members) if rules.capacity_in == "persons" else 1
 
 
-def housing_is_ready(unit: Unit, rules: Rules) -> bool:
+def housing_is_ready(home: Housing | None, rules: Rules) -> bool:
     """Say if the home is free in time and its rent secured long enough; without a rule or home: yes."""
-    if rules.housing is None or unit.housing is None:
+    if rules.housing is None or home is None:
         return True
-    free, secured = unit.housing.available_from, unit.housing.rent_secured_until
+    free, secured = home.available_from, home.rent_secured_until
     if free is None or secured is None:
         return False
     return free <= rules.housing.available_by and secured >= rules.housing.rent_secured_until
@@ -171,7 +175,7 @@ CHECKS: dict[HardCode, Callable[[Household, Unit, Rules], bool]] = {
         and "step_free" in h.must_haves
         and not u.housing.step_free
     ),
-    HardCode.HOUSING_NOT_READY: lambda h, u, r: not housing_is_ready(u, r),
+    HardCode.HOUSING_NOT_READY: lambda h, u, r: not housing_is_ready(u.housing, r),
     HardCode.GENDER_WISH_OF_HOUSEHOLD: lambda h, u, r: not _contacts_are_wished(h, u),
     HardCode.GENDER_WISH_OF_UNIT: lambda h, u, r: (
         bool(u.accepts_genders) and not h.adult_genders <= u.accepts_genders

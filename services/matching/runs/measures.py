@@ -7,7 +7,8 @@ row (every pair of the two).
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.runs.encoding import Bools, EncodedPool, Ints, Words
+from services.matching.runs.bits import Bools, Ints, Words
+from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.hard import EARTH_METRES
 
 Bytes = NDArray[np.uint8]

@@ -5,21 +5,29 @@ others.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from services.matching.runs.encoding import EncodedPool, Floats, Ints
+from services.matching.runs.bits import Floats, Ints
+from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.hard import EARTH_METRES
 
 CELL_METRES = 7_000
 # Small enough for the processor's cache, large enough that the calls do not count.
 BLOCK_PAIRS = 500_000
 
-Block = tuple[Ints, Ints]
+
+class Block(NamedTuple):
+    """Households and units (their indices), all of them at known places, or all in one district."""
+
+    households: Ints
+    units: Ints
+    placed: bool
 
 
 def blocks(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
-    """Yield (household indices, unit indices), at most BLOCK_PAIRS pairs each, or one household."""
+    """Yield blocks of at most BLOCK_PAIRS pairs each, or of one household."""
     at_point, without = _split(pool.households.placed, households)
     units_at_point, units_without = _split(pool.units.placed, units)
     yield from _cut(_by_cell(pool, at_point, units_at_point))
@@ -27,7 +35,7 @@ def blocks(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block]:
     yield from _cut(_by_district(pool, without, units))
 
 
-def _split(placed: np.ndarray, indices: Ints) -> Block:
+def _split(placed: np.ndarray, indices: Ints) -> tuple[Ints, Ints]:
     known = placed[indices]
     return indices[known], indices[~known]
 
@@ -43,7 +51,7 @@ def _by_cell(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[Block
         # One metre more than the reach, because a way counts in whole metres.
         near = np.flatnonzero((gaps * gaps).sum(axis=1) <= (np.minimum(unit_reach, far) + 1) ** 2)
         if len(near):
-            yield households[inside], units[np.concatenate([unit_members[each] for each in near])]
+            yield Block(households[inside], units[np.concatenate([unit_members[each] for each in near])], placed=True)
 
 
 def _cells(place: Floats, reach: Ints) -> tuple[Ints, list[Ints], Ints]:
@@ -70,11 +78,11 @@ def _by_district(pool: EncodedPool, households: Ints, units: Ints) -> Iterator[B
         return
     district, unit_district = pool.households.district[households], pool.units.district[units]
     for one in np.intersect1d(district, unit_district):
-        yield households[district == one], units[unit_district == one]
+        yield Block(households[district == one], units[unit_district == one], placed=False)
 
 
 def _cut(whole: Iterator[Block]) -> Iterator[Block]:
-    for rows, columns in whole:
-        step = max(1, BLOCK_PAIRS // len(columns))
-        for start in range(0, len(rows), step):
-            yield rows[start : start + step], columns
+    for block in whole:
+        step = max(1, BLOCK_PAIRS // len(block.units))
+        for start in range(0, len(block.households), step):
+            yield block._replace(households=block.households[start : start + step])

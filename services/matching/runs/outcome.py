@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.matching.runs.hard import HardCode
-from services.matching.runs.scoring import Points
+from services.matching.runs.points import Points
 
 
 @dataclass(frozen=True)

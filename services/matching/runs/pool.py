@@ -6,7 +6,7 @@ meant gets a ValueError which begins with the field's name.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Self
@@ -49,16 +49,9 @@ class Point:
 
     def __post_init__(self) -> None:
         """Refuse what is not on earth."""
-        require(
-            math.isfinite(self.lat) and abs(self.lat) <= POLE,
-            "lat",
-            f"{self.lat} is not within -{POLE}..{POLE}",
-        )
-        require(
-            math.isfinite(self.lon) and abs(self.lon) <= DATE_LINE,
-            "lon",
-            f"{self.lon} is not within -{DATE_LINE}..{DATE_LINE}",
-        )
+        for name, value, most in (("lat", self.lat, POLE), ("lon", self.lon, DATE_LINE)):
+            if not (math.isfinite(value) and abs(value) <= most):
+                raise ValueError(f"{name}: {value} is not within -{most}..{most}")
 
 
 @dataclass(frozen=True)
@@ -140,8 +133,7 @@ class Unit:
     @property
     def provides(self) -> frozenset[str]:
         """Everything a must-have or a wish can ask for."""
-        extra = {code for code, has in (("childcare", self.childcare), ("step_free", self.step_free)) if has}
-        return self.offers | extra if extra else self.offers
+        return provided(self.offers, self.childcare, self.step_free)
 
 
 @dataclass(frozen=True)
@@ -188,13 +180,12 @@ class Household:
     @property
     def bands(self) -> frozenset[str]:
         """The age bands of its members."""
-        return frozenset(member.age_band for member in self.members)
+        return age_bands(self.members)
 
     @property
     def adult_genders(self) -> frozenset[str]:
         """The genders of its adults; of all members where there is no adult."""
-        adults = frozenset(member.gender for member in self.members if member.age_band not in MINORS)
-        return adults or frozenset(member.gender for member in self.members)
+        return adult_genders(self.members)
 
 
 @dataclass(frozen=True)
@@ -257,6 +248,23 @@ class Rules:
         _of_list("capacity_in", (self.capacity_in,), COUNTED_IN)
 
 
+def provided(offers: frozenset[str], childcare: bool, step_free: bool) -> frozenset[str]:  # noqa: FBT001
+    """Return everything that a unit with these offers can be asked for."""
+    extra = {code for code, has in (("childcare", childcare), ("step_free", step_free)) if has}
+    return offers | extra if extra else offers
+
+
+def age_bands(members: Iterable[Member]) -> frozenset[str]:
+    """Return their age bands."""
+    return frozenset(member.age_band for member in members)
+
+
+def adult_genders(members: Collection[Member]) -> frozenset[str]:
+    """Return the genders of the adults among them; of all where there is no adult."""
+    adults = frozenset(member.gender for member in members if member.age_band not in MINORS)
+    return adults or frozenset(member.gender for member in members)
+
+
 def _shared(district: str, radius_km: int | None, languages: Mapping[str, str], slots: int) -> None:
     digits = district.isascii() and district.isdigit() and len(district) in (DISTRICT, MUNICIPALITY)
     require(digits, "district", f"{district!r} is not an AGS of {DISTRICT} or {MUNICIPALITY} digits")
@@ -267,4 +275,5 @@ def _shared(district: str, radius_km: int | None, languages: Mapping[str, str], 
 
 def _of_list(name: str, given: Collection[str], known: tuple[str, ...]) -> None:
     for code in given:
-        require(code in known, name, f"{code!r} is not one of {', '.join(known)}")
+        if code not in known:  # the sentence would take longer than all else
+            raise ValueError(f"{name}: {code!r} is not one of {', '.join(known)}")

@@ -15,12 +15,16 @@ BARRED = ("declined", "pinned", "forbidden")
 
 def solved(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, Any]:
     """Match the pool; ValueError when it holds what the core refuses. Keys are the columns of the run's tables."""
-    rules = rules_of(pool)
-    inputs = Inputs(
+    inputs = inputs_of(pool)
+    return told(run(inputs, tell=tell), inputs.rules.weights)
+
+
+def inputs_of(pool: dict[str, Any]) -> Inputs:
+    """The pool as the core takes it."""
+    return Inputs(
         households=tuple(household_of(row) for row in pool["households"]),
         units=tuple(unit_of(row, pool["today"]) for row in pool["units"]),
-        rules=rules, today=pool["today"], **{name: frozenset(pool[name]) for name in BARRED})
-    return told(run(inputs, tell=tell), rules.weights)
+        rules=rules_of(pool), today=pool["today"], **{name: frozenset(pool[name]) for name in BARRED})
 
 
 def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
