@@ -21,11 +21,11 @@ import numpy as np
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
-from benchmarks.matching_peers import deferred_acceptance, greedy
+from benchmarks.matching_peers import deferred_acceptance, greedy, hungarian
 from services.matching.runs.assignment import solve
-from services.matching.runs.batch import Inputs, run
+from services.matching.runs.batch import Inputs, Sides, run
 from services.matching.runs.candidates import find
-from services.matching.runs.encoding import encode
+from services.matching.runs.encoding import encode_sides
 from services.matching.runs.points import points
 from services.matching.runs.pool import Rules
 from services.matching.runs.scoring import points_of
@@ -49,12 +49,13 @@ def invented_pool(seed: int, n_units: int, n_households: int) -> Inputs:
 class Arcs:
     """The possible pairs of a pool with their worth, as any solver takes them."""
 
-    def __init__(self, inputs: Inputs) -> None:
-        self.pool = encode(inputs.households, inputs.units, inputs.rules)
+    def __init__(self, inputs: Inputs | Sides) -> None:
+        sides = inputs.sides() if isinstance(inputs, Inputs) else inputs
+        self.pool = encode_sides(sides.households, sides.units, sides.rules)
         found = find(self.pool)
         self.households, self.units = found.households, found.units
         self.worth = inputs.rules.base + points_of(self.pool, self.households, self.units).score
-        self.places = np.array([unit.free for unit in inputs.units], dtype=np.int64)
+        self.places = self.pool.units.free
 
 
 def bare_flow(arcs: Arcs) -> int:
@@ -126,6 +127,17 @@ def peers(n_units: int, n_households: int) -> None:
     for name, other in (("one after the other", greedy), ("deferred acceptance", deferred_acceptance)):
         took, sum_ = best_of(1, partial(other, *pairs))
         row(f"optimum : {name}, {n_units:,} x {n_households:,}; share of the sum", ours, took, sum_ / found.objective)
+
+
+def hungarian_peer(n_units: int, n_households: int) -> None:
+    """The same sum by the Hungarian method in plain Python over a full table, at a size that it can bear."""
+    arcs = Arcs(invented_pool(6, n_units, n_households))
+    pairs = (arcs.households, arcs.units, arcs.worth, arcs.places)
+    ours, found = best_of(3, lambda: solve(*pairs, n_households=arcs.pool.n_households))
+    took, sum_ = best_of(1, lambda: hungarian(*pairs))
+    if found.objective != sum_:
+        sys.exit(f"Not the same sum: {found.objective} instead of {sum_}")
+    row(f"Hungarian method, plain Python {n_units:,} x {n_households:,} : solve; same sum", took, ours, took / ours)
 
 
 def joining(n_units: int, n_households: int, joined: int) -> None:
@@ -206,6 +218,7 @@ def main() -> None:
     )
     print(f"| {'-' * 62} | {'-' * 7}: | {'-' * 7}: | {'-' * 5}: | {'-' * 18} |")
     solving(2000)
+    hungarian_peer(200, 200)
     scoring(2000, 1400)
     whole_run(2000, 1400, times=3)
     if asked.large:

@@ -1,4 +1,4 @@
-"""How others would match the same pairs: one after the other, and by deferred acceptance."""
+"""How others would match the same pairs: one after the other, by deferred acceptance, by the Hungarian method."""
 
 import heapq
 from collections import defaultdict
@@ -40,3 +40,51 @@ def deferred_acceptance(households: Ints, units: Ints, worth: Ints, places: Ints
         if len(kept[unit]) > places[unit]:
             asking.append(heapq.heappop(kept[unit])[1])
     return sum(value for several in kept.values() for value, _ in several)
+
+
+def hungarian(households: Ints, units: Ints, worth: Ints, places: Ints) -> int:
+    """Return the greatest sum by the Hungarian method over a full table, in plain Python.
+
+    H. W. Kuhn, The Hungarian method for the assignment problem (1955), and J. Munkres, Algorithms for the assignment
+    and transportation problems (1957), in the form of E. L. Lawler, Combinatorial Optimization (1976), whose time grows
+    with the cube of the side. A column per place; 0 where no pair is, so that nobody is forced into one.
+    """
+    column = np.repeat(np.arange(len(places)), places)
+    rows = int(households.max(initial=-1)) + 1
+    table = np.zeros((rows, len(places)), dtype=np.int64)
+    table[households, units] = worth
+    # One more column per row stands for staying without.
+    costs: list[list[int]] = np.pad(-table[:, column], ((0, 0), (0, rows))).tolist()
+    of_column = [-1] * (len(column) + rows)
+    of_row, price = [0] * rows, [0] * len(of_column)
+    for row in range(rows):
+        _add(row, costs, of_column, of_row, price)
+    return -sum(costs[row][place] for place, row in enumerate(of_column) if row >= 0)
+
+
+def _add(new: int, costs: list[list[int]], of_column: list[int], of_row: list[int], price: list[int]) -> None:
+    """Give one more row a column: by the cheapest chain of rows that each take the next one's column."""
+    least: list[float] = [float("inf")] * len(of_column)
+    before, seen, open_ = [-1] * len(of_column), set[int](), list(range(len(of_column)))
+    row, last = new, -1
+    while True:
+        for place in open_:
+            cost = costs[row][place] - of_row[row] - price[place]
+            if cost < least[place]:
+                least[place], before[place] = cost, last
+        last = min(open_, key=least.__getitem__)
+        step = int(least[last])
+        of_row[new] += step
+        for place in seen:
+            of_row[of_column[place]] += step
+            price[place] -= step
+        for place in open_:
+            least[place] -= step
+        seen.add(last)
+        open_.remove(last)
+        if of_column[last] < 0:
+            break
+        row = of_column[last]
+    while last >= 0:
+        of_column[last] = of_column[before[last]] if before[last] >= 0 else new
+        last = before[last]

@@ -30,7 +30,7 @@ from services.matching.runs.pool import Household as InventedHousehold
 from services.matching.runs.pool import Unit as InventedUnit
 from services.matching.runs.queries import load_pool
 from services.matching.runs.reactions import take_over
-from services.matching.runs.solving import inputs_of
+from services.matching.runs.solving import sides_of
 from services.matching.runs.worker import WORKER
 from services.matching.simulation.people import TODAY, invented_household, invented_unit
 
@@ -133,26 +133,26 @@ async def measure(bench: Bench, n_units: int, n_households: int, times: int) -> 
     await fill(database, n_units, n_households)
     async with database.transaction() as transaction:
         pool = await load_pool(transaction, Run(region="15", programme_id=PROGRAMME))
-    arcs = Arcs(inputs_of(pool))
+    arcs = Arcs(sides_of(pool)[0])
     bare, _ = best_of(times, lambda: bare_flow(arcs))
     runs = []
     for _ in range(times):
         await superuser.execute(ANEW)
         await superuser.execute("VACUUM ANALYZE")
         runs.append(await one_run(database))
-    show([seconds for seconds, _ in runs], runs[-1][1], bare)
+    show([seconds for seconds, _ in runs], runs[-1][1], bare, f"{n_units:,} x {n_households:,}")
     await superuser.close()
     await database.close()
 
 
-def show(took: list[list[float]], run: Run, bare: float) -> None:
+def show(took: list[list[float]], run: Run, bare: float, people: str) -> None:
     """Print the steps of the shortest run, all together against the bare flow, and the worker's memory."""
     if not run.certified:
         sys.exit("The run is not proven to be the best one")
     best = min(took, key=sum)
     for name, seconds in zip(STEPS, best, strict=True):
         row(name, seconds, bare, seconds / bare)
-    size = f"{run.units:,} x {run.households:,} ({run.possible_pairs:,} arcs, {run.proposed:,} proposals)"
+    size = f"{people} ({run.possible_pairs:,} arcs, {run.proposed:,} proposals)"
     row(f"whole run {size}", sum(best), bare, sum(best) / bare, "<= 2 at 10,000 (V1)")
     children = psutil.Process().children(recursive=True)
     (worker,) = [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]

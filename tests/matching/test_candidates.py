@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.matching.runs import nearby
 from services.matching.runs.batch import Inputs
-from services.matching.runs.candidates import CHECKS, find, obstacle_tables, why_not
+from services.matching.runs.candidates import CHECKS, find, obstacle_tables, obstacles_of, why_not
 from services.matching.runs.encoding import EncodedPool, encode
 from services.matching.runs.hard import HardCode, metres, obstacles, vector
 from services.matching.runs.measures import metres_between
@@ -83,6 +83,17 @@ SUITS: list[tuple[dict[str, Any], dict[str, Any], Rules]] = [
 def encoded(given_: Inputs) -> EncodedPool:
     """The pool as columns."""
     return encode(given_.households, given_.units, given_.rules, given_.declined)
+
+
+@given(given_=pools(5, 4))
+@settings(max_examples=60, deadline=None)
+def test_each_pair_is_told_its_obstacles(given_: Inputs) -> None:
+    """Asked about any pairs, the columns name the codes that plain Python names, in the same order."""
+    every = [(i, j) for i in range(len(given_.households)) for j in range(len(given_.units))]
+    places = np.array(every, dtype=np.int64).reshape(-1, 2)
+
+    assert obstacles_of(encoded(given_), places[:, 0], places[:, 1]) == [
+        obstacles(given_.households[i], given_.units[j], given_.rules, given_.declined) for i, j in every]
 
 
 def alone(household: Household, unit: Unit, rules: Rules) -> EncodedPool:

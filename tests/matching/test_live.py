@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from services.matching.runs.batch import Inputs, run
 from services.matching.runs.hard import obstacles
 from services.matching.runs.live import LivePool, Options, Within
+from services.matching.runs.points import bonus, points
 from services.matching.runs.pool import Rules, Unit
-from services.matching.runs.scoring import bonus, points
 from services.matching.runs.words import Advice, Scarcity
 from tests.matching.pools import TODAY, a_household, a_unit, pools
 

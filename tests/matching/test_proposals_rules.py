@@ -1,6 +1,8 @@
 """A proposal's states: each verb leads from its states only, and an answer counts once."""
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,11 @@ from services.matching.proposals.model import (
     ProposalState,
     refuse_full,
 )
+from services.matching.proposals.rules import reasons_of
+from services.matching.runs.batch import run
+from services.matching.runs.explanation import in_all_languages, shared
+from services.matching.runs.pool import Weights
+from tests.matching.pools import a_household, a_unit, inputs
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 S = ProposalState
@@ -123,3 +130,32 @@ def test_a_place_is_given_while_there_is_one(taken: int, capacity: int, full: bo
 def test_what_is_promised_is_part_of_what_is_open() -> None:
     """A place that both have said yes to is held like one that is asked for."""
     assert FIRM < OPEN
+
+
+def test_reasons_are_told_from_what_was_found() -> None:
+    """Read from the database they are those of the run, word for word; languages in their order, too."""
+    household = a_household(languages={"kmr": "C2", "de": "A1", "ar": "C2"}, wishes=frozenset({"school", "letters"}),
+                            interests=frozenset({"chess", "music"}))
+    unit = a_unit(1, languages={"de": "C2", "kmr": "B1", "ar": "B1"}, offers=frozenset({"school"}),
+                  interests=frozenset({"music"}))
+    (found,) = run(inputs([household], [unit, a_unit(2)])).proposals
+    weights = Weights()
+    # JSONB has an order of its own.
+    facts = json.loads(json.dumps(dict(sorted((shared(found) | {"most": asdict(weights)}).items()))))
+    facts["languages"] = dict(sorted(facts["languages"].items(), key=lambda item: (len(item[0]), item[0])))
+    assert found.next_best is not None
+    next_best = {"unit_id": str(found.next_best.unit), "score": found.next_best.score, "unit_price": 0}
+    kept = a_proposal(points=asdict(found.points), shared=facts, bonus=found.bonus, worth=found.worth,
+                      unit_price=found.unit_price, next_best=next_best)
+
+    assert reasons_of(kept) == in_all_languages(found, weights)
+
+
+def test_reasons_that_were_written_down_are_still_told() -> None:
+    """Those of proposals from before; an erased one has none."""
+    told: list[dict[str, Any]] = [{"criterion": "language", "points": 7, "de": "…"}]
+    old = a_proposal(points={"language": 7}, shared={"slots": 3}, reasons=told, besides={"de": ["…"]})
+    assert reasons_of(old) == (told, {"de": ["…"]})
+    old.forget()
+
+    assert reasons_of(old) == ([], {})

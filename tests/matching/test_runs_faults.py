@@ -9,8 +9,8 @@ import pytest
 
 from services.matching.runs.batch import Inputs, run
 from services.matching.runs.live import LivePool
+from services.matching.runs.points import bonus
 from services.matching.runs.pool import Household, Rules, Unit
-from services.matching.runs.scoring import bonus
 from services.matching.runs.words import Advice
 from tests.matching.pools import TODAY, a_household, a_unit, inputs
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.matching.runs import hard, points
-from services.matching.runs.fairness import counted, shown
-from services.matching.runs.pool import CRITERIA, Rules, Weights
+from services.matching.runs.fairness import counted, groups_of, shown
+from services.matching.runs.pool import CRITERIA, Member, Rules, Weights
 from services.matching.runs.reading import BONUS, HARD
 from services.matching.runs.reading import CRITERIA as READ
 from services.matching.weights.model import WeightSet
@@ -94,12 +94,11 @@ def test_no_trait_of_a_person_can_be_weighed() -> None:
             Weights.of({**dict.fromkeys(CRITERIA, 200), trait: 0})
 
 
-def a_row(number: int, *, days: int = 10, **given: Any) -> dict[str, Any]:
-    """A household of a pool."""
-    usual = {"id": UUID(int=number), "languages": {"ar": "C2", "de": "A1"}, "region": "15087",
-             "members": [{"age_band": "27-44", "gender": "f"}, {"age_band": "6-13", "gender": "m"}],
-             "waiting_since": TODAY.fromordinal(TODAY.toordinal() - days)}
-    return usual | given
+def a_row(number: int, *, days: int = 10, **given: Any) -> tuple[UUID, int, frozenset[tuple[str, str]]]:
+    """A household that has waited."""
+    usual = {"languages": {"ar": "C2", "de": "A1"}, "region": "15087",
+             "members": (Member("27-44", "f"), Member("6-13", "m"))}
+    return UUID(int=number), days, groups_of(**usual | given)
 
 
 def group_of(rows: list[dict[str, Any]], dimension: str, value: str) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def group_of(rows: list[dict[str, Any]], dimension: str, value: str) -> dict[str
 def test_waiting_is_told_before_and_after() -> None:
     """Twenty waited 1 to 20 days, the ten who waited longest were served."""
     rows = [a_row(number, days=number) for number in range(1, 21)]
-    found = group_of(shown(counted(rows, {UUID(int=number) for number in range(11, 21)}, TODAY)), "language", "ar")
+    found = group_of(shown(counted(rows, {UUID(int=number) for number in range(11, 21)})), "language", "ar")
 
     assert (found["waited"], found["served"], found["served_share"]) == (20, 10, 0.5)
     assert (found["median_before"], found["p95_before"]) == (10.5, 19)
@@ -120,7 +119,7 @@ def test_waiting_is_told_before_and_after() -> None:
 def test_who_counts_where() -> None:
     """In the language spoken best, the genders of adults, the age bands of all, and the district."""
     groups = {(one["dimension"], one["value"]) for one in counted(
-        [a_row(1, languages={"ar": "C2", "kmr": "C2", "de": "B1"}, region="15087370")], set(), TODAY)}
+        [a_row(1, languages={"ar": "C2", "kmr": "C2", "de": "B1"}, region="15087370")], set())}
 
     assert groups == {("all", "all"), ("language", "ar"), ("language", "kmr"), ("gender", "f"), ("age_band", "27-44"),
                       ("age_band", "6-13"), ("region", "15087")}
@@ -130,7 +129,7 @@ def test_few_are_hidden_and_cannot_be_reckoned() -> None:
     """Three of one language are hidden, and so is what would give them away beside the total."""
     rows = [a_row(number, languages={"ar": "C2"}) for number in range(1, 21)] + [
         a_row(number, languages={"ti": "C2"}) for number in range(21, 24)]
-    found = shown(counted(rows, set(), TODAY))
+    found = shown(counted(rows, set()))
     few, many = group_of(found, "language", "ti"), group_of(found, "language", "ar")
 
     assert (few["waited"], few["median_before"], few["p95_before"], few["served_share"]) == (None, None, None, None)
@@ -144,7 +143,7 @@ def test_no_small_count_is_ever_shown(numbers: list[tuple[str, bool]]) -> None:
     """Whoever was served: nothing between one and four is told, and no days of so few."""
     rows = [a_row(place, languages={language: "C2"}, days=place) for place, (language, _) in enumerate(numbers)]
     served = {UUID(int=place) for place, (_, one) in enumerate(numbers) if one}
-    for one in shown(counted(rows, served, TODAY)):
+    for one in shown(counted(rows, served)):
         assert one["waited"] not in range(1, 5)
         assert one["served"] not in range(1, 5)
         if one["waited"] is not None and one["served"] is not None:

@@ -35,6 +35,7 @@ from services.matching.proposals.queries import Unit
 from services.matching.proposals.routes import ProposalOut
 from services.matching.proposals.rules import proposal_fact
 from services.matching.runs.live_worker import LiveWorker
+from services.matching.runs.pairs import examined
 from services.matching.runs.queries import barred_pairs
 from services.matching.runs.words import Advice, Scarcity
 
@@ -102,7 +103,7 @@ async def list_options(
 
 @router.post("/propose", status_code=201)
 async def propose_option(
-    request: Request, body: ChoiceIn, transaction: Transaction, once: Creation, response: Response,
+    body: ChoiceIn, transaction: Transaction, once: Creation, response: Response,
 ) -> ProposalOut:
     """The coordinator brings a household and a unit together without a run: a proposal like any other follows."""
     if once.repeated:
@@ -113,7 +114,7 @@ async def propose_option(
     household = await locked(transaction, Household, body.household_id)
     household.propose()
     await locked(transaction, type(unit), unit.id)
-    told = await _examined(transaction, request.app.state.live, household, unit)
+    told = await _examined(transaction, household, unit)
     proposal = Proposal(
         **told, id=once.id, region=household.region, programme_id=household.programme_id, household_id=household.id,
         mentor_id=unit.id if isinstance(unit, Mentor) else None,
@@ -143,21 +144,18 @@ async def _unit(transaction: OpenTransaction, unit_id: UUID) -> Unit:
     return await get_or_refuse(transaction, kind, unit_id)
 
 
-async def _examined(
-    transaction: OpenTransaction, live: LiveWorker, household: Household, unit: Unit,
-) -> dict[str, Any]:
+async def _examined(transaction: OpenTransaction, household: Household, unit: Unit) -> dict[str, Any]:
     """The proposal's columns; Refused where a hard constraint stands against the pair."""
     row, other, rules = await pair_rows(transaction, household, unit.id)
-    if other is None:
-        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.", codes="not_in_the_pool")
-    found = await live.examine(rules | {
-        "household": row, "unit": other, "price": await price_of(transaction, household.programme_id, unit.id),
-        "declined": await barred_pairs(transaction, household.programme_id, household.id)})
-    if "codes" in found:
-        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.",
-                      codes=", ".join(found["codes"]))
-    proposal: dict[str, Any] = found["proposal"]
-    return {name: value for name, value in proposal.items() if name in Proposal.model_fields and name != "household_id"}
+    found: Any = ("left_or_ended",)
+    if other is not None:
+        barred = await barred_pairs(transaction, household.programme_id, household.id)
+        found = examined(rules, row, other, declined=(household.id, unit.id) in barred,
+                         price=await price_of(transaction, household.programme_id, unit.id))
+    if isinstance(found, tuple):
+        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.", codes=", ".join(found))
+    proposal: dict[str, Any] = found
+    return proposal
 
 
 def _shown(proposal: Proposal, response: Response) -> ProposalOut:

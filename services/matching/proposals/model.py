@@ -80,10 +80,11 @@ _LIVE = text("state IN ('proposed', 'approved', 'invited', 'accepted_one', 'acce
 class Proposal(Table, table=True):
     """A pair with its points and reasons. Unique indexes hold one live proposal per household, one open per group.
 
-    points: by criterion, together the score; reasons: a sentence per criterion in German and English; unit_price:
-    what one more place there would have added to the whole run. Without a run a coordinator proposed them; the price is
-    then what the place is worth to those who are yet to come. obstacles: hard codes that stand between the two since
-    one of them has changed.
+    points: by criterion, together the score; shared: what the reasons are told from whenever somebody reads them;
+    reasons and besides: as they were told when they were still written down, by older versions; unit_price: what one
+    more place there would have added to the whole run. Without a run a coordinator proposed them; the price is then
+    what the place is worth to those who are yet to come. obstacles: hard codes that stand between the two since one of
+    them has changed.
     """
 
     __table_args__ = (

@@ -34,6 +34,7 @@ from services.matching.proposals.model import (
 )
 from services.matching.proposals.queries import Pair, locked_proposal, side_of, told_before
 from services.matching.proposals.reactions import accepted, approved, declined, dismissed, invited
+from services.matching.proposals.rules import reasons_of
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
 Invited = Annotated[Holding, by_link(ANSWER.name)]
@@ -113,7 +114,9 @@ class ProposalOut(BaseModel):
     @classmethod
     def of(cls, proposal: Proposal) -> "ProposalOut":
         """The answer's form of a proposal."""
-        return cls(**proposal.model_dump() | {"obstacles": told(proposal.obstacles)})
+        reasons, besides = reasons_of(proposal)
+        return cls(**proposal.model_dump() | {
+            "reasons": reasons, "besides": besides, "obstacles": told(proposal.obstacles)})
 
 
 class AnsweredOut(BaseModel):

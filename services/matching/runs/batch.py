@@ -5,7 +5,7 @@ GIL.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from itertools import pairwise
@@ -188,12 +188,16 @@ def _unserved(pool: EncodedPool, households: Side, best: Best) -> tuple[Unserved
     """Every household that got no proposal, with what each hard code took from it."""
     served = np.zeros(len(households), dtype=np.bool_)
     served[[household for household, _ in best.found.pairs]] = True
-    left = np.flatnonzero(~served)
+    return unserved_of(pool, households.ids, np.flatnonzero(~served), best.possible)
+
+
+def unserved_of(pool: EncodedPool, ids: Sequence[Id], left: Ints, possible: Ints) -> tuple[Unserved, ...]:
+    """Return those at the places `left`, who got nobody, with what each hard code took; `possible`: int64[n]."""
     counts = why_not(pool, left)
     return tuple(
-        Unserved(households.ids[i], number, _counted(removed), _counted(alone))
+        Unserved(ids[i], number, _counted(removed), _counted(alone))
         for i, number, removed, alone in zip(
-            left.tolist(), best.possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
+            left.tolist(), possible[left].tolist(), counts.removed.tolist(), counts.alone.tolist(), strict=True
         )
     )
 

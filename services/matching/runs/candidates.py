@@ -72,6 +72,18 @@ def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
         yield _without(barred, _possible(pool, block), pool.n_units)
 
 
+def possible_at_once(pool: EncodedPool) -> Candidates:
+    """Return the same as `find` by looking at every pair: for one household, where a grid costs more."""
+    households, units = np.flatnonzero(pool.households.consented), np.flatnonzero(_available(pool))
+    pairs = _possible(pool, Block(households, units, placed=False))
+    against = np.zeros(len(pairs), dtype=np.bool_)
+    for code in OF_THE_PLACE:
+        against |= CHECKS[code](pool, pairs.households, pairs.units)
+    near = Candidates(pairs.households[~against], pairs.units[~against])
+    barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
+    return _without(barred, near, pool.n_units)
+
+
 def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardCode, Bools]]:
     """Yield for every code, in order, bool[len(households), n_units]: where it stands against the pair."""
     rows, columns = households[:, None], np.arange(pool.n_units)[None, :]

@@ -126,7 +126,7 @@ class EncodedPool:
 
 
 @dataclass(frozen=True)
-class _Vocabulary:
+class Vocabulary:
     """Which bit each code in use has; `levels`: the languages with the levels that somebody asks for."""
 
     languages: dict[str, int]
@@ -163,20 +163,21 @@ def encode_sides(
     forbidden: BarredPairs = frozenset(),
 ) -> EncodedPool:
     """Return the same of two sides."""
-    vocabulary = _Vocabulary.of(households, units)
+    vocabulary = Vocabulary.of(households, units)
     return EncodedPool(
         n_households=len(households),
         n_units=len(units),
         rules=rules,
-        households=_households(households, rules, vocabulary),
-        units=_units(units, rules, vocabulary),
+        households=household_columns(households, rules, vocabulary),
+        units=unit_columns(units, rules, vocabulary),
         vetoed=keys(vetoes(households, units), len(units)),
         declined=barred(declined, households, units),
         forbidden=barred(forbidden, households, units),
     )
 
 
-def _households(pool: Side, rules: Rules, bit: _Vocabulary) -> HouseholdColumns:
+def household_columns(pool: Side, rules: Rules, bit: Vocabulary) -> HouseholdColumns:
+    """Return households as columns of numbers, in their order."""
     members, sizes = pool["members"], counts(pool["members"].to(len))
     asks = Column.both(pool["languages"], pool["least_level"], pool["interpreter"])
     return HouseholdColumns(
@@ -206,7 +207,8 @@ def _households(pool: Side, rules: Rules, bit: _Vocabulary) -> HouseholdColumns:
     )
 
 
-def _units(pool: Side, rules: Rules, bit: _Vocabulary) -> UnitColumns:
+def unit_columns(pool: Side, rules: Rules, bit: Vocabulary) -> UnitColumns:
+    """Return units as columns of numbers, in their order."""
     home = pool["housing"]
     provides = Column.both(pool["offers"], pool["childcare"], pool["step_free"]).to(lambda given: provided(*given))
     return UnitColumns(

@@ -71,6 +71,26 @@ def besides(
     )
 
 
+def in_all_languages(
+    proposal: "Proposal", weights: Weights, price: Literal["price", "live_price"] = "price",
+) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """Return `why` as rows with a text for each language, and `besides` by language."""
+    said = {language: why(proposal, weights, language) for language in LANGUAGES}
+    texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
+    reasons = [{"criterion": one.criterion, "points": one.points, "most": one.most,
+                **{language: texts[language][one.criterion] for language in LANGUAGES}} for one in said[LANGUAGES[0]]]
+    return reasons, {language: list(besides(proposal, language, price)) for language in LANGUAGES}
+
+
+def shared(proposal: "Proposal") -> dict[str, Any]:
+    """Return what the two of a proposal have in common and what is missing, as plain values."""
+    return {
+        "languages": dict(proposal.languages), "interpreter": proposal.interpreter, "metres": proposal.metres,
+        "slots": proposal.slots.bit_count(), "interests": len(proposal.interests), "week": proposal.slots,
+        "wishes_met": proposal.wishes_met, "wishes_missing": proposal.wishes_missing,
+        "common_interests": proposal.interests}
+
+
 def why_not(codes: Iterable[HardCode], language: Language) -> tuple[str, ...]:
     """Return a sentence for each code that stands against one pair."""
     return tuple(_text("why_not", code, language)["pair"] for code in codes)

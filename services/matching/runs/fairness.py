@@ -9,28 +9,28 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from statistics import median
 from typing import Any
-from uuid import UUID
 
-from services.matching.runs.pool import DISTRICT, LEVELS, MINORS
+from services.matching.runs.pool import DISTRICT, LEVELS, Member, adult_genders, age_bands
 from services.matching.suppression.rules import hidden_in_table
 
 ALL = "all"
 Row = dict[str, Any]
+Group = tuple[str, str]
 
 
-def counted(households: Iterable[Mapping[str, Any]], served: Collection[UUID], day: date) -> list[Row]:
+def counted(households: Iterable[tuple[Any, int, Iterable[Group]]], served: Collection[Any]) -> list[Row]:
     """By dimension and value: how many waited and were served, and the median and 95th percentile of days.
 
-    households: rows of the pool with id, languages, members, region and waiting_since (a day). `…_before` are the days
-    of all, `…_after` those of who waits on; None where there is nobody.
+    households: (id, days waited, `groups_of`). `…_before` are the days of all, `…_after` those of who waits on; None
+    where there is nobody.
     """
-    waited: dict[tuple[str, str], list[int]] = defaultdict(list)
-    still: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for household in households:
-        days = max(0, (day - household["waiting_since"]).days)
-        for group in _groups(household):
+    waited: dict[Group, list[int]] = defaultdict(list)
+    still: dict[Group, list[int]] = defaultdict(list)
+    for one, days, groups in households:
+        left = one not in served
+        for group in groups:
             waited[group].append(days)
-            if household["id"] not in served:
+            if left:
                 still[group].append(days)
     return [{
         "dimension": dimension, "value": value, "waited": len(days), "served": len(days) - len(still[dimension, value]),
@@ -70,16 +70,20 @@ def _shown(rows: list[Row], everyone: list[Row]) -> Iterator[Row]:
         yield told | {"served_share": round(told["served"] / told["waited"], 3) if both else None}
 
 
-def _groups(household: Mapping[str, Any]) -> set[tuple[str, str]]:
-    levels = household["languages"]
-    best = max((LEVELS.index(level) for level in levels.values()), default=-1)
-    adults = [one for one in household["members"] if one["age_band"] not in MINORS] or household["members"]
-    return {
-        (ALL, ALL), ("region", household["region"][:DISTRICT]),
-        *(("language", tag) for tag, level in levels.items() if LEVELS.index(level) == best),
-        *(("gender", one["gender"]) for one in adults),
-        *(("age_band", one["age_band"]) for one in household["members"]),
-    }
+def days_between(since: date, day: date) -> int:
+    """How many days somebody has waited on a day."""
+    return max(0, (day - since).days)
+
+
+def groups_of(languages: Mapping[str, str], members: Collection[Member], region: str) -> frozenset[Group]:
+    """The groups, as dimension and value, in which a household counts."""
+    best = max((LEVELS.index(level) for level in languages.values()), default=-1)
+    return frozenset({
+        (ALL, ALL), ("region", region[:DISTRICT]),
+        *(("language", tag) for tag, level in languages.items() if LEVELS.index(level) == best),
+        *(("gender", gender) for gender in adult_genders(members)),
+        *(("age_band", band) for band in age_bands(members)),
+    })
 
 
 def _median(days: list[int]) -> float | None:

@@ -34,6 +34,11 @@ class GrowingColumns(Generic[Columns]):
         picked: Columns = mapped(self._columns, lambda array: array[..., rows])
         return picked
 
+    def holds(self, one: Columns) -> bool:
+        """Whether the numbers of these columns fit into mine; else all have to be made anew."""
+        return all(np.can_cast(new.dtype, mine.dtype)
+                   for mine, new in zip(_arrays(self._columns), _arrays(one), strict=True))
+
     def set(self, row: int, one: Columns) -> None:
         """Put the only row of `one` at an existing place."""
         for mine, new in zip(_arrays(self._columns), _arrays(one), strict=True):

@@ -12,13 +12,13 @@ from uuid import UUID
 
 import numpy as np
 
-from services.matching.runs.batch import told_pair, told_without
+from services.matching.runs.batch import unserved_of
+from services.matching.runs.bits import WORD, Bits, Ints, bits
 from services.matching.runs.candidates import possible_at_once
+from services.matching.runs.columns import Side
 from services.matching.runs.encoding import (
-    WORD,
-    Bits,
+    ANYBODY,
     EncodedPool,
-    Ints,
     UnitColumns,
     Vocabulary,
     household_columns,
@@ -26,8 +26,10 @@ from services.matching.runs.encoding import (
 )
 from services.matching.runs.growing import GrowingColumns
 from services.matching.runs.outcome import NextBest, Proposal, Unserved
-from services.matching.runs.pool import Household, Rules, Unit
-from services.matching.runs.scoring import Points, bonus, points_of
+from services.matching.runs.pairs import told_pair
+from services.matching.runs.points import Points, bonus
+from services.matching.runs.pool import LEVELS, Household, Rules, Unit
+from services.matching.runs.scoring import points_of
 from services.matching.runs.words import Advice, Scarcity
 
 # A code that no unit has: it stands for all that only the household names.
@@ -88,11 +90,12 @@ class LivePool:
 
     def put(self, unit: Unit) -> None:
         """A unit is new, or has changed."""
-        if not self._knows(unit):
-            self._units = [one for one in self._units if one.id != unit.id] + [unit]
+        one = self._encoded([unit]) if self._knows(unit) else None
+        if one is None or not self._columns.holds(one):
+            self._units = [other for other in self._units if other.id != unit.id] + [unit]
             self._encode()
             return
-        one, place = self._encoded([unit]), self._at.get(unit.id)
+        place = self._at.get(unit.id)
         if place is None:
             self._at[unit.id] = self._columns.append(one)
             self._units.append(unit)
@@ -134,8 +137,9 @@ class LivePool:
         high, low = here.ids
         best = np.lexsort((low[possible], high[possible], -gains))[: top + 1].tolist()
         if not best:
-            missing = told_without(pool, [household], np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
-            return Options((), 0, Advice.NOBODY, missing[0])
+            nobody = np.zeros(1, dtype=np.int64)
+            (missing,) = unserved_of(pool, [household.id], nobody, nobody)
+            return Options((), 0, Advice.NOBODY, missing)
         found = [_Found(self._units[rows[possible[one]]], int(here.prices[possible[one]]), int(gains[one]),
                         points.at(one)) for one in best]
         told = tuple(self._told(household, one, _other(found, one), more) for one in found[:top])
@@ -148,7 +152,8 @@ class LivePool:
         return Option(proposal, one.gain, scarcity(one.price, proposal.worth))
 
     def _pool(self, household: Household, here: _Standing, rows: Ints, barred: Collection[UUID]) -> EncodedPool:
-        columns = replace(household_columns([self._known(household)], self.rules, self._vocabulary),
+        side = Side.of(Household, [self._known(household)])
+        columns = replace(household_columns(side, self.rules, self._vocabulary),
                           n_wishes=np.array([len(household.wishes)]), n_interests=np.array([len(household.interests)]))
         return EncodedPool(
             n_households=1, n_units=len(rows), rules=self.rules, households=columns, units=here.units,
@@ -171,7 +176,7 @@ class LivePool:
 
     def _encode(self) -> None:
         self._units.sort(key=lambda unit: unit.id)
-        self._vocabulary = _with_spare(Vocabulary.of((), self._units))
+        self._vocabulary = _with_spare(Vocabulary.of(Side.of(Household, ()), Side.of(Unit, self._units)))
         self._columns = GrowingColumns(self._encoded(self._units), len(self._units))
         self._at = {unit.id: place for place, unit in enumerate(self._units)}
         self._named = _Named()
@@ -182,7 +187,7 @@ class LivePool:
         ids = (np.array([unit.id.int >> WORD for unit in units], dtype=np.uint64),
                np.array([unit.id.int & LOW for unit in units], dtype=np.uint64))
         regions = [self._regions.setdefault(unit.district, len(self._regions)) for unit in units]
-        return _Standing(unit_columns(units, self.rules, self._vocabulary), self._priced(units), ids,
+        return _Standing(unit_columns(Side.of(Unit, units), self.rules, self._vocabulary), self._priced(units), ids,
                          np.array(regions, dtype=np.int64))
 
     def _priced(self, units: list[Unit]) -> Ints:
@@ -233,9 +238,12 @@ def _vetoes(household: Household) -> set[UUID]:
     return {*household.vetoed_units, *household.vetoed_persons, *household.vetoed_partners, household.id}
 
 
-def _with_spare(bits: Vocabulary) -> Vocabulary:
-    """The vocabulary with one more bit of each kind, which no unit has."""
-    return Vocabulary(**{name: numbered | {NOBODY_HAS: 1 << len(numbered)} for name, numbered in vars(bits).items()})
+def _with_spare(known: Vocabulary) -> Vocabulary:
+    """The vocabulary with one more bit of each kind, which no unit has; any level may be asked for."""
+    levels = bits([ANYBODY, *((tag, level) for tag in known.languages for level in LEVELS[1:])])
+    return Vocabulary(levels=levels, **{
+        name: getattr(known, name) | {NOBODY_HAS: 1 << len(getattr(known, name))}
+        for name in ("languages", "offers", "interests", "conflicts")})
 
 
 def _among(codes: frozenset[str], known: Mapping[str, int]) -> frozenset[str]:

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.matching.runs.batch import told_pair
-from services.matching.runs.explanation import LANGUAGES, label, why_not
-from services.matching.runs.hard import obstacles
+from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.live import LivePool, Option, Options, Within
+from services.matching.runs.pairs import proposal_told, unserved_told
 from services.matching.runs.prices import HORIZON, future_prices
 from services.matching.runs.rows import household_of, rules_of, unit_of
-from services.matching.runs.scoring import bonus, points
-from services.matching.runs.solving import proposal_told, unserved_told
 
 Plain = dict[str, Any]
 # In all pools together; the one that was asked longest ago goes first.
@@ -46,20 +43,6 @@ def serve(request: Plain) -> Plain:
     _POOLS.move_to_end(programme)
     _renew(held.pool, request)
     return _answer(held.pool, request["ask"])
-
-
-def examine(asked: Plain) -> Plain:
-    """One pair: {"codes": …} that stand against it, with a sentence each, or the {"proposal"} as it would be."""
-    rules = rules_of(asked)
-    household, unit = household_of(asked["household"]), unit_of(asked["unit"], asked["today"])
-    codes = obstacles(household, unit, rules, frozenset(asked["declined"]))
-    if codes:
-        return {"codes": [code.value for code in codes],
-                "missing": {language: list(why_not(codes, language)) for language in LANGUAGES}}
-    proposal = told_pair(
-        household, unit, points(household, unit, rules), rules, bonus=bonus(household, rules, asked["today"]),
-        unit_price=asked["price"], next_best=None)
-    return {"proposal": proposal_told(proposal, rules.weights, "live_price")}
 
 
 def priced(pool: Plain) -> dict[str, int]:

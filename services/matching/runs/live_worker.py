@@ -43,11 +43,6 @@ class LiveWorker:
         found: Plain = await _called(self._process, "serve", request)
         return found
 
-    async def examine(self, asked: Plain) -> Plain:
-        """One pair, by the very computing that a run does: codes against it, or the proposal as it would be."""
-        found: Plain = await _called(self._process, "examine", asked)
-        return found
-
     def close(self) -> None:
         """The service ends."""
         self._process.drop()

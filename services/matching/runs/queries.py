@@ -1,12 +1,24 @@
-"""What a run reads: the whole pool of a programme in a region, as plain rows for the worker process."""
+"""What runs and options read: households, mentors and groups as the core takes them, a whole pool or single ones."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+)
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
@@ -23,70 +35,69 @@ from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.weights.model import WeightSet
 from services.matching.weights.queries import weights_now
 
-DESCRIBED = ("version", "languages", "slots", "radius_km", "lat", "lon", "interests", "conflict_groups", "region")
-ACCOMPANYING = (*DESCRIBED, "largest", "offers", "accepts_genders", "accepts_bands", "childcare", "step_free",
-                "vetoed_households")
-HOUSEHOLD = (*DESCRIBED, "members", "least_level", "interpreter", "kinds", "contact_genders", "must_haves", "wishes",
-             "vetoed_units", "vetoed_persons", "vetoed_partners", "urgency")
+DESCRIBED = ("version", "slots", "radius_km", "lat", "lon")
+LISTED = ("languages", "interests", "conflict_groups")
+ACCOMPANYING = ("largest", "childcare", "step_free")
+ACCOMPANYING_LISTED = (*LISTED, "offers", "accepts_genders", "accepts_bands", "vetoed_households")
+HOUSEHOLD = ("least_level", "interpreter", "urgency", "waiting_since")
+HOUSEHOLD_LISTED = (*LISTED, "members", "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units",
+                    "vetoed_persons", "vetoed_partners")
 WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
            "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
+Selected = dict[str, Any]
 Row = dict[str, Any]
 Which = Callable[[Any], ColumnElement[bool]]
 """Which rows of a table of households, mentors or groups are meant."""
-ROWS_AT_ONCE = 500
 
 
 async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
-    """Everything that the run depends on, in plain values: weights, households, units, pairs that are barred."""
-    which = partial(in_pool, run=run)
-    rules = await rules_of_day(transaction, run.programme_id)
+    """Everything that the run depends on: rules and pairs that are barred as plain values, both sides as copied out.
+
+    The service only hands the copies on to the worker process: to look at each row here would hold up all others.
+    """
+    which, rules = partial(in_pool, run=run), await rules_of_day(transaction, run.programme_id)
     if run.weights:
         rules["weights"] = run.weights | {"weights_version": "simulated"}
+    waiting = _households(lambda kind: and_(which(kind), col(Household.state) == HouseholdState.WAITING))
     return rules | {
-        "households": await household_rows(
-            transaction, lambda kind: and_(which(kind), col(kind.state) == HouseholdState.WAITING)),
-        "units": await unit_rows(transaction, which, rules),
+        "households": await _copied(transaction, waiting),
+        "units": await _copied(transaction, *_units(which, rules)),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
     }
 
 
-async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
-    """What a programme computes with today: the day, the home that it asks for, who chooses, and the weights."""
-    day = today(transaction.clock.now())
-    rules = await rules_on(transaction, programme_id, day)
-    return {"today": day, "rent_months": rules.rent_months if rules else 0,
-            "authority_chooses": bool(rules and rules.authority_chooses),
-            "weights": await _weights(transaction, programme_id)}
+async def load_pair(transaction: OpenTransaction, of: Proposal | Tandem) -> dict[str, Any]:
+    """One pair as rows, with the rules of the day; the place that the pair itself holds counts as free."""
+    rules = await rules_of_day(transaction, of.programme_id)
+    if of.mentor_id:
+        unit = _mentors(lambda kind: kind.id == of.mentor_id, rules["today"], besides=of)
+    else:
+        unit = _groups(lambda kind: kind.id == of.mentor_group_id, besides=of,
+                       authority_chooses=rules["authority_chooses"])
+    return rules | {"households": await household_rows(transaction, lambda kind: kind.id == of.household_id),
+                    "units": await _rows(transaction, unit)}
+
+
+async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row]:
+    """Single households; one that does not wait yet begins today."""
+    rows, now = await _rows(transaction, _households(which)), transaction.clock.now()
+    return [row | {"waiting_since": row["waiting_since"] or now} for row in rows]
 
 
 async def unit_rows(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> list[Row]:
-    """Mentors and groups as the core reads them, under these rules of the day."""
-    def there(kind: Any) -> ColumnElement[bool]:
-        gone = {MentorState.LEFT} if kind is Mentor else ENDED
-        return and_(which(kind), col(kind.state).not_in(gone))
-
-    return [*await _mentors(transaction, there, rules["today"]),
-            *await _groups(transaction, there, authority_chooses=rules["authority_chooses"])]
+    """Single mentors and groups under these rules of the day, but for those who left or have ended."""
+    return await _rows(transaction, *_units(which, rules))
 
 
-async def load_pair(transaction: OpenTransaction, of: Proposal | Tandem) -> dict[str, Any]:
-    """One pair, as `load_pool` reads it of a whole pool; the place that the pair itself holds counts as free."""
-    rules = await rules_of_day(transaction, of.programme_id)
-    households = await household_rows(transaction, lambda kind: kind.id == of.household_id)
-    if of.mentor_id:
-        units = await _mentors(transaction, lambda kind: kind.id == of.mentor_id, rules["today"], besides=of)
-    else:
-        units = await _groups(transaction, lambda kind: kind.id == of.mentor_group_id, besides=of,
-                              authority_chooses=rules["authority_chooses"])
-    return rules | {"households": households, "units": units}
-
-
-async def _weights(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
-    """The programme's newest ones, else the usual."""
-    weights = await weights_now(transaction, programme_id)
+async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
+    """What a programme computes with today: the day, the home that it asks for, who chooses, and the weights."""
+    day = today(transaction.clock.now())
+    rules, weights = await rules_on(transaction, programme_id, day), await weights_now(transaction, programme_id)
     given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
-    return given | {"weights_version": str(weights.number if weights else 0)}
+    return {"today": day, "rent_months": rules.rent_months if rules else 0,
+            "authority_chooses": bool(rules and rules.authority_chooses),
+            "weights": given | {"weights_version": str(weights.number if weights else 0)}}
 
 
 def _pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
@@ -103,91 +114,94 @@ def in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
     return and_(kind.programme_id == run.programme_id, col(kind.region).startswith(run.region))
 
 
-async def _rows(transaction: OpenTransaction, query: Select[Any]) -> list[Row]:
-    """All rows, fetched a part at a time: others have their turn in between, however large the pool is."""
-    rows: list[Row] = []
-    found = await transaction.stream(query, execution_options={"yield_per": ROWS_AT_ONCE})
-    async for part in found.mappings().partitions(ROWS_AT_ONCE):
-        rows += [dict(row) for row in part]
-    return rows
+async def _copied(transaction: OpenTransaction, *queries: Select[Any]) -> tuple[list[str], bytes]:
+    """The names of the columns, which are those of each query, and all rows as PostgreSQL's COPY writes them."""
+    connection = await (await transaction.connection()).get_raw_connection()
+    parts: list[bytes] = []
+
+    async def keep(part: bytes) -> None:
+        parts.append(bytes(part))
+
+    for query in queries:
+        statement = str(query.compile(dialect=transaction.get_bind().dialect, compile_kwargs={"literal_binds": True}))
+        await cast("Any", connection.driver_connection).copy_from_query(statement, output=keep)
+    return list(queries[0].selected_columns.keys()), b"".join(parts)
 
 
-def _columns(kind: Any, names: Sequence[str]) -> list[Any]:
-    return [getattr(kind, name) for name in names]
+async def _rows(transaction: OpenTransaction, *queries: Select[Any]) -> list[Row]:
+    """All rows of these queries as values by name."""
+    return [dict(row) for query in queries for row in (await transaction.execute(query)).mappings()]
 
 
-async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row]:
-    """Households as the core reads them."""
-    query = select_columns(
-        col(Household.id), *_columns(Household, HOUSEHOLD), col(Household.waiting_since),
-        col(Household.consented_on).is_not(None).label("consented"),
-    ).where(which(Household))
-    rows, now = await _rows(transaction, query), transaction.clock.now()
-    for row in rows:
-        row["waiting_since"] = today(row["waiting_since"] or now)
-    return rows
+def _selected(columns: Selected) -> Select[Any]:
+    """A query of these columns by their names, in the order of the names but for the id, which comes first."""
+    names = ["id", *sorted(columns.keys() - {"id"})]
+    return select_columns(*(columns[name].label(name) for name in names))
 
 
-async def _mentors(
-    transaction: OpenTransaction, which: Which, day: date, *, besides: Proposal | Tandem | None = None,
-) -> list[Row]:
-    """Mentors, also those who are not to be had: why is told by a hard code."""
-    held = await _held(transaction, Mentor, which, Proposal.mentor_id, Tandem.mentor_id, besides)
-    query = select_columns(
-        col(Mentor.id), *_columns(Mentor, ACCOMPANYING), col(Mentor.capacity), col(Mentor.gender), col(Mentor.state),
-        col(Mentor.person_ref), col(Mentor.partner_id).label("partner"),
-        col(Mentor.consented_on).is_not(None).label("consented"),
-        func.coalesce(col(Mentor.record_next_due) > day, False).label("valid_record"),
-    ).where(which(Mentor))
-    rows = await _rows(transaction, query)
-    for row in rows:
-        state, valid_record = row.pop("state"), row.pop("valid_record")
-        row |= {
-            "kind": "single", "free": max(0, row.pop("capacity") - held.get(row["id"], 0)),
-            "vetted": state in VETTED and valid_record, "paused": state is MentorState.PAUSED,
-            "contact_genders": [row.pop("gender").value], "persons": [row.pop("person_ref")]}
-    return rows
+def _columns(kind: Any, plain: Sequence[str], listed: Sequence[str]) -> Selected:
+    """Columns of a table by name, as they are or as JSON."""
+    return {"id": kind.id, "district": kind.region} | {name: getattr(kind, name) for name in plain} | {
+        name: func.to_json(getattr(kind, name)) for name in listed}
 
 
-async def _groups(
-    transaction: OpenTransaction, which: Which, *, authority_chooses: bool, besides: Proposal | Tandem | None = None,
-) -> list[Row]:
-    """Groups on their way or with a household; vetted are those that may be proposed."""
-    held = await _held(transaction, MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
-    query = select_columns(
-        col(MentorGroup.id), *_columns(MentorGroup, ACCOMPANYING), col(MentorGroup.housing), col(MentorGroup.state),
-        col(MentorGroup.partner_id).label("partner"),
-    ).where(which(MentorGroup))
-    rows, members = await _rows(transaction, query), await _members(transaction, which)
+def _households(which: Which) -> Select[Any]:
+    columns = _columns(Household, (*DESCRIBED, *HOUSEHOLD), HOUSEHOLD_LISTED) | {
+        "consented": col(Household.consented_on).is_not(None)}
+    return _selected(columns).where(which(Household))
+
+
+def _units(which: Which, rules: dict[str, Any]) -> tuple[Select[Any], Select[Any]]:
+    """All but those who left or have ended; why one is not to be had is told by its hard code."""
+    mentors, groups = _mentors(which, rules["today"]), _groups(which, authority_chooses=rules["authority_chooses"])
+    return (mentors.where(col(Mentor.state) != MentorState.LEFT), groups.where(col(MentorGroup.state).not_in(ENDED)))
+
+
+def _mentors(which: Which, day: date, *, besides: Proposal | Tandem | None = None) -> Select[Any]:
+    held = _held(Mentor, which, Proposal.mentor_id, Tandem.mentor_id, besides)
+    free = col(Mentor.capacity) - func.coalesce(held.c.places, 0)
+    columns = _columns(Mentor, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
+        "kind": literal("single"), "free": func.greatest(0, free), "housing": null(),
+        "vetted": and_(col(Mentor.state).in_(VETTED), func.coalesce(col(Mentor.record_next_due) > day, false())),
+        "paused": col(Mentor.state) == MentorState.PAUSED, "consented": col(Mentor.consented_on).is_not(None),
+        "contact_genders": func.json_build_array(Mentor.gender), "partner": col(Mentor.partner_id),
+        "persons": func.json_build_array(Mentor.person_ref)}
+    return _selected(columns).outerjoin(held, held.c.unit_id == col(Mentor.id)).where(which(Mentor))
+
+
+def _groups(
+    which: Which, *, authority_chooses: bool, besides: Proposal | Tandem | None = None,
+) -> Select[Any]:
+    """Vetted are those that may be proposed, and those with a household."""
+    held = _held(MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
+    members, with_household = _members(which), col(MentorGroup.state).in_(WITH_HOUSEHOLD)
+    taken = or_(with_household, held.c.places > 0)
     wanted = GroupState.LISTED if authority_chooses else GroupState.READY
-    for row in rows:
-        state, own = row.pop("state"), members.get(row["id"], [])
-        main = [one for one in own if one.is_main_contact] or own
-        row |= {
-            "kind": "group", "free": 0 if state in WITH_HOUSEHOLD or held.get(row["id"]) else 1,
-            "vetted": state is wanted or state in WITH_HOUSEHOLD, "paused": False,
-            "contact_genders": [one.gender.value for one in main],
-            "consented": bool(own) and all(one.consented_on for one in own),
-            "persons": [one.person_ref for one in own]}
-    return rows
+    nobody: ColumnElement[Any] = literal_column("'[]'::json")
+    columns = _columns(MentorGroup, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
+        "kind": literal("group"), "free": case((taken, 0), else_=1), "housing": func.to_json(MentorGroup.housing),
+        "vetted": or_(with_household, col(MentorGroup.state) == wanted), "paused": false(),
+        "consented": func.coalesce(members.c.consented, false()), "partner": col(MentorGroup.partner_id),
+        "contact_genders": func.coalesce(members.c.main, members.c.all, nobody),
+        "persons": func.coalesce(members.c.persons, nobody)}
+    return _selected(columns).outerjoin(held, held.c.unit_id == col(MentorGroup.id)).outerjoin(
+        members, members.c.mentor_group_id == col(MentorGroup.id)).where(which(MentorGroup))
 
 
-async def _members(transaction: OpenTransaction, which: Which) -> dict[UUID, list[Any]]:
-    query = select_columns(
-        col(Member.mentor_group_id), col(Member.person_ref), col(Member.is_main_contact), col(Member.gender),
-        col(Member.consented_on),
+def _members(which: Which) -> Subquery:
+    """By group: the genders of its main contacts and of all, who they are, and whether everybody consented."""
+    genders = func.json_agg(Member.gender)
+    return select_columns(
+        col(Member.mentor_group_id), genders.filter(col(Member.is_main_contact)).label("main"), genders.label("all"),
+        func.json_agg(Member.person_ref).label("persons"),
+        func.bool_and(col(Member.consented_on).is_not(None)).label("consented"),
     ).join(MentorGroup, col(MentorGroup.id) == col(Member.mentor_group_id)).where(
-        which(MentorGroup), col(Member.left_on).is_(None))
-    found: dict[UUID, list[Any]] = {}
-    for row in await transaction.execute(query):
-        found.setdefault(row.mentor_group_id, []).append(row)
-    return found
+        which(MentorGroup), col(Member.left_on).is_(None)).group_by(col(Member.mentor_group_id)).subquery()
 
 
-async def _held(
-    transaction: OpenTransaction, kind: Any, which: Which, of_proposal: Any, of_tandem: Any,
-    besides: Proposal | Tandem | None,
-) -> dict[UUID, int]:
+def _held(
+    kind: Any, which: Which, of_proposal: Any, of_tandem: Any, besides: Proposal | Tandem | None,
+) -> Subquery:
     """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place.
 
     The one that is named in `besides` is not counted.
@@ -197,11 +211,10 @@ async def _held(
     running = select_columns(of_tandem.label("unit_id")).join(kind, kind.id == of_tandem).where(
         which(kind), col(Tandem.state).in_(RUNNING))
     if besides is not None:
-        spoken_for, running = spoken_for.where(col(Proposal.id) != besides.id), running.where(
-            col(Tandem.id) != besides.id)
+        spoken_for = spoken_for.where(col(Proposal.id) != besides.id)
+        running = running.where(col(Tandem.id) != besides.id)
     each = spoken_for.union_all(running).subquery()
-    rows = await transaction.execute(select_columns(each.c.unit_id, func.count()).group_by(each.c.unit_id))
-    return dict(rows.all())
+    return select_columns(each.c.unit_id, func.count().label("places")).group_by(each.c.unit_id).subquery()
 
 
 async def barred_pairs(

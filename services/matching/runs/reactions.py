@@ -1,34 +1,22 @@
 """What falls due for runs: they are computed, and their result is taken over in one transaction."""
 
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import insert, update
-from sqlalchemy import select as select_columns
-from sqlmodel import col
-from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from libs.common.due import schedule
-from libs.common.facts.matching import ProposalCreated
-from libs.common.outbox import announce
 from libs.common.reactions import when_due
-from services.matching.households.model import Household, HouseholdState
-from services.matching.mentor_groups.model import PREPARED, MentorGroup
-from services.matching.mentors.model import AVAILABLE, Mentor
-from services.matching.profiles.queries import among, locked
-from services.matching.proposals.model import Proposal, ProposalState
+from services.matching.profiles.queries import locked
 from services.matching.runs.fairness import counted, shown
-from services.matching.runs.model import Run, RunPair, RunPool, RunState, Unserved
-from services.matching.runs.queries import ROWS_AT_ONCE, load_pool
+from services.matching.runs.keeping import chosen, keep_pairs, keep_unserved, propose, still_there, still_waiting
+from services.matching.runs.model import Run, RunPool, RunState
+from services.matching.runs.queries import load_pool
 from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
 
 log = structlog.get_logger()
 Failure = tuple[str, list[str] | None]
-SIDES = ("household_id", "unit_id")
-PAIR = ("region", "household_id", "unit_id", "score", "worth", "unit_price", "pinned", "points")
 
 
 @when_due("run")
@@ -52,7 +40,8 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     run = await locked(transaction, Run, run_id)
     if run.state is not RunState.RUNNING:
         return
-    run.today, run.households, run.units = pool["today"], len(pool["households"]), len(pool["units"])
+    run.today = pool["today"]
+    run.households, run.units = (pool[side][1].count(b"\n") for side in ("households", "units"))
     if failure:
         run.fail(*failure, now=transaction.clock.now())
     elif found:
@@ -80,80 +69,23 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
     What was found about a household that waits no more is left out: it may have been erased while the run computed. So
     is a pair of which a side was changed meanwhile: what was found of it may no longer hold.
     """
-    answered = [*found["proposals"], *found["unserved"]]
-    seen = [{str(row["id"]): row["version"] for row in pool[side]} for side in ("households", "units")]
-    households, versions = await _still_waiting(transaction, [one["household_id"] for one in answered])
-    mentors, groups = await _still_there(transaction, [one["unit_id"] for one in found["proposals"]])
-    versions |= mentors | groups
-    kept = [one | {"region": households[one["household_id"]]} for one in found["proposals"]
-            if all(versions.get(one[side]) == was[str(one[side])] for side, was in zip(SIDES, seen, strict=True))]
-    run.finish(found["run"] | {"proposed": 0 if run.simulated else len(kept),
-                               "dropped": len(found["proposals"]) - len(kept)}, transaction.clock.now())
+    pairs, unserved, seen = found["proposals"], found["unserved"], found["seen"]
+    regions, waiting = await still_waiting(
+        transaction, [*pairs["household_id"], *(one["household_id"] for one in unserved)])
+    mentors, groups = await still_there(transaction, pairs["unit_id"])
+    there = mentors | groups
+    keep = [waiting.get(household) == seen["households"][household] and there.get(unit) == seen["units"][unit]
+            for household, unit in zip(pairs["household_id"], pairs["unit_id"], strict=True)]
+    kept = chosen(pairs, keep)
+    kept["region"] = [regions[household] for household in kept["household_id"]]
+    run.finish(found["run"] | {"proposed": 0 if run.simulated else sum(keep), "dropped": len(keep) - sum(keep)},
+               transaction.clock.now())
     run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
-    run.fairness = shown(counted(pool["households"], {one["household_id"] for one in kept}, pool["today"]))
-    transaction.add(RunPool(id=run.id, region=run.region, households=seen[0], units=seen[1]))
+    run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
+    transaction.add(RunPool(id=run.id, region=run.region, **seen))
     await transaction.flush()
-    await _keep_rows(transaction, RunPair, [
-        {name: one[name] for name in PAIR} | {"run_id": run.id} for one in kept])
-    await _keep_rows(transaction, Unserved, [
-        one | {"run_id": run.id, "region": households[one["household_id"]]}
-        for one in found["unserved"] if one["household_id"] in households])
+    await keep_pairs(transaction, run, kept)
+    await keep_unserved(transaction, run, [
+        one | {"region": regions[one["household_id"]]} for one in unserved if one["household_id"] in regions])
     if not run.simulated:
-        await _propose(transaction, run, kept, set(mentors))
-
-
-async def _propose(transaction: OpenTransaction, run: Run, kept: list[dict[str, Any]], mentors: set[UUID]) -> None:
-    rows = []
-    for one in kept:
-        unit_id = one.pop("unit_id")
-        del one["pinned"]
-        rows.append(one | {
-            "id": uuid7(), "version": 1, "run_id": run.id, "programme_id": run.programme_id,
-            "state": ProposalState.PROPOSED, "mentor_id": unit_id if unit_id in mentors else None,
-            "mentor_group_id": None if unit_id in mentors else unit_id})
-    await _keep(transaction, rows)
-
-
-async def _keep(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
-    """A part at a time: others have their turn in between, however many there are."""
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        await _keep_some(transaction, rows[start : start + ROWS_AT_ONCE])
-
-
-async def _keep_some(transaction: OpenTransaction, rows: list[dict[str, Any]]) -> None:
-    await transaction.execute(insert(Proposal), rows)
-    await transaction.execute(
-        update(Household).where(among(Household.id, [row["household_id"] for row in rows]))
-        .values(state=HouseholdState.PROPOSED, version=Household.version + 1)
-        .execution_options(synchronize_session=False))
-    for row in rows:
-        announce(transaction, ProposalCreated(
-            proposal_id=row["id"], region=row["region"], household_id=row["household_id"],
-            mentor_id=row["mentor_id"], mentor_group_id=row["mentor_group_id"]))
-
-
-async def _keep_rows(transaction: OpenTransaction, kind: Any, rows: list[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        await transaction.execute(insert(kind), [
-            {"id": uuid7(), "version": 1} | row for row in rows[start : start + ROWS_AT_ONCE]])
-
-
-async def _still_waiting(
-    transaction: OpenTransaction, ids: list[UUID],
-) -> tuple[dict[UUID, str], dict[UUID, int]]:
-    """The regions, and the versions, of those households that wait as before, locked by id."""
-    found = (await transaction.execute(
-        select_columns(col(Household.id), col(Household.region), col(Household.version))
-        .where(among(Household.id, ids), col(Household.state) == HouseholdState.WAITING)
-        .order_by(col(Household.id)).with_for_update())).all()
-    return {row.id: row.region for row in found}, {row.id: row.version for row in found}
-
-
-async def _still_there(transaction: OpenTransaction, ids: list[UUID]) -> tuple[dict[UUID, int], dict[UUID, int]]:
-    """The versions of those mentors, and of those groups, that are to be had as before, locked by id."""
-    mentors = select_columns(col(Mentor.id), col(Mentor.version)).where(
-        among(Mentor.id, ids), col(Mentor.state).in_(AVAILABLE))
-    groups = select_columns(col(MentorGroup.id), col(MentorGroup.version)).where(
-        among(MentorGroup.id, ids), col(MentorGroup.state).in_(PREPARED))
-    return (dict((await transaction.execute(mentors.order_by(col(Mentor.id)).with_for_update())).all()),
-            dict((await transaction.execute(groups.order_by(col(MentorGroup.id)).with_for_update())).all()))
+        await propose(transaction, run, kept, set(mentors))

@@ -1,13 +1,18 @@
 """What the worker process does: rows from the database in, one exact run, plain data with its reasons out."""
 
+import json
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
-from services.matching.runs.batch import Inputs, run
-from services.matching.runs.explanation import LANGUAGES, besides, what_is_missing, why
-from services.matching.runs.outcome import Outcome, Proposal, Unserved
+from services.matching.runs.batch import Sides, run_sides
+from services.matching.runs.columns import Column
+from services.matching.runs.copied import Copied, households_of, units_of
+from services.matching.runs.explanation import shared
+from services.matching.runs.fairness import days_between, groups_of
+from services.matching.runs.outcome import Outcome
+from services.matching.runs.pairs import next_best_told, proposal_told, unserved_told
 from services.matching.runs.pool import Weights
-from services.matching.runs.rows import household_of, rules_of, unit_of
+from services.matching.runs.rows import rules_of
 from services.matching.runs.steps import Progress, nobody_listens
 
 BARRED = ("declined", "pinned", "forbidden")
@@ -15,16 +20,22 @@ BARRED = ("declined", "pinned", "forbidden")
 
 def solved(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, Any]:
     """Match the pool; ValueError when it holds what the core refuses. Keys are the columns of the run's tables."""
-    inputs = inputs_of(pool)
-    return told(run(inputs, tell=tell), inputs.rules.weights)
+    sides, seen = sides_of(pool)
+    outcome = run_sides(sides, tell=tell)
+    return {
+        "run": _run(outcome), "seen": seen, "waited": _waited(sides),
+        "proposals": _columns(outcome, sides.rules.weights),
+        "unserved": [unserved_told(one) for one in outcome.unserved],
+    }
 
 
-def inputs_of(pool: dict[str, Any]) -> Inputs:
-    """The pool as the core takes it."""
-    return Inputs(
-        households=tuple(household_of(row) for row in pool["households"]),
-        units=tuple(unit_of(row, pool["today"]) for row in pool["units"]),
-        rules=rules_of(pool), today=pool["today"], **{name: frozenset(pool[name]) for name in BARRED})
+def sides_of(pool: dict[str, Any]) -> tuple[Sides, dict[str, Any]]:
+    """The pool as the core takes it, and who was seen, each in which version."""
+    households, their_versions = households_of(Copied(*pool["households"]))
+    units, our_versions = units_of(Copied(*pool["units"]), pool["today"])
+    barred = {name: frozenset((str(one), str(other)) for one, other in pool[name]) for name in BARRED}
+    sides = Sides(households, units, rules_of(pool), pool["today"], **barred)
+    return sides, {"households": their_versions, "units": our_versions}
 
 
 def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
@@ -36,6 +47,26 @@ def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
     }
 
 
+def _waited(sides: Sides) -> list[tuple[str, int, frozenset[tuple[str, str]]]]:
+    """Each household with the days that it has waited and the groups in which its waiting counts."""
+    given = [sides.households[name] for name in ("languages", "members", "district")]
+    groups = Column.both(*given).to(lambda one: groups_of(*one)).each()
+    days = sides.households["waiting_since"].to(lambda since: days_between(since, sides.today)).each()
+    return list(zip(sides.households.ids, days, groups, strict=True))
+
+
+def _columns(outcome: Outcome, weights: Weights) -> dict[str, list[Any]]:
+    """Proposals as columns of their table, JSON as text."""
+    found, most = outcome.proposals, asdict(weights)
+    columns: dict[str, list[Any]] = {
+        name: [getattr(one, name) for one in found] for name in ("score", "bonus", "worth", "unit_price", "pinned")}
+    return columns | {
+        "household_id": [one.household for one in found], "unit_id": [one.unit for one in found],
+        "points": [json.dumps(vars(one.points)) for one in found],
+        "shared": [json.dumps(shared(one) | {"most": most}) for one in found],
+        "next_best": [json.dumps(next_best_told(one)) if one.next_best else None for one in found]}
+
+
 def _run(outcome: Outcome) -> dict[str, Any]:
     return {
         "inputs_hash": outcome.inputs_hash, "computing_version": outcome.computing_version,
@@ -44,37 +75,4 @@ def _run(outcome: Outcome) -> dict[str, Any]:
         "bound": outcome.bound,
         "unit_prices": {str(unit): price for unit, price in outcome.unit_prices.items() if price},
         "household_values": {str(one): value for one, value in outcome.household_values.items() if value},
-    }
-
-
-def proposal_told(
-    proposal: Proposal, weights: Weights, price: Literal["price", "live_price"] = "price",
-) -> dict[str, Any]:
-    """A proposal as the columns of its table, with the reasons in all languages."""
-    said = {language: why(proposal, weights, language) for language in LANGUAGES}
-    texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
-    next_best = proposal.next_best
-    return {
-        "household_id": proposal.household, "unit_id": proposal.unit, "score": proposal.score,
-        "pinned": proposal.pinned, "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
-        "points": asdict(proposal.points),
-        "reasons": [{"criterion": one.criterion, "points": one.points, "most": one.most,
-                     **{language: texts[language][one.criterion] for language in LANGUAGES}}
-                    for one in said[LANGUAGES[0]]],
-        "besides": {language: list(besides(proposal, language, price)) for language in LANGUAGES},
-        "shared": {"languages": dict(proposal.languages), "interpreter": proposal.interpreter,
-                   "metres": proposal.metres, "slots": proposal.slots.bit_count(),
-                   "interests": len(proposal.interests)},
-        "next_best": {"unit_id": str(next_best.unit), "score": next_best.score,
-                      "unit_price": next_best.unit_price} if next_best else None,
-    }
-
-
-def unserved_told(unserved: Unserved) -> dict[str, Any]:
-    """Why nobody was found for a household, as the columns of its table."""
-    return {
-        "household_id": unserved.household, "possible": unserved.possible,
-        "removed": {code.value: number for code, number in unserved.removed.items()},
-        "alone": {code.value: number for code, number in unserved.alone.items()},
-        "missing": {language: list(what_is_missing(unserved, language)) for language in LANGUAGES},
     }

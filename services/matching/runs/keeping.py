@@ -1,0 +1,116 @@
+"""What a run found is written down: pairs, proposals with their facts, and who got none; a part at a time.
+
+The statements are text, and take a column as one array: to bind thousands of rows one by one took longer than all else.
+(COPY would be faster still, but PostgreSQL refuses it on tables with row-level security.)
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from uuid_utils.compat import uuid7
+
+from libs.common.db import OpenTransaction
+from libs.common.facts.matching import ProposalCreated
+from libs.common.outbox import announce
+from services.matching.households.model import HouseholdState
+from services.matching.mentor_groups.model import PREPARED
+from services.matching.mentors.model import AVAILABLE
+from services.matching.proposals.model import ProposalState
+from services.matching.runs.model import Run, Unserved
+
+# Others have their turn in between.
+ROWS_AT_ONCE = 1000
+Columns = dict[str, list[Any]]
+TYPES = {
+    "id": "uuid", "household_id": "uuid", "unit_id": "uuid", "mentor_id": "uuid", "mentor_group_id": "uuid",
+    "region": "text", "score": "int", "bonus": "int", "worth": "int", "unit_price": "int", "pinned": "bool",
+    "points": "text", "shared": "text", "next_best": "text"}
+PAIR = ("id", "region", "household_id", "unit_id", "score", "worth", "unit_price", "pinned", "points")
+PROPOSAL = ("id", "region", "household_id", "mentor_id", "mentor_group_id", "score", "bonus", "worth", "unit_price",
+            "points", "shared", "next_best")
+JSON = {"points", "shared", "next_best"}
+KEEP_PAIRS = (
+    "INSERT INTO run_pair (version, run_id, {names})"
+    " SELECT 1, $1::uuid, {values} FROM unnest({arrays}) AS found ({names})")
+KEEP_PROPOSALS = (
+    "INSERT INTO proposal (version, run_id, programme_id, state, reasons, besides, {names})"
+    " SELECT 1, $1::uuid, $2::uuid, $3::text, '[]', '{{}}', {values} FROM unnest({arrays}) AS found ({names})")
+PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY ($2::uuid[])"
+LOCK = (
+    "SELECT id::text, region, version FROM {table} WHERE id = ANY ($1::uuid[]) AND state = ANY ($2::text[])"
+    " ORDER BY id FOR UPDATE")
+
+
+async def still_waiting(transaction: OpenTransaction, ids: list[str]) -> tuple[dict[str, str], dict[str, int]]:
+    """The regions, and the versions, of those households that wait as before, locked by id."""
+    found = await _locked(transaction, "household", ids, [HouseholdState.WAITING])
+    return {row.id: row.region for row in found}, {row.id: row.version for row in found}
+
+
+async def still_there(transaction: OpenTransaction, ids: list[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """The versions of those mentors, and of those groups, that are to be had as before, locked by id."""
+    mentors = await _locked(transaction, "mentor", ids, AVAILABLE)
+    groups = await _locked(transaction, "mentor_group", ids, PREPARED)
+    return {row.id: row.version for row in mentors}, {row.id: row.version for row in groups}
+
+
+async def _locked(transaction: OpenTransaction, table: str, ids: list[str], states: Iterable[str]) -> list[Any]:
+    connection = await transaction.connection()
+    rows = await connection.exec_driver_sql(LOCK.format(table=table), (ids, [str(one) for one in states]))
+    return list(rows.all())
+
+
+def chosen(columns: Columns, keep: list[bool]) -> Columns:
+    """The rows of which it is true."""
+    return {name: list(compress(column, keep)) for name, column in columns.items()}
+
+
+async def keep_pairs(transaction: OpenTransaction, run: Run, found: Columns) -> None:
+    """The pairs, whatever becomes of them."""
+    for part in _parts(found):
+        await transaction.write(_statement(KEEP_PAIRS, PAIR, 2), run.id, *(part[name] for name in PAIR))
+
+
+async def propose(transaction: OpenTransaction, run: Run, found: Columns, mentors: set[str]) -> None:
+    """A proposal of each pair, which is announced; its household waits no more."""
+    for part in _parts(found):
+        of_mentor = [unit in mentors for unit in part["unit_id"]]
+        part["mentor_id"] = [unit if one else None for unit, one in zip(part["unit_id"], of_mentor, strict=True)]
+        part["mentor_group_id"] = [None if one else unit for unit, one in zip(part["unit_id"], of_mentor, strict=True)]
+        await transaction.write(_statement(KEEP_PROPOSALS, PROPOSAL, 4), run.id, run.programme_id,
+                                ProposalState.PROPOSED, *(part[name] for name in PROPOSAL))
+        await transaction.write(PROPOSE, HouseholdState.PROPOSED, part["household_id"])
+        for row in zip(*(part[name] for name in PROPOSAL[:5]), strict=True):
+            _tell(transaction, *row)
+
+
+def _tell(
+    transaction: OpenTransaction, proposal: UUID, region: str, household: str, mentor: str | None, group: str | None,
+) -> None:
+    announce(transaction, ProposalCreated(
+        proposal_id=proposal, region=region, household_id=UUID(household), mentor_id=UUID(mentor) if mentor else None,
+        mentor_group_id=UUID(group) if group else None))
+
+
+async def keep_unserved(transaction: OpenTransaction, run: Run, found: list[dict[str, Any]]) -> None:
+    """Who got nobody, and why."""
+    for start in range(0, len(found), ROWS_AT_ONCE):
+        await transaction.execute(insert(Unserved), [
+            {"id": uuid7(), "version": 1, "run_id": run.id} | row for row in found[start : start + ROWS_AT_ONCE]])
+
+
+def _parts(columns: Columns) -> Iterator[Columns]:
+    """So many rows at once, each with an id."""
+    for start in range(0, len(columns["score"]), ROWS_AT_ONCE):
+        part = {name: column[start : start + ROWS_AT_ONCE] for name, column in columns.items()}
+        yield part | {"id": [uuid7() for _ in part["score"]]}
+
+
+def _statement(text: str, names: tuple[str, ...], first: int) -> str:
+    """The statement that takes these columns as arrays, from parameter `first` on."""
+    arrays = ", ".join(f"${place}::{TYPES[name]}[]" for place, name in enumerate(names, first))
+    values = ", ".join(f"{name}::jsonb" if name in JSON else name for name in names)
+    return text.format(names=", ".join(names), values=values, arrays=arrays)
