@@ -24,7 +24,9 @@ A_UNIT = Unit(id=UUID(int=0), kind="single", free=0, largest=1, district="00000"
 A_HOUSEHOLD = Household(
     id=UUID(int=0), members=(Member("65+"),), district="00000", waiting_since=date(2000, 1, 1))
 LOOKED_AT = ("kind", "free", "largest", "district", "radius_km", "languages", "contact_genders", "accepts_genders",
-             "accepts_bands", "members", "least_level", "kinds", "urgency")
+             "accepts_bands", "least_level", "kinds", "urgency")
+# Of these only the smallest and the largest: there are many. (Each member was looked at when it was made.)
+LEAST_AND_MOST: dict[str, Callable[[Any], Any]] = {"slots": int, "members": len}
 
 
 class Copied(NamedTuple):
@@ -108,8 +110,9 @@ def _refuse(side: Side, one: Household | Unit) -> None:
     """Refuse each value that nobody can mean, as the core does of people one by one."""
     for name, column in side.columns.items():
         values = column.values if name in LOOKED_AT else []
-        if name == "slots" and column.values:
-            values = [min(column.values), max(column.values)]
+        if name in LEAST_AND_MOST and column.values:
+            by = LEAST_AND_MOST[name]
+            values = [min(column.values, key=by), max(column.values, key=by)]
         for value in values:
             given: dict[str, Any] = {name: value}
             replace(one, **given)

@@ -1,6 +1,7 @@
 """The process that computes runs: one at a time; how far it is can be read, and it can be stopped."""
 
 import asyncio
+import gc
 import importlib
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -76,6 +77,8 @@ class Worker:
 
 def begin(told: Any) -> None:
     """In the process, before anything else: where to tell how far it is, and with whom to end."""
+    # Nothing here refers to itself, and what there is goes with the process: to look for cycles takes long.
+    gc.disable()
     _TOLD.append(told)
     end_with_parent()
 
