@@ -71,7 +71,7 @@ async def test_a_consent_is_of_somebody_here_and_of_a_day_that_has_come(field: F
     mentor = await field.create("/mentors", field.mentor_body(consented_on=None))
     body = {"person_ref": mentor["person_ref"], "purpose": "matching", "given_on": str(field.day)}
     stranger = await field.send("POST", "/consents", body | {"person_ref": str(uuid4())})
-    assert (stranger.status_code, stranger.json()["slug"]) == (422, "person-not-here")
+    assert (stranger.status_code, stranger.json()["slug"]) == (404, "not-found")
     future = await field.send("POST", "/consents", body | {"given_on": str(field.day + timedelta(days=1))})
     assert (future.status_code, future.json()["slug"]) == (422, "day-in-future")
     headers = field.coordinator | new_idempotency_key()

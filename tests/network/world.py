@@ -215,6 +215,7 @@ async def _units_and_households(world: World, around: Field) -> None:
     await _consents(world, around, mentor["person_ref"])
     household = await around.create("/households", around.household_body(**named))
     world.add("household", household["id"], **own)
+    world.add("household_changes", household["id"], table="household", shown_by='"kind":"registered"', **own)
     for name, read in (("mentor", "mentors"), ("household", "households")):
         contact = await around.get(f"/{read}/{world.things[name].id}/contact")
         world.add(f"{name}_contact", world.things[name].id, table=name, shown_by=contact["person_ref"], **own)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
-from libs.common.refusals import Invalid, Refused
+from libs.common.refusals import NotFound, Refused
 from services.matching.consents.model import Consent, Purpose
 from services.matching.households.model import Household
 from services.matching.members.model import Member
@@ -48,10 +48,10 @@ async def refuse_application(transaction: OpenTransaction, group: MentorGroup) -
 
 
 async def belonging_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[str, UUID | None]:
-    """Region and partner of the household, mentor or member that this person is, inside the caller's scope."""
+    """Region and partner of the household, mentor or member that this person is; NotFound outside the own scope."""
     kinds: tuple[Any, ...] = (Household, Mentor, Member)
     for kind in kinds:
         found = (await transaction.scalars(select(kind).where(kind.person_ref == person_ref))).first()
         if found is not None and transaction.caller.scope.covers(found):
             return found.region, getattr(found, "partner_id", None)
-    raise Invalid("person-not-here", "There is no mentor, household or member with this reference.", field="person_ref")
+    raise NotFound("not-found", "There is no such {noun}.", noun="person")
