@@ -315,6 +315,24 @@ async def test_consent_is_taken_back_after_a_second_question(field: Field) -> No
     assert answer.json() == {"state": "left", "takes_part": False}
 
 
+async def test_consent_to_one_purpose_is_taken_back_alone(field: Field) -> None:
+    """Nobody asks the mentor how it goes any more; the tandem goes on, and the other side is asked as before."""
+    tandem = await field.tandem()
+    mentor, _ = await field.refs(tandem)
+    path = await field.link(OWN_DATA, tandem["mentor_id"], mentor)
+    assert "withdraw_consent?purpose=checkins" in (await field.client.get(path, headers=BROWSER)).text
+    asked = await field.client.get(f"{path}/withdraw_consent?purpose=checkins", headers=BROWSER)
+    assert (asked.status_code, "fragen wir Sie nicht mehr" in asked.text) == (200, True)
+    page = await field.client.post(f"{path}/withdraw_consent?purpose=checkins", headers=FORM)
+
+    assert (page.status_code, "Alles andere geht weiter" in page.text) == (200, True)
+    assert (await field.get(f"/tandems/{tandem['id']}"))["state"] == "trial"
+    checkins = (await field.get(f"/checkins?tandem_id={tandem['id']}"))["items"]
+    assert {(one["side"], one["state"]) for one in checkins} == {("mentors", "dropped"), ("household", "planned")}
+    assert "withdraw_consent?purpose=checkins" not in (await field.client.get(path, headers=BROWSER)).text
+    assert (await field.client.post(f"{path}/withdraw_consent?purpose=all")).status_code == 422
+
+
 async def test_every_button_and_link_of_a_page_leads_somewhere(field: Field) -> None:
     """Of the page, of the one that comes back with faults, and of those that ask once more; relative to where it is."""
     tandem = await field.tandem()

@@ -59,10 +59,14 @@ def said_day(moment: date) -> str:
     return day.strftime("%d.%m.%Y")
 
 
+def holding(consents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that have neither been taken back nor given anew."""
+    return [one for one in consents if one["withdrawn_on"] is None and one["replaced_on"] is None]
+
+
 def noted(rows: Mapping[str, Sequence[Mapping[str, Any]]], say: Say) -> list[Told]:
     """What they consent to, noted, answered, told the neutral contact and attended."""
-    consents = [say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])) for one in rows["consents"]
-                if one["withdrawn_on"] is None and one["replaced_on"] is None]
+    consents = [say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])) for one in holding(rows["consents"])]
     meetings = [say("noted_meeting", on=said_day(one["met_on"]), minutes=one["minutes"]) for one in rows["meetings"]]
     trainings = [one["training_code"].replace("_", " ") for one in rows["trainings"] if one["counts"]]
     answers = [": ".join(text for text in (

@@ -11,10 +11,11 @@ from libs.common.db import OpenTransaction
 from libs.common.links import Link
 from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
+from services.matching.consents.model import Purpose
 from services.matching.links.queries import CALENDAR, say
 from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.queries import OwnDataOut, OwnKind
-from services.matching.own_data.rules import Say, level_name, noted, told
+from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
 from services.matching.self_service.rules import Form, availability_form, contact_form
 
@@ -110,7 +111,11 @@ class _View:
             pausing = [(self.say("own_pause"), f"{self.at}pause")]
         elif self.data.kind is OwnKind.MENTOR and self.data.state == MentorState.PAUSED:
             pausing = [(self.say("own_resume"), f"{self.at}resume")]
+        finer = [(one["purpose"], self.say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])))
+                 for one in holding(self.data.noted["consents"]) if one["purpose"] != Purpose.MATCHING]
         return Section(self.say("own_ways"), buttons=pausing, links=[
+            *((self.say("own_withdraw_purpose", what=what), f"{self.at}withdraw_consent?purpose={purpose}")
+              for purpose, what in finer),
             (self.say(f"own_leave_{self.data.kind.value}"), f"{self.at}leave"),
             (self.say("own_withdraw"), f"{self.at}withdraw_consent")])
 
@@ -145,7 +150,9 @@ class _View:
         return there if sent is None else {name: sent.get(name, []) for name in there}
 
 
-def confirming(which: str, kind: OwnKind) -> tuple[str, str, str]:
-    """The phrases of the page that asks once more: its title, what follows, and the button."""
-    text = f"own_leave_text_{kind.value}" if which == "leave" else f"own_{which}_text"
-    return f"own_{which}_asked", text, f"own_{which}_yes"
+def confirming(which: str, kind: OwnKind, purpose: Purpose) -> tuple[str, str, str, str]:
+    """The phrases of the page that asks once more: its title, what follows, the button; and where that posts to."""
+    text, action = f"own_leave_text_{kind.value}" if which == "leave" else f"own_{which}_text", which
+    if purpose is not Purpose.MATCHING:
+        text, action = f"own_withdraw_text_{purpose.value}", f"{which}?purpose={purpose.value}"
+    return f"own_{which}_asked", text, f"own_{which}_yes", action

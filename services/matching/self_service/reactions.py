@@ -72,9 +72,9 @@ async def leave(transaction: OpenTransaction, holder: Holder) -> None:
         await let_household_go(transaction, holder)
 
 
-async def withdraw_consent(transaction: OpenTransaction, holder: Holder) -> None:
-    """They take back their consent to be matched: what is open ends, whatever runs."""
-    await consent_withdrawn(transaction, holder.person_ref, Purpose.MATCHING)
+async def withdraw_consent(transaction: OpenTransaction, holder: Holder, purpose: Purpose) -> None:
+    """They take back a consent, and what it was for stops; without that to be matched all that is open ends."""
+    await consent_withdrawn(transaction, holder.person_ref, purpose)
 
 
 def refuse_gone(holder: Holder) -> None:

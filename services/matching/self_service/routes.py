@@ -3,6 +3,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from libs.common.links import Holding, by_link
 from libs.common.pages import wants_page
 from libs.common.persons import languages_of
 from libs.common.refusals import Refused
+from services.matching.consents.model import Purpose
 from services.matching.households.model import Household
 from services.matching.links.queries import OWN_DATA, asking_page, done, said_of, say, turned_down, undone
 from services.matching.members.model import Member
@@ -145,15 +147,16 @@ async def leave_by_link(request: Request, holding: Own) -> Any:
 
 
 @router.get("/self_service/{token}/withdraw_consent", response_class=HTMLResponse)
-async def ask_to_withdraw_consent(request: Request, holding: Own) -> Response:
-    """The page that asks once more before somebody takes back their consent. Opening it changes nothing."""
-    return await _asked_once_more(request, holding, "withdraw_consent")
+async def ask_to_withdraw_consent(request: Request, holding: Own, purpose: Purpose = Purpose.MATCHING) -> Response:
+    """The page that asks once more before somebody takes back a consent. Opening it changes nothing."""
+    return await _asked_once_more(request, holding, "withdraw_consent", purpose)
 
 
 @router.post("/self_service/{token}/withdraw_consent", response_model=TakingPartOut, responses=PAGE)
-async def withdraw_consent_by_link(request: Request, holding: Own) -> Any:
-    """Somebody takes back their consent to be matched: what is open ends, tandems too."""
-    return await _changed(request, holding, "own_withdrawn", reactions.withdraw_consent, find=holder_of)
+async def withdraw_consent_by_link(request: Request, holding: Own, purpose: Purpose = Purpose.MATCHING) -> Any:
+    """Somebody takes back a consent: to be matched, then what is open ends, tandems too; or for one purpose alone."""
+    said = "own_withdrawn" if purpose is Purpose.MATCHING else "own_withdrawn_purpose"
+    return await _changed(request, holding, said, partial(reactions.withdraw_consent, purpose=purpose), find=holder_of)
 
 
 async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
@@ -186,15 +189,17 @@ async def _do(holding: Holding, holder: Holder, change: Callable[[OpenTransactio
     await holding.transaction.flush()
 
 
-async def _asked_once_more(request: Request, holding: Holding, which: str) -> Response:
+async def _asked_once_more(
+    request: Request, holding: Holding, which: str, purpose: Purpose = Purpose.MATCHING,
+) -> Response:
     try:
         holder = await holder_of(holding.transaction, holding.link.about, holding.link.person_ref)
     except Refused as refused:
         return await turned_down(request, holding, refused)
-    asked, text, button = confirming(which, kind_of(holder))
+    asked, text, button, action = confirming(which, kind_of(holder), purpose)
     languages = await languages_of(holding.transaction, holder.person_ref)
     back = [("own_back", f"../{request.path_params['token']}")]
-    return await asking_page(holding, asked, [say(text, languages).text], [(button, which)], back)
+    return await asking_page(holding, asked, [say(text, languages).text], [(button, action)], back)
 
 
 @dataclass(frozen=True)
