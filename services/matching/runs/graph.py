@@ -25,6 +25,8 @@ MOST_IN_MEMORY = 2_000_000
 # So many of a household are solved over at first, and so many more whenever it gains.
 KEPT, ADDED = 40, 20
 KEPT_OF_LARGE, ADDED_OF_LARGE = 20, 10
+# A power of two: pairs of a household that are worth the same and have drawn the same lot are kept together.
+LOTS = 1 << 12
 
 
 class Scored(NamedTuple):
@@ -160,16 +162,28 @@ def _sorted(pool: EncodedPool, parts: Iterable[Scored]) -> Scored:
 
 
 def _best_of_each(arcs: Scored, count: int) -> Scored:
-    """So many of each household's best pairs, and those that are worth as much as the last of these."""
+    """So many of each household's best pairs; of those that are worth the same, others for each household.
+
+    Where many units are alike each household would else begin with the very same ones, and most come away empty.
+    """
     if not len(arcs.worth):
         return arcs
-    # The household and what the pair is worth less than the best in one number: to sort it alone is fast.
+    # The household, what the pair is worth less than the best, and a lot in one number: to sort it alone is fast.
     most = int(arcs.worth.max())
     number = arcs.households * (most - int(arcs.worth.min()) + 1) + (most - arcs.worth)
+    number = number * LOTS + _lots(arcs)
     ends = np.cumsum(np.bincount(arcs.households))
     starts = np.concatenate([[0], ends[:-1]])
     last = np.sort(number)[np.minimum(starts + count, ends) - 1]
     return _at(arcs, number <= last[arcs.households])
+
+
+def _lots(arcs: Scored) -> Ints:
+    """A number below LOTS for each pair: the same every time, and as if drawn."""
+    mixed = arcs.households * 0x9E3779B1 + arcs.units * 0x85EBCA77
+    mixed ^= mixed >> 17
+    lots: Ints = (mixed * 0x2C1B3C6D >> 11) & (LOTS - 1)
+    return lots
 
 
 def _at(arcs: Scored, chosen: Bools) -> Scored:
