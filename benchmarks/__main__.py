@@ -1,6 +1,6 @@
 """Everything that is measured, each against its bare limit in the same run, as one table.
 
-python -m benchmarks [--only relay inbox post registrations starting] [--facts N] [--requests N]
+python -m benchmarks [--only relay inbox post registrations options starting] [--facts N] [--requests N]
 """
 
 import argparse
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import inbox, post, registrations, relay, starting
+from benchmarks import inbox, live, post, registrations, relay, starting
 from benchmarks.stage import Measured, a_bench
 from libs.common.logs import set_up_logs
 
@@ -33,6 +33,11 @@ def _registrations(requests: int) -> list[Measured]:
         return asyncio.run(registrations.measure(bench, requests // 2))
 
 
+def _options(requests: int) -> list[Measured]:
+    with a_bench() as bench:
+        return asyncio.run(live.measure(bench, requests // 4))
+
+
 def _show(console: Console, found: list[Measured]) -> None:
     table = Table("measured", "ours", "bare or beside", "ratio", "goal", "", title="Measured, each ratio in one run")
     for line in found:
@@ -44,7 +49,7 @@ def _show(console: Console, found: list[Measured]) -> None:
 def main() -> int:
     """0 when every goal was reached, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = ("relay", "inbox", "post", "registrations", "starting")
+    names = ("relay", "inbox", "post", "registrations", "options", "starting")
     parser.add_argument("--only", nargs="+", choices=names, default=list(names))
     parser.add_argument("--facts", type=int, default=20_000)
     parser.add_argument("--requests", type=int, default=2000)
@@ -55,6 +60,7 @@ def main() -> int:
         "relay": lambda: _spine(options.facts, with_inbox=False),
         "post": lambda: _post(options.requests),
         "registrations": lambda: _registrations(options.requests),
+        "options": lambda: _options(options.requests),
         "starting": starting.measure,
     }
     chosen = [name for name in works if name in options.only and not (name == "relay" and "inbox" in options.only)]

@@ -36,7 +36,8 @@ def test_proposals_and_what_is_missing_are_shown(people: Path, lotse: Lotse) -> 
     assert code == 0
     for part in (HOUSEHOLD, MENTOR, "Arabic", "What is missing", "proven best", "1 proposals, 1 without one"):
         assert part in said, part
-    assert [line.split()[0] for line in progress.splitlines()] == ["reading", "looking", "solving", "telling"]
+    assert [line.split()[0] for line in progress.splitlines()] == [
+        "reading", "looking", "solving", "looking", "telling"]
 
 
 def test_programs_get_json(people: Path, tmp_path: Path, lotse: Lotse) -> None:

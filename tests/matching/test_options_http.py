@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from libs.common.callers import Role
+from services.matching.options import queries, reactions
 from services.matching.options.reactions import next_night
 from tests.matching.field import REGION, Field, Json
 from tests.matching.pools import TODAY
@@ -243,6 +244,52 @@ async def test_prices_are_computed_beside_and_used_at_once(at_work: Field) -> No
     (again,) = await field.network.rows(
         "matching", "SELECT due_at FROM due WHERE kind = 'prices' AND about = $1", field.programme)
     assert again["due_at"] > field.network["matching"].running.database.clock.now()
+
+
+async def test_who_asks_while_prices_are_computed_does_not_begin_them_anew(
+    at_work: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many ask, and whatever changes: else they would never be done."""
+    field, household = at_work, await at_work.waiting_household()
+    begun, let_go, asked = asyncio.Event(), asyncio.Event(), []
+
+    async def held(pool: Json) -> dict[str, int]:
+        asked.append(pool)
+        begun.set()
+        await let_go.wait()
+        return {}
+
+    monkeypatch.setattr(reactions, "price", held)
+    monkeypatch.setattr(queries, "CHANGES", 0)
+    await options(field, household)
+    await asyncio.wait_for(begun.wait(), 10)
+    for _ in range(3):
+        await field.ready_mentor()
+        await options(field, household)
+    let_go.set()
+    async with asyncio.timeout(10):
+        while (await options(field, household))["priced_at"] is None:
+            await asyncio.sleep(0.05)
+    assert len(asked) <= 2, "once, and once more for what changed meanwhile"
+
+
+async def test_after_many_changes_prices_are_computed_anew(at_work: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only at night; a few changes are not worth it."""
+    field, household = at_work, await at_work.waiting_household()
+    await field.ready_mentor()
+
+    async def computed(after: str | None) -> str:
+        async with asyncio.timeout(20):
+            while (priced_at := (await options(field, household))["priced_at"]) in {None, after}:
+                await asyncio.sleep(0.05)
+        found: str = priced_at
+        return found
+
+    first = await computed(None)
+    await field.ready_mentor()
+    assert (await options(field, household))["priced_at"] == first
+    monkeypatch.setattr(queries, "CHANGES", 0)
+    assert await computed(first) > first
 
 
 async def test_the_prices_of_the_last_run_are_the_start(field: Field) -> None:

@@ -20,7 +20,8 @@ class PriceSet(Table, table=True):
     """What each unit's place would bring to those who are yet to come (0 left out); one for each programme.
 
     computed_at None: they are not computed yet, and those of the last run stand in for them. past: so many households
-    that came before were drawn from; counted_from: the changes of units that they do not know of (UnitChange.changed).
+    that came before were drawn from; counted_from: the changes of units that they do not know of (UnitChange.changed);
+    awaited: they are due to be computed, and who asks meanwhile does not begin it anew.
     """
 
     __tablename__ = "price_set"
@@ -31,15 +32,12 @@ class PriceSet(Table, table=True):
     counted_from: int = plain(0, sa_type=BigInteger)
     computed_at: datetime | None = moment(None)
     asked_at: datetime = moment()
+    awaited: bool = plain(default=True)
 
     def compute(self, prices: dict[str, int], *, past: int, counted_from: int, now: datetime) -> None:
         """They are computed anew."""
         self.prices, self.past, self.counted_from, self.computed_at = prices, past, counted_from, now
-
-    def ask(self, now: datetime) -> None:
-        """Somebody uses the prices; noted once a day."""
-        if now - self.asked_at > timedelta(days=1):
-            self.asked_at = now
+        self.awaited = False
 
     def is_asked(self, now: datetime) -> bool:
         """Whether they are worth computing again."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, delete, func, text
+from sqlalchemy import and_, delete, func, text, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import defer
@@ -13,11 +13,18 @@ from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from services.matching.households.model import Household
-from services.matching.options.model import CHANGES_KEPT, PriceSet, UnitChange
-from services.matching.profiles.queries import among, beyond_scope
+from services.matching.options.model import CHANGES, CHANGES_KEPT, PriceSet, UnitChange
+from services.matching.profiles.queries import beyond_scope
 from services.matching.runs.live_worker import Known, LiveWorker, Plain
 from services.matching.runs.model import Run, RunState
-from services.matching.runs.queries import barred_pairs, household_rows, rules_of_day, unit_rows
+from services.matching.runs.queries import (
+    barred_pairs,
+    household_rows,
+    row_of,
+    rules_of_day,
+    unit_rows,
+    units_by_id,
+)
 
 YEAR = timedelta(days=364)
 # Whatever is not committed yet has a number that is not below that of the oldest transaction which is still open.
@@ -39,7 +46,7 @@ async def options_of(
     programme_id, scope = household.programme_id, transaction.caller.scope
     await beyond_scope(transaction)
     rules = await rules_of_day(transaction, programme_id)
-    (row,) = await household_rows(transaction, lambda kind: kind.id == household.id)
+    row = row_of(household, transaction.clock.now())
     barred = await barred_pairs(transaction, programme_id, household.id)
     ask = {
         "household": row, "today": rules["today"], "top": top, "barred": [unit for _, unit in barred],
@@ -75,8 +82,7 @@ async def _news(transaction: OpenTransaction, programme_id: UUID, changed: set[U
     """The units that have changed as they are now, and those that are none of the programme's, or not to be had."""
     if not changed:
         return {"changed": [], "gone": changed}
-    of_programme = _of(programme_id)
-    rows = await unit_rows(transaction, lambda kind: and_(of_programme(kind), among(kind.id, changed)), rules)
+    rows = await units_by_id(transaction, programme_id, changed, rules)
     return {"changed": rows, "gone": changed - {row["id"] for row in rows}}
 
 
@@ -109,11 +115,30 @@ async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> Pric
     last = (await transaction.scalars(query.order_by(col(Run.finished_at).desc()).limit(1))).first() or {}
     await beyond_scope(transaction)
     made = insert(PriceSet).values(id=uuid7(), version=1, programme_id=programme_id, prices=last, past=0,
-                                   counted_from=0, asked_at=transaction.clock.now())
+                                   counted_from=0, asked_at=transaction.clock.now(), awaited=True)
     await transaction.execute(made.on_conflict_do_nothing(index_elements=["programme_id"]))
     found = await prices_of(transaction, programme_id)
     assert found is not None  # noqa: S101 - made here, or by another a moment ago
     return found
+
+
+async def noted_as_asked(transaction: OpenTransaction, prices: PriceSet) -> bool:
+    """Note, once a day, that somebody uses the prices; and say, once, that they are to be computed anew.
+
+    They are where nobody has used them for long, or much has changed. Past the object: two may ask at once.
+    """
+    now = transaction.clock.now()
+    if now - prices.asked_at > timedelta(days=1):
+        await beyond_scope(transaction)
+        await transaction.execute(update(PriceSet).where(col(PriceSet.id) == prices.id).values(asked_at=now)
+                                  .execution_options(synchronize_session=False))
+    if prices.awaited or (prices.is_asked(now) and await changes_since(transaction, prices) <= CHANGES):
+        return False
+    await beyond_scope(transaction)
+    done = await transaction.execute(
+        update(PriceSet).where(col(PriceSet.id) == prices.id, col(PriceSet.awaited).is_(False)).values(awaited=True)
+        .execution_options(synchronize_session=False))
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 async def changes_since(transaction: OpenTransaction, prices: PriceSet) -> int:
@@ -137,10 +162,8 @@ async def pair_rows(
 ) -> tuple[Plain, Plain | None, Plain]:
     """A household and a unit as the core reads them, and the rules of the day; None for a unit that is not there."""
     rules = await rules_of_day(transaction, household.programme_id)
-    (row,) = await household_rows(transaction, lambda kind: kind.id == household.id)
-    of_programme = _of(household.programme_id)
-    units = await unit_rows(transaction, lambda kind: and_(of_programme(kind), kind.id == unit_id), rules)
-    return row, units[0] if units else None, rules
+    units = await units_by_id(transaction, household.programme_id, [unit_id], rules)
+    return row_of(household, transaction.clock.now()), units[0] if units else None, rules
 
 
 async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Plain:

@@ -20,10 +20,10 @@ from libs.common.refusals import Refused
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
-from services.matching.options.model import CHANGES, PriceSet
+from services.matching.options.model import PriceSet
 from services.matching.options.queries import (
-    changes_since,
     first_prices,
+    noted_as_asked,
     options_of,
     pair_rows,
     price_of,
@@ -128,14 +128,11 @@ async def propose_option(
 
 async def _prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:
     """The programme's prices; where nobody has asked before, or much has changed, they are computed soon."""
-    now = transaction.clock.now()
     prices = await prices_of(transaction, programme_id)
-    if prices is None:
-        prices = await first_prices(transaction, programme_id)
-        await schedule(transaction, "prices", programme_id, now)
-    elif not prices.is_asked(now) or await changes_since(transaction, prices) > CHANGES:
-        await schedule(transaction, "prices", programme_id, now)
-    prices.ask(now)
+    asked_first = prices is None
+    prices = prices or await first_prices(transaction, programme_id)
+    if asked_first or await noted_as_asked(transaction, prices):
+        await schedule(transaction, "prices", programme_id, transaction.clock.now())
     return prices
 
 

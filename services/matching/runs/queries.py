@@ -1,8 +1,8 @@
 """What runs and options read: households, mentors and groups as the core takes them, a whole pool or single ones."""
 
-from collections.abc import Callable, Sequence
-from datetime import date
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from datetime import date, datetime
+from functools import lru_cache, partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,7 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
+    Uuid,
     and_,
+    any_,
+    bindparam,
     case,
     false,
     func,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     or_,
 )
 from sqlalchemy import select as select_columns
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from libs.common.db import OpenTransaction
@@ -61,7 +65,8 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
     waiting = _households(lambda kind: and_(which(kind), col(Household.state) == HouseholdState.WAITING))
     return rules | {
         "households": await _copied(transaction, waiting),
-        "units": await _copied(transaction, *_units(which, rules)),
+        "units": await _copied(transaction, *_units(
+            which, rules["today"], authority_chooses=rules["authority_chooses"])),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
     }
@@ -86,8 +91,32 @@ async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row
 
 
 async def unit_rows(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> list[Row]:
-    """Single mentors and groups under these rules of the day, but for those who left or have ended."""
-    return await _rows(transaction, *_units(which, rules))
+    """Mentors and groups under these rules of the day, but for those who left or have ended."""
+    return await _rows(transaction, *_units(which, rules["today"], authority_chooses=rules["authority_chooses"]))
+
+
+async def units_by_id(
+    transaction: OpenTransaction, programme_id: UUID, ids: Collection[UUID], rules: dict[str, Any],
+) -> list[Row]:
+    """The same of those of a programme that are named; asked often, so the queries are made once a day."""
+    given = {"programme_id": programme_id, "ids": list(ids)}
+    return await _rows(transaction, *_units_by_id(rules["today"], authority_chooses=rules["authority_chooses"]),
+                       given=given)
+
+
+@lru_cache(maxsize=8)
+def _units_by_id(day: date, *, authority_chooses: bool) -> tuple[Select[Any], Select[Any]]:
+    ids: Any = bindparam("ids", type_=ARRAY(Uuid))
+    return _units(lambda kind: and_(kind.programme_id == bindparam("programme_id"), kind.id == any_(ids)),
+                  day, authority_chooses=authority_chooses)
+
+
+def row_of(household: Household, now: datetime) -> Row:
+    """A household that has been read already, as household_rows has it."""
+    names = (*DESCRIBED, *HOUSEHOLD, *HOUSEHOLD_LISTED)
+    return {name: getattr(household, name) for name in names} | {
+        "id": household.id, "district": household.region, "consented": household.consented_on is not None,
+        "waiting_since": household.waiting_since or now}
 
 
 async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
@@ -128,9 +157,9 @@ async def _copied(transaction: OpenTransaction, *queries: Select[Any]) -> tuple[
     return list(queries[0].selected_columns.keys()), b"".join(parts)
 
 
-async def _rows(transaction: OpenTransaction, *queries: Select[Any]) -> list[Row]:
+async def _rows(transaction: OpenTransaction, *queries: Select[Any], given: dict[str, Any] | None = None) -> list[Row]:
     """All rows of these queries as values by name."""
-    return [dict(row) for query in queries for row in (await transaction.execute(query)).mappings()]
+    return [dict(row) for query in queries for row in (await transaction.execute(query, given)).mappings()]
 
 
 def _selected(columns: Selected) -> Select[Any]:
@@ -151,9 +180,9 @@ def _households(which: Which) -> Select[Any]:
     return _selected(columns).where(which(Household))
 
 
-def _units(which: Which, rules: dict[str, Any]) -> tuple[Select[Any], Select[Any]]:
+def _units(which: Which, day: date, *, authority_chooses: bool) -> tuple[Select[Any], Select[Any]]:
     """All but those who left or have ended; why one is not to be had is told by its hard code."""
-    mentors, groups = _mentors(which, rules["today"]), _groups(which, authority_chooses=rules["authority_chooses"])
+    mentors, groups = _mentors(which, day), _groups(which, authority_chooses=authority_chooses)
     return (mentors.where(col(Mentor.state) != MentorState.LEFT), groups.where(col(MentorGroup.state).not_in(ENDED)))
 
 

@@ -70,6 +70,6 @@ def _given(row: Mapping[str, Any]) -> dict[str, Any]:
              for name, value in row.items() if name != "version"}
     for name in CODES + IDS:
         if name in given:
-            given[name] = frozenset(given[name] if name in CODES else map(UUID, given[name]))
+            given[name] = frozenset(given[name] if name in CODES else (UUID(str(one)) for one in given[name]))
     lat, lon = given.pop("lat"), given.pop("lon")
     return given | {"point": None if lat is None else Point(lat, lon)}

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("counted_from", sa.BigInteger(), nullable=False),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("awaited", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_price_set")),
         sa.UniqueConstraint("programme_id", name=op.f("uq_price_set_programme_id")),
     )
