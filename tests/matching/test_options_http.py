@@ -103,7 +103,8 @@ async def test_a_second_instance_sees_what_the_first_one_did(field: Field) -> No
     """Each has a pool of its own in memory; both answer from what is committed."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
     assert await units(field, household) == [mentor["id"]]
-    second, first = (await field.network.instance("matching")).client, field.client
+    another, first = await field.network.instance("matching"), field.client
+    second = another.client
     field.client = second
     assert await units(field, household) == [mentor["id"]]
     field.client = first
@@ -113,6 +114,8 @@ async def test_a_second_instance_sees_what_the_first_one_did(field: Field) -> No
     newcomer = await field.ready_mentor()
     field.client = first
     assert await units(field, household) == [newcomer["id"]]
+    field.network.services.remove(another)
+    await another.stop()
 
 
 async def test_what_commits_late_is_not_missed(field: Field) -> None:
