@@ -72,6 +72,7 @@ async def within_seconds(ask: Callable[[], Any], holds: Callable[[httpx.Response
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_key_and_its_grants_live_and_die_everywhere(
     registry: httpx.AsyncClient,
     elsewhere: Service,

@@ -185,6 +185,7 @@ async def test_the_running_service_links_and_tells(network: Network) -> None:
     assert (await one.client.get("/v1/audit/chain", headers=await network.key(Role.NETWORK_ADMIN))).status_code == 403
 
 
+@pytest.mark.slow
 async def test_the_verb_audit_walks_the_chain_without_the_service(network: Network) -> None:
     """In an image of any service: length and head when all is well, and with 1 each fault when it is not."""
     running = (await network.start("matching")).running

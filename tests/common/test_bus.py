@@ -63,6 +63,7 @@ async def reasons(service: Service) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 async def test_a_black_hole_is_noticed_within_ten_seconds(network: Network, proxy: Proxy) -> None:
     """The peer says nothing any more: readiness says so; healed, nothing is lost and nothing had two effects."""
     speaker = await on_stage(network, "registry", nats_url=through(proxy))

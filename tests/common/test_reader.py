@@ -158,6 +158,7 @@ async def until_ready(service: Service, *, ready: bool = True) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_missing_durable_is_said_and_healed(network: Network) -> None:
     """Readiness names it, nothing burns the processor, facts are asked for meanwhile; provisioned again it is used."""
     speaker = await on_stage(network, "registry")

@@ -30,6 +30,7 @@ from tests.harness import Network
 from tests.network.fuzz_recipes import request_of
 from tests.network.fuzz_world import Operation, Request, World, document_of, operations, set_up
 
+pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("LOTSE_FUZZ_EXAMPLES", "1"))
 TRIES = 4
 EACH = pytest.mark.parametrize("operation", operations(), ids=[f"{one.service}-{one.name}" for one in operations()])
