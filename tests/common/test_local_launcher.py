@@ -227,7 +227,7 @@ def test_the_tests_are_run_from_the_root(machine: Machine) -> None:
 
     everything, one = machine.lotse("test"), machine.lotse("test", "tests/common", "-x")
 
-    shared = "-n 2 --dist loadfile --no-loadscope-reorder"
+    shared = "-n 3 --dist loadfile --no-loadscope-reorder"
     assert everything.stdout == f"tests: -m pytest {shared} tests, in {machine.root}\n"
     assert one.stdout == f"tests: -m pytest tests/common -x, in {machine.root}\n"
 
