@@ -24,6 +24,7 @@ from deploy.local.shared import state_for_tests
 from libs.common.facts import SERVICES
 from tests.common.stage import Lotse
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 FREE = ("--port", "0", "--postgres-port", "0", "--nats-port", "0", "--nats-monitoring-port", "0")
 PARKED_FACT = """

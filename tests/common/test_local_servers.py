@@ -25,6 +25,7 @@ from deploy.local.shared import state_for_tests
 from deploy.local.state import fresh_demonstration, make_state_folder, write_json
 from deploy.local.unprivileged import runner_for
 
+pytestmark = pytest.mark.slow
 SPEECH = Wanted(hears={"registry": ["notify"], "notify": ["registry"]}, asks={"notify": ["registry"]})
 ROOT = Path(__file__).parents[2]
 

@@ -19,6 +19,7 @@ from tests.harness import service_settings
 
 ERASURES, PERSONS_EACH = 2000, 3
 #: The services with tables; the other two are as on a new machine: databases with nothing in them.
+pytestmark = pytest.mark.slow
 WITH_TABLES = ("registry", "events")
 # More than one argument of a program may hold.
 MOST_BYTES = 131_072
