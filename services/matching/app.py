@@ -38,7 +38,7 @@ from services.matching.referrals import routes as referrals
 from services.matching.runs import oversight
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
-from services.matching.runs.watching import watch_runs
+from services.matching.runs.watching import forget_changes, watch_runs
 from services.matching.self_service import routes as self_service
 from services.matching.settings import Settings
 from services.matching.tables import COPIES
@@ -61,6 +61,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                    option_reactions, proposal_reactions, checkin_reactions, closing_reactions, case_reactions,
                    offer_reactions, referral_reactions, consent_reactions, person_reactions],
         permissions=PERMISSIONS,
-        works=[watch_runs],
+        works=[watch_runs, forget_changes],
         copies=COPIES,
     )

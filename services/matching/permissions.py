@@ -52,7 +52,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "resume_by_link", "ask_to_leave", "leave_by_link", "ask_to_withdraw_consent", "withdraw_consent_by_link",
         "read_own_checkin_calendar",
     ), BY_LINK),
-    **dict.fromkeys(("read_fairness", "read_account", "export_decisions"),
+    **dict.fromkeys(("read_fairness", "read_account", "export_decisions", "export_option_decisions"),
                     frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN, Role.AUDITOR})),
     "set_weights": frozenset({Role.NETWORK_ADMIN}),
     "list_weights": frozenset({Role.NETWORK_ADMIN, Role.COORDINATOR}),

@@ -2,7 +2,9 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
+from libs.common.callers import Role
 from services.matching.links.queries import ANSWER
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import load_pool
@@ -221,3 +223,22 @@ async def test_changing_and_accepting_at_once_gives_nobody_a_pair_that_does_not_
     await other.stop()
 
     assert await field.network.rows("matching", "SELECT 1 FROM tandem WHERE programme_id = $1", field.programme) == []
+
+
+async def test_what_follows_from_a_change_reaches_beyond_who_makes_it(field: Field) -> None:
+    """A counsellor's household is in a tandem of the region, a mentor's household in the next district."""
+    partner, body = uuid4(), {name: value for name, value in field.household_body().items()
+                              if name not in {"region", "programme_id", "contact"}}
+    tandem = await field.tandem(partner_id=str(partner))
+    counsellor = await field.network.key(Role.COUNSELLOR, partner_id=partner)
+    changed = await field.attempt(f"/households/{tandem['household_id']}", body, method="PUT", headers=counsellor)
+    assert changed.status_code == 200, changed.text
+
+    own, field.coordinator = field.coordinator, await field.network.key(Role.COORDINATOR, region="15")
+    mentor = await field.ready_mentor(slots=["mon_morning", "mon_midday"])
+    await field.tandem(mentor=mentor, region="15084", slots=["mon_morning", "mon_midday"])
+    field.coordinator = own
+    less = {"languages": {"fr": "C2"}, "slots": ["mon_morning", "mon_midday"]}
+    assert (await field.attempt(f"/mentors/{mentor['id']}", less, method="PUT")).status_code == 200
+    (consent,) = (await field.get(f"/consents?person_ref={mentor['person_ref']}&purpose=matching"))["items"]
+    assert (await field.act(f"/consents/{consent['id']}/withdraw"))["withdrawn_on"] == str(field.day)

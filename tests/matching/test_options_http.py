@@ -1,10 +1,12 @@
 """Options through the door: the best for one household at once, from what is committed now, whoever committed it."""
 
 import asyncio
+import csv
+import io
 import multiprocessing
 import os
 import signal
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,6 +15,10 @@ import pytest
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
 from services.matching.options.reactions import next_night
+from services.matching.runs.model import Run, RunState
+from services.matching.runs.queries import load_pool
+from services.matching.runs.reactions import take_over
+from services.matching.runs.solving import solved
 from tests.matching.field import REGION, Field, Json
 from tests.matching.pools import TODAY
 
@@ -310,12 +316,80 @@ async def test_the_prices_of_the_last_run_are_the_start(field: Field) -> None:
 
 
 def test_the_next_night_is_ahead() -> None:
-    """Half past two in Germany, today or tomorrow."""
-    midnight = datetime.combine(TODAY, time(0), UTC)
-    for hours in range(48):
-        night = next_night(midnight + timedelta(hours=hours))
-        assert timedelta(0) < night - (midnight + timedelta(hours=hours)) <= timedelta(days=1)
-        assert (night.hour, night.minute) == (2, 30)
+    """Half past two in Germany, today or tomorrow, also where that is skipped or comes twice."""
+    for day in (TODAY, date(2026, 3, 28), date(2026, 10, 24)):
+        midnight = datetime.combine(day, time(0), UTC)
+        for minutes in range(0, 48 * 60, 10):
+            now = midnight + timedelta(minutes=minutes)
+            assert timedelta(0) < next_night(now) - now <= timedelta(hours=25)
+
+
+async def test_after_very_many_changes_the_pool_is_read_anew(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one that would take longer; the answer is the same."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    assert await units(field, household) == [mentor["id"]]
+    monkeypatch.setattr(queries, "MOST_NEWS", 0)
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    newcomer = await field.ready_mentor()
+
+    assert await units(field, household) == [newcomer["id"]]
+
+
+async def test_prices_that_nobody_asked_for_lately_are_computed_when_somebody_does(at_work: Field) -> None:
+    """They rested; they are due once more, and not waited for in vain."""
+    field, household = at_work, await at_work.waiting_household()
+    await options(field, household)
+    rows = field.network.rows
+    async with asyncio.timeout(20):
+        while not await rows("matching", "SELECT 1 FROM price_set WHERE programme_id = $1 AND NOT awaited",
+                             field.programme):
+            await asyncio.sleep(0.05)
+    await rows("matching", "UPDATE price_set SET awaited = true, computed_at = NULL, asked_at = asked_at - interval"
+               " '8 days' WHERE programme_id = $1 RETURNING id", field.programme)
+    await rows("matching", "UPDATE due SET due_at = now() - interval '1 minute' WHERE kind = 'prices' AND about = $1"
+               " RETURNING about", field.programme)
+    async with asyncio.timeout(20):
+        while await rows("matching", "SELECT 1 FROM price_set WHERE programme_id = $1 AND awaited", field.programme):
+            await asyncio.sleep(0.05)
+        assert (await options(field, household))["priced_at"] is None
+        while (await options(field, household))["priced_at"] is None:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_run_leaves_alone_whom_somebody_proposed_meanwhile(field: Field) -> None:
+    """It had looked at the mentor's only place before; nobody's waiting ends for nothing."""
+    mentor = await field.ready_mentor()
+    first, second = await field.waiting_household(), await field.waiting_household()
+    async with field.network["matching"].running.database.transaction() as transaction:
+        run = Run(region=REGION, programme_id=field.programme, started_by="test", state=RunState.RUNNING,
+                  started_at=transaction.clock.now())
+        transaction.add(run)
+        await transaction.flush()
+        pool = await load_pool(transaction, run)
+    found = solved(pool)
+    (served,) = found["proposals"]["household_id"]
+    other = second if served == first["id"] else first
+    await field.create("/options/propose", {"household_id": other["id"], "unit_id": mentor["id"]})
+    async with field.network["matching"].running.database.transaction() as transaction:
+        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
+
+    assert (await field.get(f"/households/{served}"))["state"] == "waiting"
+    assert (await field.get(f"/runs/{run.id}"))["dropped"] == 1
+
+
+async def test_what_was_chosen_without_a_run_can_be_looked_up(field: Field) -> None:
+    """Who proposed and approved whom, why, and how many points it had; no names."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    chosen = await field.create("/options/propose", {
+        "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
+    await field.act(f"/proposals/{chosen['id']}/approve", {"reason": "wish_of_both"})
+    address = f"/options/decisions.csv?programme_id={field.programme}"
+    (line,) = csv.DictReader(io.StringIO((await field.send("GET", address)).text.removeprefix("\ufeff")))
+
+    assert (line["proposal_id"], line["proposed_reason"], line["approved_reason"]) == (
+        chosen["id"], "known_to_fit", "wish_of_both")
+    assert line["proposed_by"] == line["approved_by"] != ""
+    assert (await field.send("GET", f"{address}&since=2099-01-01")).text.count("\n") == 1
 
 
 async def test_another_day_is_another_pool(field: Field) -> None:

@@ -359,7 +359,7 @@ RECIPES: dict[str, Recipe] = {
                      "export_decisions"), run),
     "cancel_run": unfinished_run, "approve_some": run_to_approve,
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
-    **dict.fromkeys(("list_options", "propose_option"), optional),
+    **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,
     **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),
     "invite_both": of("proposal", "approved"), "note_answer": of("proposal", "invited"),
     "note_first_meeting": of("proposal", "accepted_both"),

@@ -245,6 +245,9 @@ async def _pairs(world: World, around: Field) -> None:
     (pair,) = (await around.get(f"/runs/{paired['id']}/pairs"))["items"]
     world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])
     world.add("matched_household", pair["household_id"], table="household")
+    waiting, ready = await around.waiting_household(), await around.ready_mentor(slots=SLOTS)
+    chosen = await around.create("/options/propose", {"household_id": waiting["id"], "unit_id": ready["id"]})
+    world.add("chosen_option", chosen["id"], table="proposal")
     proposal = await around.proposed(household, mentor=mentor)
     world.add("proposal", proposal["id"])
     world.add("proposal_run", proposal["run_id"], table="run", shown_by=proposal["id"])

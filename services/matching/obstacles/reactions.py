@@ -14,7 +14,7 @@ from services.matching.profiles.queries import locked
 from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
 from services.matching.proposals.queries import Unit, bool_column, lock_pair, of_unit
 from services.matching.proposals.reactions import dismissed
-from services.matching.tandems.queries import locked_tandem, running_of
+from services.matching.tandems.queries import locked_with_pair, running_of
 
 
 async def look_again(transaction: OpenTransaction, of: Household | Unit) -> None:
@@ -27,7 +27,7 @@ async def look_again(transaction: OpenTransaction, of: Household | Unit) -> None
     for proposal_id in await _live(transaction, of):
         await _look_at(transaction, proposal_id)
     for running in await running_of(transaction, of):
-        tandem, _ = await locked_tandem(transaction, running.id)
+        tandem, _ = await locked_with_pair(transaction, running)
         tandem.obstacles = await between(transaction, tandem)
     await transaction.flush()
 

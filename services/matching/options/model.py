@@ -12,8 +12,10 @@ from services.matching.tables import Table
 # Prices of places are computed anew each night as long as somebody asks, and after so many changes of units.
 ASKED_WITHIN = timedelta(days=7)
 CHANGES = 200
+# Above, e.g. after a run, the whole pool is read anew: that takes no longer than so many units one by one.
+MOST_NEWS = 200
 # Whoever holds a pool in memory has looked at the changes long before these are deleted.
-CHANGES_KEPT = timedelta(days=1)
+CHANGES_KEPT = timedelta(days=2)
 
 
 class PriceSet(Table, table=True):

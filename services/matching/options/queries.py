@@ -1,10 +1,10 @@
 """Reads about options: what the live process has to be told, and what it answers."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, delete, func, text, update
+from sqlalchemy import and_, func, text, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import defer
@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from services.matching.households.model import Household
-from services.matching.options.model import CHANGES, CHANGES_KEPT, PriceSet, UnitChange
+from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import beyond_scope
 from services.matching.runs.live_worker import Known, LiveWorker, Plain
 from services.matching.runs.model import Run, RunState
@@ -63,12 +63,13 @@ async def _answered(
     known = live.known.get(programme_id)
     if known and known.rules == rules:
         horizon, changed = (await transaction.execute(CHANGED, {"since": known.horizon})).one()
-        news = await _news(transaction, programme_id, set(changed), rules) | {
-            "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
-        answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
-        if not answer.get("unknown"):
-            live.known[programme_id] = Known(known.token, rules, horizon, prices.computed_at)
-            return answer
+        if len(changed) <= MOST_NEWS:
+            news = await _news(transaction, programme_id, set(changed), rules) | {
+                "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
+            answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
+            if not answer.get("unknown"):
+                live.known[programme_id] = Known(known.token, rules, horizon, prices.computed_at)
+                return answer
     horizon, token = await horizon_now(transaction), uuid4()
     whole = rules | {"units": await unit_rows(transaction, _of(programme_id), rules),
                      "prices": await _by_unit(transaction, prices)}
@@ -152,11 +153,6 @@ async def horizon_now(transaction: OpenTransaction) -> int:
     return await transaction.scalar(HORIZON) or 0
 
 
-async def forget_old_changes(transaction: OpenTransaction) -> None:
-    """Delete the changes that every pool in memory has long taken over."""
-    await transaction.execute(delete(UnitChange).where(col(UnitChange.at) < func.now() - CHANGES_KEPT))
-
-
 async def pair_rows(
     transaction: OpenTransaction, household: Household, unit_id: UUID,
 ) -> tuple[Plain, Plain | None, Plain]:
@@ -176,7 +172,11 @@ async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Pla
     past = await household_rows(transaction, lambda kind: and_(
         of_programme(kind), kind.consented_on.is_not(None), kind.waiting_since >= since, kind.waiting_since <= now))
     units = await unit_rows(transaction, of_programme, rules)
-    first = UUID(int=int(since.timestamp() * 1000) << 80)  # ids are UUIDv7: they begin with the time in milliseconds
-    joined = sum(row["free"] for row in units if row["id"] >= first)
+    joined = sum(row["free"] for row in units if row["id"] >= first_id(since))
     return rules | {"units": units, "past": past, "coming_a_day": len(past) / YEAR.days,
                     "joining_a_day": joined / YEAR.days, "seed": programme_id.int ^ rules["today"].toordinal()}
+
+
+def first_id(since: datetime) -> UUID:
+    """The least id of what was made since then: ids are UUIDv7, and begin with the time in milliseconds."""
+    return UUID(int=int(since.timestamp() * 1000) << 80)

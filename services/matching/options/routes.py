@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import and_
+from sqlmodel import col
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
-from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Transaction, tag
 from libs.common.due import schedule
 from libs.common.facts.matching import ProposalCreated
@@ -22,6 +24,8 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.options.model import PriceSet
 from services.matching.options.queries import (
+    YEAR,
+    first_id,
     first_prices,
     noted_as_asked,
     options_of,
@@ -30,11 +34,13 @@ from services.matching.options.queries import (
     prices_of,
 )
 from services.matching.profiles.queries import beyond_scope, locked
-from services.matching.proposals.model import Proposal
+from services.matching.profiles.rules import begin_of, today
+from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit
 from services.matching.proposals.routes import ProposalOut
 from services.matching.proposals.rules import proposal_fact
 from services.matching.runs.live_worker import LiveWorker
+from services.matching.runs.oversight import decisions_file
 from services.matching.runs.pairs import examined
 from services.matching.runs.queries import barred_pairs
 from services.matching.runs.words import Advice, Scarcity
@@ -84,6 +90,7 @@ class ChoiceIn(Body):
 
     household_id: UUID
     unit_id: UUID = Field(description="The mentor or the mentor group.")
+    reason: ApproveReason = Field(ApproveReason.AS_PROPOSED, description="Why these two.")
 
 
 @router.get("")
@@ -101,6 +108,20 @@ async def list_options(
         "options": [OptionOut.model_validate(one) for one in found["options"]]})
 
 
+@router.get("/decisions.csv", response_class=Response, responses={
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The decisions as CSV (UTF-8)."}})
+async def export_option_decisions(
+    transaction: Transaction, programme_id: UUID | None = None,
+    since: Annotated[date | None, Query(description="The first day; a year ago unless told.")] = None,
+) -> Response:
+    """Every proposal that was made without a run, with its points and what people decided: who, when, why; no names."""
+    first = since or today(transaction.clock.now()) - YEAR
+    which = and_(col(Proposal.run_id).is_(None), col(Proposal.id) >= first_id(begin_of(first)))
+    if programme_id:
+        which = and_(which, col(Proposal.programme_id) == programme_id)
+    return await decisions_file(transaction, "decisions-options.csv", which)
+
+
 @router.post("/propose", status_code=201)
 async def propose_option(
     body: ChoiceIn, transaction: Transaction, once: Creation, response: Response,
@@ -113,12 +134,13 @@ async def propose_option(
     await beyond_scope(transaction)
     household = await locked(transaction, Household, body.household_id)
     household.propose()
-    await locked(transaction, type(unit), unit.id)
+    touch(await locked(transaction, type(unit), unit.id))  # a run that computes meanwhile leaves it alone
     told = await _examined(transaction, household, unit)
     proposal = Proposal(
         **told, id=once.id, region=household.region, programme_id=household.programme_id, household_id=household.id,
         mentor_id=unit.id if isinstance(unit, Mentor) else None,
-        mentor_group_id=unit.id if isinstance(unit, MentorGroup) else None, proposed_by=transaction.caller.principal)
+        mentor_group_id=unit.id if isinstance(unit, MentorGroup) else None, proposed_by=transaction.caller.principal,
+        proposed_reason=body.reason)
     transaction.add(proposal)
     await transaction.flush()
     announce(transaction, proposal_fact(ProposalCreated, proposal))

@@ -111,6 +111,7 @@ class Proposal(Table, table=True):
     obstacles: list[str] = personal(default_factory=list, sa_type=ARRAY(Text), column={"server_default": "{}"})
     next_best: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
     proposed_by: str | None = plain(None)
+    proposed_reason: ApproveReason | None = code(ApproveReason, None)
     approved_by: str | None = plain(None)
     approved_at: datetime | None = moment(None)
     approved_reason: ApproveReason | None = code(ApproveReason, None)

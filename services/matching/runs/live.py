@@ -88,13 +88,23 @@ class LivePool:
         """How many units there are."""
         return len(self._units)
 
-    def put(self, unit: Unit) -> None:
-        """A unit is new, or has changed."""
-        one = self._encoded([unit]) if self._knows(unit) else None
-        if one is None or not self._columns.holds(one):
-            self._units = [other for other in self._units if other.id != unit.id] + [unit]
+    def put_all(self, units: Collection[Unit]) -> None:
+        """Units are new, or have changed; with codes that nobody had before all are encoded anew, once."""
+        known = all(map(self._knows, units))
+        if not known or not all(self._put(unit) for unit in units):
+            changed = {unit.id: unit for unit in units}
+            self._units = [changed.pop(one.id, one) for one in self._units] + list(changed.values())
             self._encode()
-            return
+
+    def put(self, unit: Unit) -> None:
+        """The same of one."""
+        self.put_all([unit])
+
+    def _put(self, unit: Unit) -> bool:
+        """Says whether its numbers fit into the columns; if not, nothing is done."""
+        one = self._encoded([unit])
+        if not self._columns.holds(one):
+            return False
         place = self._at.get(unit.id)
         if place is None:
             self._at[unit.id] = self._columns.append(one)
@@ -104,6 +114,7 @@ class LivePool:
             self._columns.set(place, one)
             self._units[place] = unit
         self._named.add(unit)
+        return True
 
     def remove(self, unit_id: UUID) -> None:
         """A unit is not to be had any more; one that is not there is none of them already."""

@@ -80,8 +80,7 @@ def _keep(programme: UUID, held: _Held) -> None:
 
 
 def _renew(pool: LivePool, request: Plain) -> None:
-    for row in request["changed"]:
-        pool.put(unit_of(row, request["ask"]["today"]))
+    pool.put_all([unit_of(row, request["ask"]["today"]) for row in request["changed"]])
     for unit_id in request["gone"]:
         pool.remove(unit_id)
     if request["prices"] is not None:

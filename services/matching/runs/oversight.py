@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction, get_or_refuse
@@ -13,13 +14,14 @@ from libs.common.dependencies import Transaction
 from libs.common.sheets import as_csv
 from services.matching.profiles.queries import inside
 from services.matching.proposals.model import Proposal
+from services.matching.proposals.queries import bool_column
 from services.matching.runs.model import Run
 from services.matching.runs.reading import BONUS, CRITERIA, HARD
 
 router = APIRouter(prefix="/runs", tags=["runs"])
-COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "approved_by", "approved_at",
-           "approved_reason", "decided_on", "decision_reference", "dismissed_by", "dismissed_reason", "declined_side",
-           "declined_reason")
+COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "proposed_by",
+           "proposed_reason", "approved_by", "approved_at", "approved_reason", "decided_on", "decision_reference",
+           "dismissed_by", "dismissed_reason", "declined_side", "declined_reason")
 
 
 class GroupOut(BaseModel):
@@ -94,15 +96,15 @@ async def read_account(run_id: UUID, transaction: Transaction) -> AccountOut:
 async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
     """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names."""
     run = await get_or_refuse(transaction, Run, run_id)
-    rows = [_decision(one) async for one in _proposals(transaction, run)]
+    return await decisions_file(transaction, f"decisions-{run.id}.csv", bool_column(Proposal.run_id == run.id))
+
+
+async def decisions_file(transaction: OpenTransaction, name: str, which: ColumnElement[bool]) -> Response:
+    """The decisions on these proposals inside the caller's scope, in the order in which they were made."""
+    query = select(Proposal).where(which, inside(Proposal, transaction.caller.scope)).order_by(col(Proposal.id))
+    rows = [_decision(one) for one in await transaction.scalars(query)]
     return Response(as_csv(COLUMNS, rows), media_type="text/csv; charset=utf-8",
-                    headers={"Content-Disposition": f'attachment; filename="decisions-{run.id}.csv"'})
-
-
-async def _proposals(transaction: OpenTransaction, run: Run) -> Any:
-    query = select(Proposal).where(Proposal.run_id == run.id, inside(Proposal, transaction.caller.scope))
-    for proposal in await transaction.scalars(query.order_by(col(Proposal.id))):
-        yield proposal
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _decision(proposal: Proposal) -> dict[str, Any]:

@@ -1,16 +1,17 @@
-"""Beside a run that is being computed: how far it is gets written down, and one that is cancelled is stopped."""
+"""Beside what is computed: how far a run is gets written down, a cancelled one stops, old changes are forgotten."""
 
 import asyncio
 
-from sqlalchemy import update
+from sqlalchemy import delete, func, update
 from sqlmodel import col
 
 from libs.common.leader import Work
 from libs.common.service import Running
+from services.matching.options.model import CHANGES_KEPT, UnitChange
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.worker import WORKER
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, FORGET_SECONDS = 1.0, 3600.0
 
 
 def watch_runs(running: Running) -> Work:
@@ -22,6 +23,17 @@ def watch_runs(running: Running) -> Work:
                 await _look(running)
 
     return watch
+
+
+def forget_changes(running: Running) -> Work:
+    """The leader's work: delete once an hour which units changed when, as soon as every pool in memory knows of it."""
+    async def forget() -> None:
+        while True:
+            async with running.database.transaction() as transaction:
+                await transaction.execute(delete(UnitChange).where(col(UnitChange.at) < func.now() - CHANGES_KEPT))
+            await asyncio.sleep(FORGET_SECONDS)
+
+    return forget
 
 
 async def _look(running: Running) -> None:

@@ -40,8 +40,15 @@ async def locked_tandem(
     """The tandem inside the caller's scope and its pair, all locked; NotFound, or Stale, else."""
     seen = await get_or_refuse(transaction, Tandem, tandem_id)
     await beyond_scope(transaction)
+    return await locked_with_pair(transaction, seen, version=version)
+
+
+async def locked_with_pair(
+    transaction: OpenTransaction, seen: Tandem, *, version: int | None = None,
+) -> tuple[Tandem, Pair]:
+    """A tandem that follows from what was found inside the caller's scope, wherever it lies itself, and its pair."""
     pair = await lock_pair(transaction, seen)
-    return await locked(transaction, Tandem, tandem_id, version=version), pair
+    return await locked(transaction, Tandem, seen.id, version=version), pair
 
 
 async def running_of(transaction: OpenTransaction, of: Household | Unit) -> Sequence[Tandem]:

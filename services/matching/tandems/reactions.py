@@ -11,7 +11,7 @@ from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.reactions import recheck
 from services.matching.proposals.queries import Pair, Unit
 from services.matching.tandems.model import EndReason, Tandem
-from services.matching.tandems.queries import locked_tandem, persons_of_tandem, running_of
+from services.matching.tandems.queries import locked_with_pair, persons_of_tandem, running_of
 from services.matching.tandems.rules import tandem_fact
 
 
@@ -73,7 +73,7 @@ async def leave_tandems(transaction: OpenTransaction, of: Household | Unit) -> N
     gone = isinstance(of, Household)
     reason = EndReason.HOUSEHOLD_WISH if gone else EndReason.MENTOR_UNAVAILABLE
     for running in await running_of(transaction, of):
-        tandem, pair = await locked_tandem(transaction, running.id)
+        tandem, pair = await locked_with_pair(transaction, running)
         await ended_early(transaction, tandem, pair, reason, rematch=not gone)
 
 

@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_unit_change_changed"), "unit_change", ["changed"], unique=False)
     op.alter_column("proposal", "run_id", nullable=True)
     op.add_column("proposal", sa.Column("proposed_by", sa.Text(), nullable=True))
+    op.add_column("proposal", sa.Column("proposed_reason", sa.String(40), nullable=True))
     system = "current_setting('lotse.scope', true) = 'all'"
     for statement in (*enable("price_set", using="true", check=system),
                       *enable("unit_change", using="true", check=system, adding="true"), *_watching()):

@@ -13,4 +13,4 @@ def upgrade() -> None:
     """Go forward; what is there has changed by now at the latest."""
     op.add_column("checkin", sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.func.now(),
                                        nullable=False))
-    op.alter_column("checkin", "changed_at", server_default=None)
+
