@@ -25,6 +25,8 @@ HOLDING = LIVE - {"proposed", "approved"}
 RUNNING = frozenset({"trial", "active", "paused"})
 # What time and others may have led to since a state was acknowledged.
 LATER = {
+    # A mentor who takes fewer leaves pending proposals without a place.
+    "proposed": {"proposed", "dismissed"}, "approved": {"approved", "dismissed"},
     "ready": {"ready", "active"}, "waiting": {"waiting", "proposed", "in_tandem"},
     "invited": {"invited", "expired"}, "accepted_one": {"accepted_one", "expired"},
     "due": {"due", "escalated", "dropped"}, "escalated": {"escalated", "dropped"},
