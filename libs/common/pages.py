@@ -24,6 +24,8 @@ TEMPLATE = PAGES.from_string("""\
 {{- " checked" if value in field.values else "" }}> {{ text }}</label>
 {% endfor %}
 </fieldset>
+{% elif field.kind == "hidden" %}
+<input type="hidden" name="{{ field.name }}" value="{{ field.values|first }}">
 {% elif field.options %}
 <label>{{ field.label }}
 <select name="{{ field.name }}"{{ wrong if field.wrong else "" }}>
@@ -125,7 +127,8 @@ a { color: #0b4f8a; }
 class Field:
     """Something to fill in: what stands in it, and the options (value, label) where it is a choice.
 
-    several: any number of the options. kind: what an input without options takes, in HTML's words.
+    several: any number of the options. kind: what an input without options takes, in HTML's words; "hidden" has no
+    label and is sent unseen.
     """
 
     name: str

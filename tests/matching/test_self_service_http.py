@@ -23,8 +23,9 @@ async def own(field: Field, thing: Json) -> str:
 
 
 async def sent(field: Field, path: str, form: list[tuple[str, str]]) -> httpx.Response:
-    """What a browser gets that sends a form."""
-    return await field.client.post(path, content=urlencode(form), headers=FORM)
+    """What a browser gets that sends a form of the page; which one it is stands in the form, unseen."""
+    hidden = ("form", path.rsplit("/", 1)[1])
+    return await field.client.post(path, content=urlencode([hidden, *form]), headers=FORM)
 
 
 async def refused(field: Field, path: str, body: Any = None) -> tuple[int, str]:
@@ -221,15 +222,23 @@ async def test_name_and_addresses_are_corrected(field: Field) -> None:
     assert answer.json()["contact"]["email"] == "neu@example.org"
 
 
-async def test_a_form_that_is_none_is_taken_for_an_empty_one(field: Field) -> None:
-    """Bytes that are no text, too many fields, a program that sends a form: refused, never a bug."""
+@pytest.mark.parametrize(("which", "other"), [("contact", "availability"), ("availability", "contact")])
+async def test_what_is_no_form_of_the_page_changes_nothing(field: Field, which: str, other: str) -> None:
+    """No text, too many fields, another form, JSON that says not that it is JSON: refused in words, never a bug."""
     mentor = await field.ready_mentor()
-    path = f"{await own(field, mentor)}/contact"
-    for content in (b"\xff\xfe", b"name=" + b"&name=x" * 500, b"name=%00&email=x", b"=&=&="):
-        page = await field.client.post(path, content=content, headers=FORM)
+    link = await own(field, mentor)
+    before = (await field.client.get(link)).json()
+    for content in (b"\xff\xfe", b"form=%b" % which.encode() + b"&name=x" * 500, b"name=%00&email=x", b"=&=&=",
+                    b'{"radius_km": 5}', b"form=%b&name=Mira" % other.encode()):
+        page = await field.client.post(f"{link}/{which}", content=content, headers=FORM)
         assert (page.status_code, page.headers["content-type"]) == (422, "text/html; charset=utf-8"), content[:9]
-        plain = await field.client.post(path, content=content, headers=FORM | {"Accept": "*/*"})
-        assert (plain.status_code, plain.json()["slug"]) == (422, "invalid-request")
+        assert "Noch nicht gespeichert. Bitte füllen Sie das Formular auf dieser Seite aus." in page.text
+        assert 'value="mira@example.org"' in page.text
+        for headers in ({"Content-Type": FORM["Content-Type"]}, {}):
+            plain = await field.client.post(f"{link}/{which}", content=content, headers=headers)
+            assert (plain.status_code, plain.json()["slug"]) == (422, "form-not-ours"), content[:9]
+
+    assert (await field.client.get(link)).json() == before
 
 
 async def test_a_mentor_pauses_and_comes_back(field: Field) -> None:

@@ -17,7 +17,7 @@ from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.queries import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
-from services.matching.self_service.rules import Form, availability_form, contact_form
+from services.matching.self_service.rules import MARK, Form, availability_form, contact_form
 
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
 
@@ -124,7 +124,8 @@ class _View:
         marked = [replace(one, wrong=one.name in wrong) for one in fields]
         names = list({one.name: self._called(one) for one in reversed(marked) if one.wrong}.values())[::-1]
         return Section(self.say(f"own_{which}"), [self.say("own_wrong", fields=", ".join(names))] if names else [],
-                       fields=marked, buttons=[(self.say("own_save"), f"{self.at}{which}")])
+                       fields=[Field(MARK, "", [which], kind="hidden"), *marked],
+                       buttons=[(self.say("own_save"), f"{self.at}{which}")])
 
     def _called(self, field: Field) -> str:
         """What a field is called where it is one of several of its name."""

@@ -2,7 +2,7 @@
 # ruff: noqa: FAST003 - the token is read where the link is checked
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -45,6 +45,8 @@ from services.matching.self_service.rules import (
     at_fault,
     availability_in,
     contact_in,
+    is_ours,
+    refuse_foreign,
 )
 
 router = APIRouter(tags=["self_service"])
@@ -216,7 +218,7 @@ async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Aske
     """Take over a form or a body; a form that does not hold comes back as a page, with all that was entered."""
     form: Form | None = body if isinstance(body, dict) else None
     try:
-        given = asked.kind.model_validate(asked.read(form)) if form is not None else body
+        given = body if form is None else _read(form, asked)
         holder = await locked_holder(holding.transaction, holding.link.about, holding.link.person_ref)
         await _do(holding, holder, lambda transaction: asked.change(transaction, holder, given))
     except ValidationError as raised:
@@ -229,10 +231,17 @@ async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Aske
             return await turned_down(request, holding, refused)
         await undone(holding.transaction)
         wrong = frozenset({refused.field}) if refused.field else frozenset()
-        return await _once_more(request, holding, Entered(asked.which, form, wrong, said_of(refused), refused.status))
+        entered = Entered(asked.which, form, wrong) if is_ours(form, asked.which) else Entered()
+        said = replace(entered, said=said_of(refused), status=refused.status)
+        return await _once_more(request, holding, said)
     if wants_page(request):
         return await _once_more(request, holding, Entered(said="own_saved"))
     return await own_data(holding.transaction, holder)
+
+
+def _read(form: Form, asked: _Asked) -> BaseModel:
+    refuse_foreign(form, asked.which)
+    return asked.kind.model_validate(asked.read(form))
 
 
 async def _once_more(request: Request, holding: Holding, entered: Entered) -> Response:

@@ -9,9 +9,12 @@ from pydantic import Field, WrapValidator
 from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr
 from libs.common.codes.types import LanguageTag
+from libs.common.refusals import Invalid
 from services.matching.profiles.rules import ContactIn, ContactOut, Slot
 
 Form = dict[str, list[str]]
+# The unseen field that says which form of the page was sent; without it a body is no form of ours.
+MARK = "form"
 MOST_FIELDS = 200
 MOST_LANGUAGES = 20
 
@@ -27,7 +30,7 @@ class AvailabilityIn(Body):
 
 
 def read_form(value: Any, otherwise: Any) -> Any:
-    """A body that is no JSON as the fields of a form; JSON is read as everywhere."""
+    """A body that is no JSON as the fields of a form, none where it cannot be read; JSON is read as everywhere."""
     if not isinstance(value, bytes):
         return otherwise(value)
     try:
@@ -39,6 +42,18 @@ def read_form(value: Any, otherwise: Any) -> Any:
 # Each is what a program sends, or the form of a browser.
 Availability = Annotated[AvailabilityIn, WrapValidator(read_form)]
 Contact = Annotated[ContactIn, WrapValidator(read_form)]
+
+
+def is_ours(form: Form, which: str) -> bool:
+    """Whether the page's own form of this name was sent."""
+    return form.get(MARK) == [which]
+
+
+def refuse_foreign(form: Form, which: str) -> None:
+    """Only what the page's own form sent is taken over: of anything else every field would count as emptied."""
+    if not is_ours(form, which):
+        raise Invalid("form-not-ours", "This is not the form of the page. Fill in that one, or send JSON as "
+                      "application/json. Nothing was changed.")
 
 
 def availability_in(form: Form) -> dict[str, Any]:
