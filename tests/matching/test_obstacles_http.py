@@ -98,6 +98,26 @@ async def test_who_is_invited_does_not_accept_until_they_fit_again(field: Field)
     assert (await field.get(f"/households/{proposal['household_id']}"))["state"] == "waiting"
 
 
+async def test_by_a_link_nobody_learns_what_the_other_side_said(field: Field) -> None:
+    """A veto is between its side and the coordinators: they see the code, the other side only that it fits no more."""
+    proposal = await field.invited()
+    mentor, household = await field.refs(proposal)
+    await mentor_changed(field, proposal, vetoed_households=[proposal["household_id"]])
+    assert codes(await field.get(f"/proposals/{proposal['id']}")) == ["vetoed"]
+    for ref in (household, mentor):
+        for language in ("en", "de"):
+            answer = await field.client.post(f"{await field.link(ANSWER, proposal['id'], ref)}/accept",
+                                             headers={"Accept-Language": language})
+            assert (answer.status_code, answer.json()["slug"]) == (409, "pair-no-longer-fits")
+            assert "vetoed" not in answer.text
+            assert "codes" not in answer.text
+    yes = {"side": "household", "accepted": True}
+    said = await field.attempt(f"/proposals/{proposal['id']}/answers", yes)
+
+    assert (said.status_code, said.json()["slug"]) == (409, "pair-no-longer-fits")
+    assert "vetoed" in said.json()["detail"]
+
+
 async def test_a_tandem_does_not_begin_until_they_fit_again(field: Field) -> None:
     """Both had accepted, and met; the mentors say that they can take the larger family in."""
     proposal = await field.accepted()

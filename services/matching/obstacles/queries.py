@@ -1,5 +1,6 @@
 """Reads about obstacles: what stands between the two of a pair as they are now."""
 
+from libs.common.callers import Role
 from libs.common.db import OpenTransaction
 from libs.common.refusals import Refused
 from services.matching.obstacles.rules import left_out
@@ -20,9 +21,12 @@ async def between(transaction: OpenTransaction, of: Proposal | Tandem) -> list[s
 
 
 async def refuse_obstacles(transaction: OpenTransaction, proposal: Proposal) -> None:
-    """Nobody is brought together whom a hard constraint keeps apart, whatever was noted of it."""
+    """Nobody is brought together whom a hard constraint keeps apart, whatever was noted of it.
+
+    Who answers by a link learns only that: a code may tell what the other side said in confidence, a veto or a wish.
+    """
     codes = await between(transaction, proposal)
     if codes:
         raise Refused(
-            "pair-no-longer-fits", "The two no longer fit together: {codes}. Their data must fit again.",
-            codes=", ".join(codes))
+            "pair-no-longer-fits", "The two no longer fit together{because}. Their data must fit again.",
+            because="" if transaction.caller.role is Role.LINK else f": {', '.join(codes)}")
