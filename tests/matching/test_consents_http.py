@@ -34,6 +34,13 @@ async def agreed(field: Field, person_ref: str, purpose: str, **more: str) -> Js
         "person_ref": person_ref, "purpose": purpose, "given_on": str(field.day)} | more)
 
 
+async def turned_away(field: Field, person_ref: str, purpose: str) -> tuple[int, str]:
+    """That the person consents is not noted: status and slug."""
+    answer = await field.send("POST", "/consents", {
+        "person_ref": person_ref, "purpose": purpose, "given_on": str(field.day)})
+    return answer.status_code, answer.json().get("slug", "")
+
+
 async def checkins(field: Field, tandem: Json) -> dict[str, set[str]]:
     """In which states the check-ins of each side are."""
     found: dict[str, set[str]] = {"mentors": set(), "household": set()}
@@ -211,3 +218,36 @@ async def test_an_erasure_takes_the_consents_along(field: Field) -> None:
 
     assert "consents" in told["stores"]
     assert (await field.get(f"/consents?person_ref={household}"))["items"] == []
+
+
+async def test_nothing_is_noted_of_who_was_erased(field: Field) -> None:
+    """Whatever the purpose, whatever they were: no row, and nobody is told."""
+    tandem = await field.tandem()
+    group = await field.create("/mentor_groups", field.group_body())
+    *_, member = await field.get(f"/members?mentor_group_id={group['id']}")
+    refs = [*await field.refs(tandem), member["person_ref"]]
+    await erased(field, *refs)
+    told = [await field.told(ref, kind="consent") for ref in refs]
+    for ref in refs:
+        for purpose in ("matching", "checkins", "learnings", "authority"):
+            assert await turned_away(field, ref, purpose) == (404, "person-erased")
+
+        assert await consents(field, ref) == {}
+    assert [await field.told(ref, kind="consent") for ref in refs] == told
+
+
+async def test_who_takes_part_no_longer_consents_to_learnings_only(field: Field) -> None:
+    """The closing talk is held after the end; a household, a mentor or a member who has gone is asked nothing more."""
+    tandem = await field.tandem(besides=[])
+    mentor, household = await field.refs(tandem)
+    group = await field.create("/mentor_groups", field.group_body())
+    *_, member = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/members/{member['id']}/leave")
+    await withdrawn(field, household, "matching")
+    await field.act(f"/mentors/{tandem['mentor_id']}/leave")
+    gone = {household: "household-closed", mentor: "mentor-state", member["person_ref"]: "member-left"}
+    for ref, slug in gone.items():
+        for purpose in ("checkins", "authority", "matching"):
+            assert await turned_away(field, ref, purpose) == (409, slug)
+
+        assert (await agreed(field, ref, "learnings"))["purpose"] == "learnings"

@@ -13,6 +13,7 @@ from libs.common.bodies import Body
 from libs.common.codes.types import Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.privacy import key_of
 from services.matching.consents.model import Consent, GivenBy, Purpose
 from services.matching.consents.queries import belonging_of
 from services.matching.consents.reactions import Given, consent_given, consent_withdrawn
@@ -60,13 +61,19 @@ class ConsentOut(BaseModel):
 async def record_consent(
     body: ConsentOfPersonIn, transaction: Transaction, once: Creation, response: Response,
 ) -> ConsentOut:
-    """The coordinator notes that somebody consents to a purpose; a former consent to it is replaced."""
+    """The coordinator notes that somebody consents to a purpose; a former consent to it is replaced.
+
+    Who takes part no longer is asked about learnings only, at the closing talk; who was erased, nothing more.
+    """
     if once.repeated:
         return await _shown(transaction, once.id, response)
     refuse_future(body.given_on, transaction.clock.now(), "given_on")
     region, partner_id = await belonging_of(transaction, body.person_ref)
     await beyond_scope(transaction)
     of = await lock_of_persons(transaction, [body.person_ref])
+    await key_of(transaction, body.person_ref)  # an erasure that was under way has ended by now
+    if body.purpose is not Purpose.LEARNINGS:
+        _refuse_gone(of)
     if body.purpose is Purpose.MATCHING:
         _note_matching(of, body)
     what = Given((body.purpose,), body.given_on, body.text_version, body.language, body.given_by)
@@ -107,8 +114,18 @@ async def withdraw_consent(
     return await _shown(transaction, consent_id, response)
 
 
+def _refuse_gone(of: OfPersons) -> None:
+    """Who has gone comes back by no consent, and nothing is done about them that would need one."""
+    for household in of.households:
+        household.refuse_closed()
+    for mentor in of.mentors:
+        mentor.refuse_left()
+    for member in of.members:
+        member.refuse_left()
+
+
 def _note_matching(of: OfPersons, body: ConsentOfPersonIn) -> None:
-    """The day stands with the household, mentor or member as well; who has gone comes back by no consent."""
+    """The day stands with the household, mentor or member as well."""
     for household in of.households:
         household.consent(body.given_on, body.text_version)
     for mentor in of.mentors:
