@@ -1,10 +1,12 @@
 """Who leaves or joins a group on its way: what that does to its checklist, its application, proposals and tandem."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from libs.common.facts.notify import ConsentWithdrawn
+from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import ANSWER
 from tests.matching.field import BESIDES, LONG_AGO, Field, Json, sponsorship
 
@@ -143,3 +145,43 @@ async def test_with_the_last_member_a_group_ends(field: Field) -> None:
     assert (after["state"], after["end_reason"]) == ("withdrawn", "nobody_left")
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "declined"
     assert (await field.get(f"/households/{proposal['household_id']}"))["state"] == "waiting"
+
+
+async def test_a_member_who_is_gone_changes_the_group(field: Field) -> None:
+    """Erased, or without consent: its version is another, so that a run that computes with it proposes it no more."""
+    group = await field.ready_group()
+    first, second, *_ = await members(field, group)
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(first["person_ref"]),)))
+    after = await read(field, group)
+    assert after["version"] > group["version"]
+    await field.network.tell("matching", ConsentWithdrawn(person_ref=UUID(second["person_ref"]), purpose="matching"))
+
+    assert (await read(field, group))["version"] > after["version"]
+
+
+async def test_a_main_contact_who_consents_is_asked_how_it_goes(field: Field) -> None:
+    """What was dropped while none did is planned again; one who does not consent leaves it dropped."""
+    group = await field.ready_group()
+    first, second, third, _ = await members(field, group)
+    for one in (first, second):
+        await field.network.tell("matching", ConsentWithdrawn(person_ref=UUID(one["person_ref"]), purpose="checkins"))
+    tandem = await field.tandem(group=group)
+    assert await asked(field, tandem) == {"dropped"}
+    await becomes_main_contact(field, second)
+    assert await asked(field, tandem) == {"dropped"}
+    await becomes_main_contact(field, third)
+
+    assert await asked(field, tandem) == {"planned"}
+
+
+async def becomes_main_contact(field: Field, member: Json) -> None:
+    """The coordinator makes them one whom the household turns to."""
+    body = {"contact": {"name": member["name"], "email": member["email"]}, "is_main_contact": True}
+    await field.act(f"/members/{member['id']}", body, method="PUT")
+
+
+async def asked(field: Field, tandem: Json) -> set[str]:
+    """In which states the check-ins of the group are."""
+    return {one["state"] for one in (await field.get(f"/checkins?tandem_id={tandem['id']}"))["items"]
+            if one["side"] == "mentors"}

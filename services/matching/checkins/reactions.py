@@ -14,9 +14,10 @@ from libs.common.reactions import when_due
 from services.matching.checkins.model import ANSWER_WITHIN, UNSETTLED, Checkin, CheckinState
 from services.matching.consents.model import Purpose
 from services.matching.consents.queries import agreeing
+from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import locked
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
-from services.matching.tandems.queries import persons_of_side
+from services.matching.tandems.queries import persons_of_side, running_of
 
 
 async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list[int]) -> None:
@@ -48,6 +49,12 @@ async def ask_again(transaction: OpenTransaction, tandem: Tandem) -> None:
         if (await _who_is_asked(transaction, tandem, checkin.side) and checkin.plan_again(transaction.clock.now())
                 and tandem.state is not TandemState.PAUSED):
             await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+
+
+async def ask_others(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """Others may speak for a locked group than did: its tandems' check-ins that nobody was asked are planned again."""
+    for tandem in await running_of(transaction, group):
+        await ask_again(transaction, tandem)
 
 
 async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:

@@ -40,8 +40,7 @@ class Member(Table, table=True):
 
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""
-        if self.left_on is not None:
-            raise Refused("member-left", "This member has left already.")
+        self.refuse_left()
         self.consented_on = given_on
 
     def withdraw_consent(self, day: date) -> None:

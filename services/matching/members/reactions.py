@@ -4,6 +4,7 @@ from uuid import UUID
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction, touch
+from services.matching.checkins.reactions import ask_others
 from services.matching.consents.reactions import keep_application
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -21,9 +22,10 @@ async def group_to_change(transaction: OpenTransaction, mentor_group_id: UUID) -
 
 
 async def members_changed(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """Who its members are has changed, and with it the group: what it has to show, and whom it fits together with."""
+    """Who its members are has changed, and with it the group: what it has to show, whom it fits, who speaks for it."""
     touch(group)
     await check(transaction, group)
+    await ask_others(transaction, group)
     await keep_application(transaction, group)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlmodel import col, or_, select
 
-from libs.common.db import OpenTransaction
+from libs.common.db import OpenTransaction, touch
 from libs.common.facts.matching import (
     MatchingAddresseeAsked,
     MatchingPersonErased,
@@ -19,6 +19,7 @@ from libs.common.outbox import announce
 from libs.common.persons import addressee, erase_persons, persons_at
 from libs.common.reactions import answers, reacts_to
 from services.matching.checkins.model import Checkin
+from services.matching.checkins.reactions import ask_others
 from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
@@ -130,7 +131,9 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
         member.erase(today(now))
     else:
         member.withdraw_consent(today(now))
+    touch(group)
     await check(transaction, group)
+    await ask_others(transaction, group)
     if erase:
         await forget_evidence(transaction, group, member.person_ref)
     await end_if_empty(transaction, group)
