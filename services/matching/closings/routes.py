@@ -24,7 +24,7 @@ from services.matching.consents.model import Purpose
 from services.matching.consents.queries import refuse_without
 from services.matching.households.model import Note
 from services.matching.mentors.model import Mentor
-from services.matching.profiles.queries import beyond_scope, inside
+from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating, refuse_future
 from services.matching.proposals.queries import Pair
 from services.matching.tandems.model import EndReason, Tandem
@@ -128,8 +128,9 @@ async def write_learning(
     closing_id: UUID, body: LearningIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ClosingOut:
     """The coordinator writes a learning, or writes it anew before its approval."""
-    closing = await get_or_refuse(transaction, Closing, closing_id, version=expected, lock=True)
-    await beyond_scope(transaction)
+    seen = await get_or_refuse(transaction, Closing, closing_id)
+    await locked_tandem(transaction, seen.tandem_id)  # whoever takes a consent back meanwhile waits, or is waited for
+    closing = await locked(transaction, Closing, closing_id, version=expected)
     await _write(transaction, closing, body)
     return await _told(transaction, closing, response)
 

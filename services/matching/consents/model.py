@@ -1,6 +1,6 @@
 """A consent: that a person agreed to one purpose, in which version and language of the text, how, and until when."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -32,6 +32,8 @@ class GivenBy(StrEnum):
     LINK = "link"
 
 
+# Ids of this version begin with the milliseconds in which they were given.
+TELLS_TIME = 7
 _HOLDING = text("withdrawn_on IS NULL AND replaced_on IS NULL")
 
 
@@ -60,6 +62,17 @@ class Consent(Table, table=True):
     def holds(self) -> bool:
         """Whether it has neither been withdrawn nor given anew."""
         return self.withdrawn_on is None and self.replaced_on is None
+
+    @property
+    def noted_at(self) -> datetime | None:
+        """When it was noted, by the real clock, as its id says; nobody knows it of what was carried over."""
+        if self.id.version != TELLS_TIME:
+            return None
+        return datetime.fromtimestamp((self.id.int >> 80) / 1000, UTC)
+
+    def was_noted_after(self, moment: datetime) -> bool:
+        """Whether it came after what was said at that moment."""
+        return self.noted_at is not None and self.noted_at > moment
 
     def replace(self, day: date) -> None:
         """They consented anew, perhaps to another text."""

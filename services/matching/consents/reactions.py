@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import col, or_, select
@@ -69,10 +69,17 @@ async def consent_given(
             await ask_again(transaction, tandem)
 
 
-async def consent_withdrawn(transaction: OpenTransaction, person_ref: UUID, purpose: Purpose) -> None:
-    """A person takes a consent back: what was done for the purpose stops in this transaction, and it is told."""
+async def consent_withdrawn(
+    transaction: OpenTransaction, person_ref: UUID, purpose: Purpose, *, said_at: datetime | None = None,
+) -> None:
+    """A person takes a consent back: what was done for the purpose stops in this transaction, and it is told.
+
+    said_at: when they said so, where it may be heard late; what was given since then holds.
+    """
     of = await lock_of_persons(transaction, [person_ref])
     consent = await holding(transaction, person_ref, purpose)
+    if consent is not None and said_at is not None and consent.was_noted_after(said_at):
+        return
     if consent is not None:
         consent.withdraw(today(transaction.clock.now()))
         await audited(transaction, "change", f"consent/{consent.id}", person_ref)
@@ -86,7 +93,8 @@ async def consent_withdrawn(transaction: OpenTransaction, person_ref: UUID, purp
 async def stop_processing(transaction: OpenTransaction, fact: ConsentWithdrawn) -> None:
     """Who takes a consent back by a link of notify is asked nothing else: it counts here too, where there is one."""
     if fact.purpose in set(Purpose):
-        await consent_withdrawn(transaction, fact.person_ref, Purpose(fact.purpose))
+        said_at = transaction.hearing.time if transaction.hearing else None
+        await consent_withdrawn(transaction, fact.person_ref, Purpose(fact.purpose), said_at=said_at)
 
 
 async def keep_application(transaction: OpenTransaction, group: MentorGroup) -> None:
