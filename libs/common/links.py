@@ -58,7 +58,7 @@ class Links:
         if token != _text(raw) or not hmac.compare_digest(mac, self._mac(purpose, content)):
             raise _not_valid()
         if expires < time.time():
-            raise NotFound("link-expired", "This link has expired; ask the person who sent it for a new one.")
+            raise NotFound("link-expired", "This link has expired; ask the coordinators or its sender for a new one.")
         return Link(purpose, UUID(bytes=about), UUID(bytes=person_ref))
 
     def _mac(self, purpose: str, content: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import time
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urljoin
 from uuid import UUID
@@ -374,6 +376,21 @@ async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
     calendar = (await field.link(CALENDAR, mentor["person_ref"], mentor["person_ref"])).rsplit("/", 1)[1]
 
     assert (await field.client.get(f"/v1/self_service/{calendar}")).json()["slug"] == "link-not-valid"
+
+
+async def test_a_link_to_own_data_holds_for_thirty_days(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old mail in another's hands opens nothing; who still takes part asks the coordinators for a new one."""
+    mentor = await field.ready_mentor()
+    links = field.network["matching"].running.database.links
+    path = OWN_DATA.url(links, UUID(mentor["id"]), UUID(mentor["person_ref"])).removeprefix("http://matching.test")
+    now, passed = time.time(), {"days": 0}
+    monkeypatch.setattr("libs.common.links.time", SimpleNamespace(time=lambda: now + passed["days"] * 86400))
+    for days, status in ((0, 200), (29, 200), (31, 404), (399, 404)):
+        passed["days"] = days
+        answer = await field.client.get(path)
+        assert answer.status_code == status, days
+    assert answer.json()["slug"] == "link-expired"
+    assert "ask the coordinators" in answer.json()["detail"]
 
 
 async def test_the_coordinator_has_the_link_sent(field: Field) -> None:

@@ -38,7 +38,8 @@ ANSWER = Purpose("answer-invitation", "/v1/proposals/invitations/{token}", timed
 CONSENT = Purpose("trial-consent", "/v1/tandems/consents/{token}", timedelta(days=30))
 MEETINGS = Purpose("meetings", "/v1/meetings/{token}", timedelta(days=400))
 CHECKIN = Purpose("check-in", "/v1/checkins/answers/{token}", timedelta(days=21))
-OWN_DATA = Purpose("own-data", "/v1/self_service/{token}", timedelta(days=400))
+# Shows and changes all there is, and cannot be called back; who still takes part is sent a new one when they ask.
+OWN_DATA = Purpose("own-data", "/v1/self_service/{token}", timedelta(days=30))
 CALENDAR = Purpose("checkin-calendar", "/v1/checkins/calendars/{token}", timedelta(days=400))
 CONCERN = Purpose("concern", "/v1/concerns/raised/{token}", timedelta(days=400))
 
