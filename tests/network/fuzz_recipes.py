@@ -141,15 +141,15 @@ async def case_in_body(world: World) -> Need:
 
 
 async def consent(world: World) -> Need:
-    """A consent that a mentor has given."""
-    made = await world.field.create("/mentors", world.field.mentor_body())
+    """A consent that a household has given."""
+    made = await world.field.get(f"/households/{(await household(world, 'interview', 'consent'))['household_id']}")
     (found, *_) = (await world.field.get(f"/consents?person_ref={made['person_ref']}"))["items"]
     return {"consent_id": found["id"]}
 
 
 async def consenting(world: World) -> Need:
     """What names somebody who consents."""
-    made = await world.field.create("/mentors", world.field.mentor_body())
+    made = await world.field.get(f"/households/{(await household(world))['household_id']}")
     return {"body": {"person_ref": made["person_ref"], "given_on": world.today}}
 
 

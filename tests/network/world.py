@@ -212,7 +212,7 @@ async def _units_and_households(world: World, around: Field) -> None:
     world.add("unserved_run", run["id"], shown_by=alone["id"])
     mentor = await around.create("/mentors", around.mentor_body(**named))
     world.add("mentor", mentor["id"], **own)
-    await _consents(world, around, mentor["person_ref"])
+    await _consents(world, around, alone["person_ref"])
     household = await around.create("/households", around.household_body(**named))
     world.add("household", household["id"], **own)
     world.add("household_changes", household["id"], table="household", shown_by='"kind":"registered"', **own)
@@ -232,9 +232,10 @@ async def _units_and_households(world: World, around: Field) -> None:
 
 
 async def _consents(world: World, around: Field, person_ref: str) -> None:
-    """A mentor who consents to what is said at the end, and may consent to more."""
+    """A household that consents to what is said at the end, and may consent anew."""
     (found,) = (await around.get(f"/consents?person_ref={person_ref}&purpose=learnings"))["items"]
     world.add("consent", found["id"], partner_id=world.partner_id)
+    world.add("consents", person_ref, table="person_ref", shown_by=found["id"], partner_id=world.partner_id)
     world.add("consenting", person_ref, open=True)
 
 

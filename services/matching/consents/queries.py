@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from libs.common.callers import Role
 from libs.common.db import OpenTransaction
 from libs.common.refusals import NotFound, Refused
 from services.matching.consents.model import Consent, Purpose
@@ -48,8 +49,12 @@ async def refuse_application(transaction: OpenTransaction, group: MentorGroup) -
 
 
 async def belonging_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[str, UUID | None]:
-    """Region and partner of the household, mentor or member that this person is; NotFound outside the own scope."""
-    kinds: tuple[Any, ...] = (Household, Mentor, Member)
+    """Region and partner of the household, mentor or member that this person is; NotFound outside the own scope.
+
+    Who counsels finds households only: mentors and members say to the coordinator to what they agree.
+    """
+    counselling = transaction.caller.role is Role.COUNSELLOR
+    kinds: tuple[Any, ...] = (Household,) if counselling else (Household, Mentor, Member)
     for kind in kinds:
         found = (await transaction.scalars(select(kind).where(kind.person_ref == person_ref))).first()
         if found is not None and transaction.caller.scope.covers(found):

@@ -61,7 +61,9 @@ class ConsentOut(BaseModel):
 async def record_consent(
     body: ConsentOfPersonIn, transaction: Transaction, once: Creation, response: Response,
 ) -> ConsentOut:
-    """The coordinator notes that somebody consents to a purpose; a former consent to it is replaced.
+    """Whoever counsels a household, or the coordinator, notes that somebody consents to a purpose.
+
+    A former consent to it is replaced.
 
     Who takes part no longer is asked about learnings only, at the closing talk; who was erased, nothing more.
     """
@@ -83,18 +85,17 @@ async def record_consent(
 
 @router.get("")
 async def list_consents(
-    transaction: Transaction, paging: PageOf, person_ref: UUID | None = None, purpose: Purpose | None = None,
+    transaction: Transaction, paging: PageOf, person_ref: UUID, purpose: Purpose | None = None,
     holding: Annotated[bool, Query(description="Without what was withdrawn or given anew.")] = False,  # noqa: FBT002
 ) -> Page[ConsentOut]:
-    """The consents inside the caller's scope, oldest first, those that were withdrawn too. Noted in the audit."""
-    query = select(Consent).where(inside(Consent, transaction.caller.scope))
-    query = query.where(Consent.person_ref == person_ref) if person_ref else query
+    """A person's consents, oldest first, those that were withdrawn too. Reading them is noted in the audit."""
+    await belonging_of(transaction, person_ref)
+    query = select(Consent).where(inside(Consent, transaction.caller.scope), Consent.person_ref == person_ref)
     query = query.where(Consent.purpose == purpose) if purpose else query
     if holding:
         query = query.where(col(Consent.withdrawn_on).is_(None), col(Consent.replaced_on).is_(None))
     rows, following = await page(transaction, query, paging, col(Consent.id))
-    if person_ref:
-        await audited(transaction, "read", "consents", person_ref)
+    await audited(transaction, "read", "consents", person_ref)
     return Page(items=[ConsentOut.of(row) for row in rows], next=following)
 
 
@@ -108,6 +109,7 @@ async def withdraw_consent(
     goes. learnings: drafts are discarded. authority: their group is taken back from the authority.
     """
     consent = await get_or_refuse(transaction, Consent, consent_id, version=expected)
+    await belonging_of(transaction, consent.person_ref)
     consent.refuse_over()
     await beyond_scope(transaction)
     await consent_withdrawn(transaction, consent.person_ref, consent.purpose)
