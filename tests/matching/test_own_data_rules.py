@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,10 @@ from services.matching.households.model import Household, HouseholdState
 from services.matching.links.queries import FILE, say
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor, MentorState
+from services.matching.own_data.queries import TOLD, lacking
 from services.matching.own_data.rules import LISTS, UNSAID, noted, told
 from services.matching.profiles.rules import DAYS, PARTS, SLOTS, ContactIn, ContactOut
+from services.matching.runs.model import Unserved
 from services.matching.self_service.rules import (
     AvailabilityIn,
     at_fault,
@@ -26,8 +29,19 @@ from services.matching.self_service.rules import (
     contact_in,
     read_form,
 )
+from services.matching.tables import Table
 
 LANGUAGES = ("de", "en", "uk", "ar")
+# Personal columns that nobody's own data holds, each with why.
+UNTOLD = {
+    "closing.person_ref": "whose data it is stands at the top", "meeting.person_ref": "the same",
+    "checkin.answered_by": "the same", "concern.person_ref": "the same", "consent.person_ref": "the same",
+    "counselling_case.person_ref": "the same", "attended_training.person_ref": "the same",
+    "prerequisite.evidence": "ids of what a whole group brought; their own trainings are told as trainings",
+    "proposal.besides": "what others could have had: prices, and the next best of somebody else",
+    "proposal.obstacles": "may hold a veto of the other side", "tandem.obstacles": "may hold a veto of the other side",
+    "run_pair.points": "the proposal's points, told with it; who was weighed besides was never told to anybody",
+}
 TABLES: dict[str, Any] = {"mentor": Mentor, "household": Household, "member": Member}
 NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=20)
 AVAILABLE = st.fixed_dictionaries({
@@ -50,6 +64,31 @@ def test_every_personal_column_is_told_in_words(table: str) -> None:
     assert [one.name for one in columns if f"stored_{one.name}" not in known] == []
     others = [one.name for one in TABLES[table].__table__.columns if f"stored_{one.name}" not in known]
     assert set(others) <= UNSAID | {"version", "registered_by"}
+
+
+def test_every_personal_column_is_told_to_whom_it_is_about() -> None:
+    """Who adds a column about a person adds it to their own data, or says here why not; what is listed is there."""
+    told = {kind.__tablename__: names for kind, names in TOLD.items()}
+    # Their own row is told whole; what a group says of itself is about no one person.
+    whole = {kind.__tablename__ for kind in TABLES.values()} | {"mentor_group"}
+    columns = [(table.name, one.name) for table in Table.metadata.sorted_tables if table.name not in whole
+               for one in table.columns if one.info["privacy"] in {"personal", "special"}]
+    assert len(columns) >= 40
+    missing = {f"{table}.{name}" for table, name in columns if name not in told.get(table, ())}
+
+    assert missing == set(UNTOLD)
+    assert [one for kind, names in TOLD.items() for one in names if one not in kind.model_fields] == []
+
+
+def test_why_nobody_was_found_is_told_without_the_vetoes_of_others() -> None:
+    """Distances and languages are told and counted; a veto is not, and where there was nothing else nothing is said."""
+    row = Unserved(run_id=uuid4(), region="15087", household_id=uuid4(), possible=0, alone={"vetoed": 1},
+                   removed={"vetoed": 2, "too_far": 3}, missing={"de": ["x"], "en": ["x"]})
+    told = lacking(row)
+    assert (told["removed"], told["alone"], set(told["missing"])) == ({"too_far": 3}, {}, {"de", "en"})
+    row.removed = {"vetoed": 2}
+
+    assert (lacking(row)["removed"], lacking(row)["missing"]) == ({}, {})
 
 
 def test_every_state_and_part_of_the_week_has_its_words() -> None:

@@ -105,6 +105,30 @@ async def test_the_other_side_is_named_once_both_have_accepted_and_not_before(fi
     assert "Samira Demo" in (await field.client.get(path, headers=BROWSER)).text
 
 
+async def test_own_data_tell_how_a_tandem_came_about_and_ended(field: Field) -> None:
+    """Each side its own rating, the goals, and why it was invited; nothing that the other side said."""
+    tandem = await field.tandem()
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+    paths = [await field.link(OWN_DATA, tandem[f"{noun}_id"], ref) for noun, ref in zip(
+        ("mentor", "household"), await field.refs(tandem), strict=True)]
+    await field.create("/closings", {
+        "tandem_id": tandem["id"], "held_on": str(field.day), "reason": "goal_reached", "mentors_rating": 5,
+        "household_rating": 4, "goals_reached": ["school"]})
+    mentor, household = [(await field.client.get(f"{path}/data.json")).json()["noted"] for path in paths]
+    for noted, own, other in ((mentor, "mentors_rating", "household_rating"),
+                              (household, "household_rating", "mentors_rating")):
+        (closing,), (one,), (proposal,) = noted["closings"], noted["tandems"], noted["proposals"]
+        assert (closing[own], closing["goals_reached"], other in closing) == (
+            5 if own == "mentors_rating" else 4, ["school"], False)
+        assert (one["state"], one["goals"], "obstacles" in one) == ("ended_early", tandem["goals"], False)
+        assert (proposal["state"], sum(proposal["points"].values())) == ("tandem", proposal["score"])
+        assert set(proposal["reasons"]) == {"de", "en", "uk", "ar"}
+
+    assert [one["kind"] for one in household["changes"]] == ["registered"]
+    assert "changes" not in mentor
+    assert mentor["proposals"][0]["shared"] == {}
+
+
 async def test_availability_is_changed_by_a_program_and_by_a_form(field: Field) -> None:
     """What a program leaves out stays; a form says all. The coordinator sees the change, with a new version."""
     mentor = await field.ready_mentor()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,14 @@ from libs.common.privacy import unseal
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
 from services.matching.checkins.model import Checkin
-from services.matching.concerns.model import SEALED_TEXT, Concern
+from services.matching.closings.model import SEALED_DRAFT, Closing
+from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern
 from services.matching.consents.model import Consent
-from services.matching.households.model import SEALED_NOTE, Household, Note
+from services.matching.counselling_cases.model import SEALED_ORIGIN, CounsellingCase, Origin
+from services.matching.counselling_contacts.model import SEALED_NOTE as CONTACT_NOTE
+from services.matching.counselling_contacts.model import CounsellingContact
+from services.matching.counselling_statuses.model import CounsellingStatus
+from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -26,13 +32,49 @@ from services.matching.prerequisites.model import AttendedTraining
 from services.matching.profiles.queries import contact_out, locked
 from services.matching.profiles.rules import ContactOut, slots_of
 from services.matching.proposals.model import OPEN, Proposal
-from services.matching.proposals.queries import Unit, bool_column, lock_unit, of_unit
+from services.matching.proposals.queries import Unit, bool_column, lock_unit, of_unit, why_for_both
+from services.matching.referrals.model import Referral
+from services.matching.runs.explanation import LANGUAGES as TEXTS
+from services.matching.runs.explanation import what_is_missing
+from services.matching.runs.hard import HardCode
+from services.matching.runs.model import Unserved
+from services.matching.runs.outcome import Unserved as Lacking
+from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import running_of
 
 Holder = Mentor | Household | Member
 KINDS: tuple[type[Mentor] | type[Household] | type[Member], ...] = (Mentor, Household, Member)
 # The version is the database's own, and who registered a household is another person.
 NOT_THEIRS = {"version", "registered_by"}
+# Of tables that are not somebody's own row: what is told of each row that is about them, and what is sealed in it.
+TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
+    Consent: frozenset({"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on", "replaced_on"}),
+    Meeting: frozenset({"tandem_id", "met_on", "minutes"}),
+    AttendedTraining: frozenset({"training_code", "attended_on", "counts"}),
+    Checkin: frozenset({"tandem_id", "done_at", "mood", "meetings_since", "note"}),
+    Concern: frozenset({"tandem_id", "raised_at", "state", "side", "text", "outcome"}),
+    HouseholdChange: frozenset({"kind", "happened_on", "persons"}),
+    Tandem: frozenset({"id", "kind", "state", "goals", "started_at", "planned_until", "ended_at"}),
+    Closing: frozenset({"tandem_id", "held_on", "goals_reached", "household_rating", "mentors_rating", "draft"}),
+    Proposal: frozenset({"id", "state", "invited_at", "ended_at", "score", "points", "reasons", "shared"}),
+    Unserved: frozenset({"run_id", "possible", "removed", "alone", "missing"}),
+    CounsellingCase: frozenset({"id", "opened_on", "closed_on", "state", "gender", "age_band", "languages", "origin",
+                                "origin_region", "result"}),
+    CounsellingContact: frozenset({"counselling_case_id", "held_on", "minutes", "mode", "topics", "results", "note"}),
+    CounsellingStatus: frozenset({"counselling_case_id", "attribute", "value", "valid_from"}),
+    Referral: frozenset({"counselling_case_id", "state", "consented_on", "consent_until", "shared"}),
+})
+SEALED: MappingProxyType[type[Any], MappingProxyType[str, tuple[str, type[BaseModel]]]] = MappingProxyType({
+    Checkin: MappingProxyType({"note": (CHECKIN_NOTE, Note)}),
+    Concern: MappingProxyType({"text": (SEALED_TEXT, Note), "outcome": (SEALED_OUTCOME, Note)}),
+    Closing: MappingProxyType({"draft": (SEALED_DRAFT, Note)}),
+    CounsellingCase: MappingProxyType({"origin": (SEALED_ORIGIN, Origin)}),
+    CounsellingContact: MappingProxyType({"note": (CONTACT_NOTE, Note)}),
+})
+# The languages in which the reasons of a proposal are told to both sides.
+LANGUAGES = ("de", "en", "uk", "ar")
+# What stands between two may be what the other side said: such codes are told to nobody but the coordinators.
+OF_OTHERS = frozenset({HardCode.VETOED, HardCode.CONFLICT, HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN})
 
 
 class OwnKind(StrEnum):
@@ -107,7 +149,8 @@ async def own_data(transaction: OpenTransaction, holder: Holder) -> OwnDataOut:
     contact = await contact_out(transaction, ref, f"{kind.value}/{holder.id}")
     return OwnDataOut(
         kind=kind, id=holder.id, state=state_of(holder), contact=contact, stored=await _stored(transaction, holder),
-        pairs=[one async for one in _pairs(transaction, holder)], noted=await _noted(transaction, ref))
+        pairs=[one async for one in _pairs(transaction, holder)],
+        noted=await _noted(transaction, ref) | await _brought_together(transaction, holder))
 
 
 async def _stored(transaction: OpenTransaction, holder: Holder) -> dict[str, Any]:
@@ -126,11 +169,9 @@ async def _opened(transaction: OpenTransaction, ref: UUID, label: str, sealed: b
 
 async def _pairs(transaction: OpenTransaction, holder: Holder) -> Any:
     """The proposals that they were told of, and the tandems that run."""
-    of: Household | Unit
-    of = await transaction.get_one(MentorGroup, holder.mentor_group_id) if isinstance(holder, Member) else holder
-    own = bool_column(Proposal.household_id == of.id) if isinstance(of, Household) else of_unit(Proposal, of)
-    proposals = await transaction.scalars(select(Proposal).where(own, col(Proposal.state).in_(OPEN)).order_by(
-        col(Proposal.id)))
+    of = await _side(transaction, holder)
+    proposals = await transaction.scalars(select(Proposal).where(
+        _about(Proposal, of), col(Proposal.state).in_(OPEN)).order_by(col(Proposal.id)))
     for kind, since, rows in (("proposal", "invited_at", proposals.all()),
                               ("tandem", "started_at", await running_of(transaction, of))):
         for row in rows:
@@ -139,25 +180,85 @@ async def _pairs(transaction: OpenTransaction, holder: Holder) -> Any:
 
 
 async def _noted(transaction: OpenTransaction, ref: UUID) -> dict[str, list[dict[str, Any]]]:
-    """What they noted, answered, told the neutral contact and attended."""
-    checkins = (await transaction.scalars(select(Checkin).where(Checkin.answered_by == ref))).all()
-    concerns = (await transaction.scalars(select(Concern).where(Concern.person_ref == ref))).all()
-    meetings = (await transaction.scalars(select(Meeting).where(Meeting.person_ref == ref))).all()
-    trainings = (await transaction.scalars(select(AttendedTraining).where(AttendedTraining.person_ref == ref))).all()
-    consents = (await transaction.scalars(select(Consent).where(Consent.person_ref == ref))).all()
-    return {
-        "consents": _columns(consents, {"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on",
-                                        "replaced_on"}),
-        "meetings": _columns(meetings, {"tandem_id", "met_on", "minutes"}),
-        "trainings": _columns(trainings, {"training_code", "attended_on", "counts"}),
-        "checkins": [
-            {"note": await _opened(transaction, ref, CHECKIN_NOTE, one.note)} | row for one, row in zip(
-                checkins, _columns(checkins, {"tandem_id", "done_at", "mood", "meetings_since"}), strict=True)],
-        "concerns": [
-            {"text": await _opened(transaction, ref, SEALED_TEXT, one.text)} | row for one, row in zip(
-                concerns, _columns(concerns, {"tandem_id", "raised_at", "state"}), strict=True)],
+    """What they noted, answered, told the neutral contact and attended, and what they were advised on."""
+    cases = select(CounsellingCase.id).where(CounsellingCase.person_ref == ref)
+    of = {
+        "consents": select(Consent).where(Consent.person_ref == ref),
+        "meetings": select(Meeting).where(Meeting.person_ref == ref),
+        "trainings": select(AttendedTraining).where(AttendedTraining.person_ref == ref),
+        "checkins": select(Checkin).where(Checkin.answered_by == ref),
+        "concerns": select(Concern).where(Concern.person_ref == ref),
+        "counselling_cases": select(CounsellingCase).where(CounsellingCase.person_ref == ref),
+        **{name: select(kind).where(col(kind.counselling_case_id).in_(cases)) for name, kind in (
+            ("counselling_contacts", CounsellingContact), ("counselling_statuses", CounsellingStatus),
+            ("referrals", Referral))},
+    }
+    return {name: await _rows(transaction, ref, query) for name, query in of.items()}
+
+
+async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dict[str, list[dict[str, Any]]]:
+    """What became of them: tandems and closings, invitations, and for a household how large it was and what it lacked.
+
+    Of a closing each side reads what it said itself; the draft is sealed for the household's contact.
+    """
+    ref, household = holder.person_ref, isinstance(holder, Household)
+    of = await _side(transaction, holder)
+    tandems = select(Tandem).where(_about(Tandem, of)).order_by(col(Tandem.id))
+    proposals = select(Proposal).where(_about(Proposal, of), col(Proposal.invited_at).is_not(None))
+    closings = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(_about(Tandem, of))))
+    not_theirs = {"mentors_rating"} if household else {"household_rating", "draft"}
+    invited = (await transaction.scalars(proposals.order_by(col(Proposal.id)))).all()
+    found = {
+        "tandems": await _rows(transaction, ref, tandems),
+        "closings": await _rows(transaction, ref, closings, besides=not_theirs),
+        "proposals": [_invitation(one, household=household) for one in invited],
+    }
+    if not household:
+        return found
+    unserved = (await transaction.scalars(select(Unserved).where(Unserved.household_id == of.id))).all()
+    return found | {
+        "changes": await _rows(transaction, ref, select(HouseholdChange).where(HouseholdChange.household_id == of.id)),
+        "unserved": [lacking(one) for one in unserved],
     }
 
 
-def _columns(rows: Iterable[Any], names: set[str]) -> list[dict[str, Any]]:
-    return [row.model_dump(include=names) for row in rows]
+def _invitation(proposal: Proposal, *, household: bool) -> dict[str, Any]:
+    """Why they were invited, as both sides were told it; the household also which of its wishes were met."""
+    wishes = ("wishes_met", "wishes_missing") if household else ()
+    row = proposal.model_dump(include=set(TOLD[Proposal] - {"reasons", "shared"}))
+    return row | {
+        "reasons": {tag: why_for_both(proposal.shared, [tag]) for tag in LANGUAGES} if proposal.shared else {},
+        "shared": {name: proposal.shared[name] for name in wishes if name in proposal.shared}}
+
+
+def lacking(unserved: Unserved) -> dict[str, Any]:
+    """Why a run found nobody for them; without what others may have said of them."""
+    removed, alone = ({HardCode(code): number for code, number in codes.items() if code not in OF_OTHERS}
+                      for codes in (unserved.removed, unserved.alone))
+    told = Lacking(unserved.household_id, unserved.possible, removed, alone)
+    missing = {tag: what_is_missing(told, tag) for tag in TEXTS} if removed or not unserved.removed else {}
+    return unserved.model_dump(include=set(TOLD[Unserved])) | {"removed": removed, "alone": alone, "missing": missing}
+
+
+async def _rows(
+    transaction: OpenTransaction, ref: UUID, query: Any, *, besides: Iterable[str] = (),
+) -> list[dict[str, Any]]:
+    """What is told of each row, opened where it is sealed."""
+    told = []
+    for row in (await transaction.scalars(query)).all():
+        sealed = SEALED.get(type(row), MappingProxyType({}))
+        values = row.model_dump(include=set(TOLD[type(row)]).difference(besides))
+        for name, (label, kind) in sealed.items():
+            if name in values:
+                opened = await unseal(transaction, ref, label, values[name], kind)
+                values[name] = next(iter(opened.model_dump().values())) if opened else None
+        told.append(values)
+    return told
+
+
+async def _side(transaction: OpenTransaction, holder: Holder) -> Household | Unit:
+    return await transaction.get_one(MentorGroup, holder.mentor_group_id) if isinstance(holder, Member) else holder
+
+
+def _about(kind: Any, of: Household | Unit) -> Any:
+    return bool_column(kind.household_id == of.id) if isinstance(of, Household) else of_unit(kind, of)
