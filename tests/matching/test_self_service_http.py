@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.matching.links.queries import CALENDAR, MEETINGS, OWN_DATA
-from tests.matching.field import SLOTS, Field, Json, a_person
+from tests.matching.field import PARTNER, SLOTS, Field, Json, a_person
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 BROWSER = {"Accept": "text/html"}
@@ -127,6 +127,22 @@ async def test_own_data_tell_how_a_tandem_came_about_and_ended(field: Field) -> 
     assert [one["kind"] for one in household["changes"]] == ["registered"]
     assert "changes" not in mentor
     assert mentor["proposals"][0]["shared"] == {}
+
+
+async def test_own_data_tell_what_somebody_was_advised_on(field: Field) -> None:
+    """The case with its country, opened, and each contact; of who is not advised there is none."""
+    household = await field.waiting_household(partner_id=str(PARTNER))
+    other = await field.waiting_household()
+    ref = (await field.get(f"/households/{household['id']}"))["person_ref"]
+    case = {name: value for name, value in field.case_body().items() if name != "person"} | {"person_ref": ref}
+    await field.counselled(case=case, note="Fragt nach einem Kurs")
+    noted = (await field.client.get(f"{await own(field, household)}/data.json")).json()["noted"]
+    (told,), (contact,) = noted["counselling_cases"], noted["counselling_contacts"]
+    assert (told["origin"], told["age_band"], told["languages"]) == ("SY", "27-44", ["ar"])
+    assert (contact["topics"], contact["note"]) == (["housing"], "Fragt nach einem Kurs")
+    noted = (await field.client.get(f"{await own(field, other)}/data.json")).json()["noted"]
+
+    assert (noted["counselling_cases"], noted["counselling_contacts"], noted["referrals"]) == ([], [], [])
 
 
 async def test_availability_is_changed_by_a_program_and_by_a_form(field: Field) -> None:
