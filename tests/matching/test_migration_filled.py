@@ -1,0 +1,124 @@
+"""A filled database of the former version: what people agreed to, what falls due and who may change it go along."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest_asyncio
+from alembic import command
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deploy.local.cluster import Cluster
+from libs.common.callers import Caller, Role, Scope
+from libs.common.db import sqlalchemy_url
+from libs.common.migrate import alembic_config
+from services.matching.profiles.rules import today
+
+BEFORE = ("spine@head", "matching_0004")
+LONG_AGO, NEXT_DUE = date(2024, 1, 8), date(2027, 3, 1)
+
+
+@pytest_asyncio.fixture
+async def empty(cluster: Cluster) -> AsyncIterator[str]:
+    """The name of an empty database of matching's owner."""
+    name, server = f"matching_{uuid4().hex[:8]}", await asyncpg.connect(cluster.superuser_url())
+    try:
+        await server.execute(f'CREATE DATABASE "{name}" OWNER "matching_owner"')
+        inside = await asyncpg.connect(cluster.superuser_url(name))
+        await inside.execute("ALTER SCHEMA public OWNER TO matching_owner; GRANT USAGE ON SCHEMA public TO matching;"
+                             " ALTER DEFAULT PRIVILEGES FOR ROLE matching_owner IN SCHEMA public"
+                             " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO matching")
+        await inside.close()
+        yield name
+        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await server.close()
+
+
+async def upgraded(cluster: Cluster, name: str, *targets: str) -> None:
+    """The database at these revisions, migrated by its owner, whom row-level security holds too."""
+    engine = create_async_engine(sqlalchemy_url(cluster.owner_database_url("matching", name)))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, targets)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, targets: tuple[str, ...]) -> None:
+    config = alembic_config("matching")
+    config.attributes["connection"] = connection
+    for target in targets:
+        command.upgrade(config, target)
+
+
+async def a_row(filled: asyncpg.Connection, table: str, **given: Any) -> UUID:
+    """A row with these values, and something plain in whatever else it needs; returns its id."""
+    columns = await filled.fetch(
+        "SELECT column_name AS name, udt_name AS type FROM information_schema.columns WHERE table_name = $1"
+        " AND table_schema = 'public' AND is_nullable = 'NO' AND column_default IS NULL", table)
+    plain = {"uuid": uuid4(), "int4": 1, "int8": 1, "bool": False, "date": LONG_AGO, "_text": [], "jsonb": "{}",
+             "timestamptz": datetime(2024, 1, 8, tzinfo=UTC), "float8": 1.0, "bytea": b""}
+    values = {one["name"]: plain.get(
+        one["type"], [] if one["type"].startswith("_") else "x") for one in columns} | {"id": uuid4()} | given
+    places = ", ".join(f"${number + 1}" for number in range(len(values)))
+    names = ", ".join(f'"{one}"' for one in values)
+    statement = f'INSERT INTO "{table}" ({names}) VALUES ({places})'
+    await filled.execute(statement, *values.values())
+    found: UUID = values["id"]
+    return found
+
+
+async def fill(filled: asyncpg.Connection, refs: list[UUID]) -> UUID:
+    """A mentor, a household and a member who consented, and a household that did not; returns the mentor."""
+    await filled.execute("SET session_replication_role = replica")
+    mentor = await a_row(filled, "mentor", person_ref=refs[0], region="15087", state="ready",
+                         consented_on=LONG_AGO, record_next_due=NEXT_DUE)
+    await a_row(filled, "household", person_ref=refs[1], region="15087", consented_on=LONG_AGO, state="registered")
+    group = await a_row(filled, "mentor_group", region="15087", state="applied")
+    await a_row(filled, "mentor_group_member", mentor_group_id=group, person_ref=refs[2], region="15087",
+                consented_on=LONG_AGO)
+    await a_row(filled, "household", person_ref=refs[3], region="15087", state="registered")
+    await a_row(filled, "checkin", region="15087", state="planned")
+    return mentor
+
+
+async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
+    """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that."""
+    await upgraded(cluster, empty, *BEFORE)
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    refs = [uuid4() for _ in range(4)]
+    try:
+        mentor = await fill(filled, refs)
+        await upgraded(cluster, empty, "heads")
+        asked = await filled.fetch("SELECT person_ref, purpose FROM consent")
+        due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
+        changed = await filled.fetchval("SELECT count(*) FROM checkin WHERE changed_at IS NULL")
+        await _change_as_coordinator(cluster, empty, mentor)
+        noted = await filled.fetchval("SELECT count(*) FROM unit_change WHERE unit_id = $1", mentor)
+    finally:
+        await filled.close()
+
+    both = {"matching", "checkins"}
+    found = [{row["purpose"] for row in asked if row["person_ref"] == ref} for ref in refs]
+    assert found == [both, both, both | {"authority"}, set()]
+    assert (due["about"], today(due["due_at"])) == (mentor, NEXT_DUE)
+    assert (changed, noted) == (0, 1)
+
+
+async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:
+    """A coordinator of the region changes the mentor, by the service's own role."""
+    engine = create_async_engine(sqlalchemy_url(cluster.database_url("matching", name)))
+    try:
+        async with engine.begin() as connection:
+            for setting, value in Caller("p", Role.COORDINATOR, Scope(regions=("15087",))).row_settings().items():
+                await connection.execute(text("SELECT set_config(:name, :value, true)"),
+                                         {"name": f"lotse.{setting}", "value": value})
+            done = await connection.execute(text("UPDATE mentor SET version = version + 1 WHERE id = :id"),
+                                            {"id": mentor})
+            assert done.rowcount == 1
+    finally:
+        await engine.dispose()
