@@ -147,6 +147,12 @@ async def consent(world: World) -> Need:
     return {"consent_id": found["id"]}
 
 
+async def consented(world: World) -> Need:
+    """A household that has given a consent, by its contact."""
+    made = await world.field.get(f"/households/{(await household(world, 'interview', 'consent'))['household_id']}")
+    return {"query": {"person_ref": made["person_ref"]}}
+
+
 async def consenting(world: World) -> Need:
     """What names somebody who consents."""
     made = await world.field.get(f"/households/{(await household(world))['household_id']}")
@@ -335,7 +341,7 @@ RECIPES: dict[str, Recipe] = {
     "start_run": lambda w: with_(nothing(), programme_id=w.programmes["of nobody"]),
     "register_household": lambda w: with_(
         nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
-    "record_consent": consenting, "withdraw_consent": consent,
+    "record_consent": consenting, "withdraw_consent": consent, "list_consents": consented,
     "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),
     **dict.fromkeys(("read_mentor", "read_mentor_contact", "change_mentor", "change_mentor_contact", "screen_mentor",
                      "note_mentor_consent", "leave_mentor"), mentor),
