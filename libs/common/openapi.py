@@ -139,8 +139,8 @@ def _possible(method: str, operation: dict[str, Any], roles: Collection[Role]) -
     named = {(one["in"], one["name"]) for one in parameters}
     conditions = {
         403: Role.PUBLIC not in roles or method != "get",
-        404: method != "get" or any(place == "path" or name.endswith("_id") for place, name in named),
-        409: method != "get",
+        404: method != "get" or any(place == "path" or name.endswith(("_id", "_ref")) for place, name in named),
+        409: method != "get" or "409" in operation["responses"],
         422: bool(parameters) or "requestBody" in operation,
     }
     return {

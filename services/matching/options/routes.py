@@ -93,7 +93,7 @@ class ChoiceIn(Body):
     reason: ApproveReason = Field(ApproveReason.AS_PROPOSED, description="Why these two.")
 
 
-@router.get("")
+@router.get("", responses={409: {"description": "Nobody is looked for without consent, or after the end."}})
 async def list_options(
     request: Request, household_id: UUID, transaction: Transaction, top: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> OptionsOut:
