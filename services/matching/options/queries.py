@@ -74,7 +74,7 @@ async def _answered(
     whole = rules | {"units": await unit_rows(transaction, _of(programme_id), rules),
                      "prices": await _by_unit(transaction, prices)}
     answer = await live.serve({"programme": programme_id, "token": token, "ask": ask, "whole": whole,
-                                      "changed": [], "gone": [], "prices": None})
+                               "changed": [], "gone": [], "prices": None})
     live.known[programme_id] = Known(token, rules, horizon, prices.computed_at)
     return answer
 

@@ -42,12 +42,6 @@ def worded(name: str, value: Any, say: Say, language: str) -> str:
     return ", ".join(_one(LISTS.get(name), one, say, language) for one in values)
 
 
-def slot_name(slot: str, say: Say) -> str:
-    """A part of the week: `tue_evening` is Tuesday, in the evening."""
-    day, _, part = slot.partition("_")
-    return f"{say(f'day_{day}')}, {say(f'part_{part}')}"
-
-
 def level_name(level: str, language: str) -> str:
     """A level of language: in the European framework by its letters, else in words."""
     return level if level[0].isupper() else label(Cefr(level), language)
