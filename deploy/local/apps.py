@@ -10,7 +10,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from libs.common.service import server_config
+from libs.common.service import look_for_cycles_seldom, server_config
 
 _GRACEFUL_SECONDS = 5
 _READY_SECONDS = 30.0
@@ -37,6 +37,7 @@ class App:
 
 async def serve_apps(apps: Mapping[str, App], stop: asyncio.Event) -> None:
     """Serve all of them until `stop` is set, then end them in order; the first one that fails ends the others."""
+    look_for_cycles_seldom()
     async with asyncio.TaskGroup() as services:
         for name, app in apps.items():
             services.create_task(_serve(app, stop), name=name)

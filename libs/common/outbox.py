@@ -1,8 +1,8 @@
 """The outbox: what a transaction announces is committed with it, and the relay takes it to the bus."""
 
-import json
 from uuid import UUID
 
+from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
@@ -20,12 +20,12 @@ def announce(
     region (AGS) and project are told in the envelope; they default to the fact's own fields of that name.
     """
     fact_id: UUID = uuid7()
-    about = fact.about()
+    about, own = fact.about(), vars(fact)
     headers = envelope_headers(
         network=transaction.network, subject=fact.subject, fact_id=fact_id, about=about,
         at=transaction.clock.now(), correlation=current_correlation(), actor_role=transaction.caller.role.value,
-        region=region or getattr(fact, "region", None), project=project or getattr(fact, "project_id", None),
+        region=region or own.get("region"), project=project or own.get("project_id"),
         trace=current_trace(),
     )
-    transaction.to_announce.append((fact_id, fact.subject, about, json.dumps(headers), fact.model_dump_json()))
+    transaction.to_announce.append((fact_id, fact.subject, about, to_json(headers).decode(), fact.model_dump_json()))
     return fact_id

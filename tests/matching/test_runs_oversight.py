@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.matching.runs import hard, points
-from services.matching.runs.fairness import counted, groups_of, shown
+from services.matching.runs.fairness import by_languages, by_members, by_region, counted, shown
 from services.matching.runs.pool import CRITERIA, Member, Rules, Weights
 from services.matching.runs.reading import BONUS, HARD
 from services.matching.runs.reading import CRITERIA as READ
@@ -94,11 +94,12 @@ def test_no_trait_of_a_person_can_be_weighed() -> None:
             Weights.of({**dict.fromkeys(CRITERIA, 200), trait: 0})
 
 
-def a_row(number: int, *, days: int = 10, **given: Any) -> tuple[UUID, int, frozenset[tuple[str, str]]]:
+def a_row(number: int, *, days: int = 10, **given: Any) -> tuple[UUID, int, tuple[tuple[str, str], ...]]:
     """A household that has waited."""
-    usual = {"languages": {"ar": "C2", "de": "A1"}, "region": "15087",
-             "members": (Member("27-44", "f"), Member("6-13", "m"))}
-    return UUID(int=number), days, groups_of(**usual | given)
+    one = {"languages": {"ar": "C2", "de": "A1"}, "region": "15087",
+           "members": (Member("27-44", "f"), Member("6-13", "m"))} | given
+    return UUID(int=number), days, (
+        *by_languages(one["languages"]), *by_members(one["members"]), *by_region(one["region"]))
 
 
 def group_of(rows: list[dict[str, Any]], dimension: str, value: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A fact: what one service tells the others after it happened, as codes and opaque ids only."""
 
 from typing import ClassVar
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,5 +30,5 @@ class Fact(BaseModel):
 
     def about(self) -> str:
         """The aggregate as `<noun>/<id>`: facts about one aggregate keep their order, also behind a parked one."""
-        aggregate: UUID = getattr(self, self.about_field or f"{self.noun()}_id")
-        return f"{self.noun()}/{aggregate}"
+        noun = self.noun()
+        return f"{noun}/{vars(self)[self.about_field or f'{noun}_id']}"

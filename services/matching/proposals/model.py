@@ -82,9 +82,9 @@ class Proposal(Table, table=True):
 
     points: by criterion, together the score; shared: what the reasons are told from whenever somebody reads them;
     reasons and besides: as they were told when they were still written down, by older versions; unit_price: what one
-    more place there would have added to the whole run. Without a run a coordinator proposed them; the price is then
-    what the place is worth to those who are yet to come. obstacles: hard codes that stand between the two since one of
-    them has changed.
+    more place there would have added to the whole run; pinned: who started the run wanted this pair. Without a run a
+    coordinator proposed them; the price is then what the place is worth to those who are yet to come. obstacles: hard
+    codes that stand between the two since one of them has changed.
     """
 
     __table_args__ = (
@@ -104,6 +104,7 @@ class Proposal(Table, table=True):
     bonus: int = plain(0)
     worth: int = plain(0)
     unit_price: int = plain(0)
+    pinned: bool = plain(default=False, column={"server_default": "false"})
     points: dict[str, int] = personal(default_factory=dict, sa_type=JSONB)
     reasons: list[dict[str, Any]] = personal(default_factory=list, sa_type=JSONB)
     besides: dict[str, list[str]] = personal(default_factory=dict, sa_type=JSONB)

@@ -49,8 +49,9 @@ class Column:
     @classmethod
     def read(cls, texts: Sequence[Any], reader: Callable[[Any], Any]) -> Self:
         """From what stands for each person's value; equal ones are read once."""
-        place = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        return cls([reader(text) for text in place], np.array([place[text] for text in texts], dtype=np.int32))
+        place: dict[Any, int] = {}
+        at = [place.setdefault(text, len(place)) for text in texts]
+        return cls([reader(text) for text in place], np.array(at, dtype=np.int32))
 
     @classmethod
     def both(cls, *columns: "Column") -> Self:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, func, union_all
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -22,9 +23,20 @@ Change = tuple[str, RunPair | None, RunPair | None]
 SIDES = ("households", "units")
 
 
+def found_pairs(*runs: UUID) -> type[RunPair]:
+    """The pairs that these runs found, as they found them: those that were proposed, and those of simulated runs."""
+    names = [column.key for column in RunPair.__table__.columns]  # type: ignore[attr-defined] # SQLModel's annotations
+    unit = {"unit_id": func.coalesce(col(Proposal.mentor_id), col(Proposal.mentor_group_id))}
+    proposed = select_columns(*(unit.get(name, getattr(Proposal, name)).label(name) for name in names))
+    simulated = select_columns(*(getattr(RunPair, name) for name in names)).join(
+        Run, col(Run.id) == col(RunPair.run_id)).where(col(Run.simulated))
+    both = union_all(proposed.where(col(Proposal.run_id).in_(runs)), simulated.where(col(RunPair.run_id).in_(runs)))
+    return aliased(RunPair, both.subquery())
+
+
 async def totals(transaction: OpenTransaction, before: UUID, after: UUID) -> dict[str, int]:
     """How many households keep their unit, get another, gain one or lose theirs; and the sums of the scores."""
-    old, new = (select(RunPair).where(RunPair.run_id == run_id).subquery() for run_id in (before, after))
+    old, new = (select(found_pairs(run_id)).subquery() for run_id in (before, after))
     both = old.c.household_id == new.c.household_id
     same = old.c.unit_id == new.c.unit_id
     counted = select_columns(
@@ -39,9 +51,9 @@ async def totals(transaction: OpenTransaction, before: UUID, after: UUID) -> dic
 
 def differing(before: UUID, after: UUID) -> SelectOfScalar[Household]:
     """The households that are with somebody else, or with somebody in one of the two runs only."""
-    ids = select_columns(col(RunPair.household_id)).where(col(RunPair.run_id).in_([before, after])).group_by(
-        col(RunPair.household_id)).having(
-        (func.count() < len({before, after})) | (func.count(col(RunPair.unit_id).distinct()) > 1))
+    pair = found_pairs(before, after)
+    ids = select_columns(col(pair.household_id)).group_by(col(pair.household_id)).having(
+        (func.count() < len({before, after})) | (func.count(col(pair.unit_id).distinct()) > 1))
     return select(Household).where(col(Household.id).in_(ids))
 
 
@@ -50,8 +62,8 @@ async def changes_of(
 ) -> dict[UUID, Change]:
     """By household: gained, lost or other, and its pairs in both runs."""
     found: dict[UUID, dict[UUID, RunPair]] = {one: {} for one in households}
-    query = select(RunPair).where(col(RunPair.run_id).in_([before, after]), among(RunPair.household_id, households))
-    for pair in await transaction.scalars(query):
+    both = found_pairs(before, after)
+    for pair in await transaction.scalars(select(both).where(among(both.household_id, households))):
         found[pair.household_id][pair.run_id] = pair
     return {one: (_kind(pairs.get(before), pairs.get(after)), pairs.get(before), pairs.get(after))
             for one, pairs in found.items()}

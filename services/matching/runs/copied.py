@@ -3,13 +3,14 @@
 `queries` names the columns and says what they hold; here they become what the core takes, and are refused as there.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from pydantic_core import from_json
 
 from libs.common.clock import day_of
 from services.matching.runs.columns import Column, Side
@@ -84,7 +85,7 @@ def _truth(cell: str) -> bool:
 
 def _json(cell: str) -> Any:
     """JSON in which COPY has written each backslash twice."""
-    return json.loads(cell.replace("\\\\", "\\"))
+    return from_json(cell.replace("\\\\", "\\"))
 
 
 def _codes(cell: str) -> frozenset[str]:

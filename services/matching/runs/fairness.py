@@ -21,8 +21,8 @@ Group = tuple[str, str]
 def counted(households: Iterable[tuple[Any, int, Iterable[Group]]], served: Collection[Any]) -> list[Row]:
     """By dimension and value: how many waited and were served, and the median and 95th percentile of days.
 
-    households: (id, days waited, `groups_of`). `…_before` are the days of all, `…_after` those of who waits on; None
-    where there is nobody.
+    households: (id, days waited, groups, as told below). `…_before` are the days of all, `…_after` those of who waits
+    on; None where there is nobody.
     """
     waited: dict[Group, list[int]] = defaultdict(list)
     still: dict[Group, list[int]] = defaultdict(list)
@@ -75,15 +75,21 @@ def days_between(since: date, day: date) -> int:
     return max(0, (day - since).days)
 
 
-def groups_of(languages: Mapping[str, str], members: Collection[Member], region: str) -> frozenset[Group]:
-    """The groups, as dimension and value, in which a household counts."""
+def by_languages(languages: Mapping[str, str]) -> tuple[Group, ...]:
+    """The groups, as dimension and value, of a household that speaks these."""
     best = max((LEVELS.index(level) for level in languages.values()), default=-1)
-    return frozenset({
-        (ALL, ALL), ("region", region[:DISTRICT]),
-        *(("language", tag) for tag, level in languages.items() if LEVELS.index(level) == best),
-        *(("gender", gender) for gender in adult_genders(members)),
-        *(("age_band", band) for band in age_bands(members)),
-    })
+    return tuple(("language", tag) for tag, level in languages.items() if LEVELS.index(level) == best)
+
+
+def by_members(members: Collection[Member]) -> tuple[Group, ...]:
+    """Those of one with these members."""
+    return (*(("gender", gender) for gender in adult_genders(members)),
+            *(("age_band", band) for band in age_bands(members)))
+
+
+def by_region(region: str) -> tuple[Group, ...]:
+    """Those of one that lives there: everybody, and its district."""
+    return (ALL, ALL), ("region", region[:DISTRICT])
 
 
 def _median(days: list[int]) -> float | None:

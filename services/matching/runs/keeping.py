@@ -4,6 +4,7 @@ The statements are text, and take a column as one array: to bind thousands of ro
 (COPY would be faster still, but PostgreSQL refuses it on tables with row-level security.)
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import compress
 from typing import Any
@@ -23,6 +24,7 @@ from services.matching.runs.model import Run, Unserved
 
 # Others have their turn in between.
 ROWS_AT_ONCE = 1000
+TOLD_AT_ONCE = 50
 Columns = dict[str, list[Any]]
 TYPES = {
     "id": "uuid", "household_id": "uuid", "unit_id": "uuid", "mentor_id": "uuid", "mentor_group_id": "uuid",
@@ -30,7 +32,7 @@ TYPES = {
     "points": "text", "shared": "text", "next_best": "text"}
 PAIR = ("id", "region", "household_id", "unit_id", "score", "worth", "unit_price", "pinned", "points")
 PROPOSAL = ("id", "region", "household_id", "mentor_id", "mentor_group_id", "score", "bonus", "worth", "unit_price",
-            "points", "shared", "next_best")
+            "pinned", "points", "shared", "next_best")
 JSON = {"points", "shared", "next_best"}
 KEEP_PAIRS = (
     "INSERT INTO run_pair (version, run_id, {names})"
@@ -69,7 +71,7 @@ def chosen(columns: Columns, keep: list[bool]) -> Columns:
 
 
 async def keep_pairs(transaction: OpenTransaction, run: Run, found: Columns) -> None:
-    """The pairs, whatever becomes of them."""
+    """The pairs of a simulated run, which proposes nothing."""
     for part in _parts(found):
         await transaction.write(_statement(KEEP_PAIRS, PAIR, 2), run.id, *(part[name] for name in PAIR))
 
@@ -80,11 +82,21 @@ async def propose(transaction: OpenTransaction, run: Run, found: Columns, mentor
         of_mentor = [unit in mentors for unit in part["unit_id"]]
         part["mentor_id"] = [unit if one else None for unit, one in zip(part["unit_id"], of_mentor, strict=True)]
         part["mentor_group_id"] = [None if one else unit for unit, one in zip(part["unit_id"], of_mentor, strict=True)]
-        await transaction.write(_statement(KEEP_PROPOSALS, PROPOSAL, 4), run.id, run.programme_id,
-                                ProposalState.PROPOSED, *(part[name] for name in PROPOSAL))
-        await transaction.write(PROPOSE, HouseholdState.PROPOSED, part["household_id"])
-        for row in zip(*(part[name] for name in PROPOSAL[:5]), strict=True):
-            _tell(transaction, *row)
+        telling = asyncio.ensure_future(_tell_all(transaction, part))
+        try:
+            await transaction.write(_statement(KEEP_PROPOSALS, PROPOSAL, 4), run.id, run.programme_id,
+                                    ProposalState.PROPOSED, *(part[name] for name in PROPOSAL))
+            await transaction.write(PROPOSE, HouseholdState.PROPOSED, part["household_id"])
+        finally:
+            await telling
+
+
+async def _tell_all(transaction: OpenTransaction, part: Columns) -> None:
+    """Announce them while the database writes; others have their turn in between here, too."""
+    for number, row in enumerate(zip(*(part[name] for name in PROPOSAL[:5]), strict=True)):
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)
+        _tell(transaction, *row)
 
 
 def _tell(

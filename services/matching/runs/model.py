@@ -93,7 +93,7 @@ class Run(Table, table=True):
 
 
 class RunPair(Table, table=True):
-    """A pair that a run found, as it was found; what became of it is told by the proposal."""
+    """A pair that a simulated run found. Those of other runs are their proposals (`comparing.found_pairs` has both)."""
 
     __tablename__ = "run_pair"
     __table_args__ = (UniqueConstraint("run_id", "household_id"),)

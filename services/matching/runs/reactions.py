@@ -84,8 +84,9 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
     run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
     transaction.add(RunPool(id=run.id, region=run.region, **seen))
     await transaction.flush()
-    await keep_pairs(transaction, run, kept)
     await keep_unserved(transaction, run, [
         one | {"region": regions[one["household_id"]]} for one in unserved if one["household_id"] in regions])
-    if not run.simulated:
+    if run.simulated:
+        await keep_pairs(transaction, run, kept)
+    else:
         await propose(transaction, run, kept, set(mentors))

@@ -22,7 +22,15 @@ from services.matching.profiles.rules import refuse_outside, today
 from services.matching.proposals.model import ApproveReason
 from services.matching.proposals.queries import locked_proposal
 from services.matching.proposals.reactions import approved
-from services.matching.runs.comparing import Change, changed_since, changes_of, differing, missing_in, totals
+from services.matching.runs.comparing import (
+    Change,
+    changed_since,
+    changes_of,
+    differing,
+    found_pairs,
+    missing_in,
+    totals,
+)
 from services.matching.runs.model import Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
 from services.matching.weights.routes import FullWeights
@@ -230,8 +238,9 @@ async def cancel_run(run_id: UUID, transaction: Transaction) -> RunOut:
 async def list_pairs(run_id: UUID, transaction: Transaction, paging: PageOf) -> Page[PairOut]:
     """The pairs that a run found, as it found them; also those of a simulated one."""
     run = await get_or_refuse(transaction, Run, run_id)
-    query = select(RunPair).where(RunPair.run_id == run.id, inside(RunPair, transaction.caller.scope))
-    rows, following = await page(transaction, query, paging, col(RunPair.id))
+    pair = found_pairs(run.id)
+    query = select(pair).where(inside(pair, transaction.caller.scope))
+    rows, following = await page(transaction, query, paging, col(pair.id))
     return Page(items=[PairOut.of(row) for row in rows], next=following)
 
 

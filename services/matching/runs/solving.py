@@ -1,14 +1,14 @@
 """What the worker process does: rows from the database in, one exact run, plain data with its reasons out."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from pydantic_core import to_json
+
 from services.matching.runs.batch import Sides, run_sides
-from services.matching.runs.columns import Column
 from services.matching.runs.copied import Copied, households_of, units_of
 from services.matching.runs.explanation import shared
-from services.matching.runs.fairness import days_between, groups_of
+from services.matching.runs.fairness import Group, by_languages, by_members, by_region, days_between
 from services.matching.runs.outcome import Outcome
 from services.matching.runs.pairs import next_best_told, proposal_told, unserved_told
 from services.matching.runs.pool import Weights
@@ -47,12 +47,14 @@ def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
     }
 
 
-def _waited(sides: Sides) -> list[tuple[str, int, frozenset[tuple[str, str]]]]:
+def _waited(sides: Sides) -> list[tuple[str, int, tuple[Group, ...]]]:
     """Each household with the days that it has waited and the groups in which its waiting counts."""
-    given = [sides.households[name] for name in ("languages", "members", "district")]
-    groups = Column.both(*given).to(lambda one: groups_of(*one)).each()
-    days = sides.households["waiting_since"].to(lambda since: days_between(since, sides.today)).each()
-    return list(zip(sides.households.ids, days, groups, strict=True))
+    given = sides.households
+    days = given["waiting_since"].to(lambda since: days_between(since, sides.today)).each()
+    parts = (given["languages"].to(by_languages), given["members"].to(by_members), given["district"].to(by_region))
+    groups = zip(*(part.each() for part in parts), strict=True)
+    return [(one, waited, (*spoken, *who, *where))
+            for one, waited, (spoken, who, where) in zip(given.ids, days, groups, strict=True)]
 
 
 def _columns(outcome: Outcome, weights: Weights) -> dict[str, list[Any]]:
@@ -62,9 +64,13 @@ def _columns(outcome: Outcome, weights: Weights) -> dict[str, list[Any]]:
         name: [getattr(one, name) for one in found] for name in ("score", "bonus", "worth", "unit_price", "pinned")}
     return columns | {
         "household_id": [one.household for one in found], "unit_id": [one.unit for one in found],
-        "points": [json.dumps(vars(one.points)) for one in found],
-        "shared": [json.dumps(shared(one) | {"most": most}) for one in found],
-        "next_best": [json.dumps(next_best_told(one)) if one.next_best else None for one in found]}
+        "points": [_text(vars(one.points)) for one in found],
+        "shared": [_text(shared(one) | {"most": most}) for one in found],
+        "next_best": [_text(next_best_told(one)) if one.next_best else None for one in found]}
+
+
+def _text(value: Any) -> str:
+    return to_json(value).decode()
 
 
 def _run(outcome: Outcome) -> dict[str, Any]:

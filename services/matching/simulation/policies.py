@@ -48,11 +48,15 @@ class Prices:
         self._nights: deque[tuple[Ints, Ints]] = deque(maxlen=nights)
 
     def on(self, today: Today) -> Ints:
-        """The prices of today, int64[n_units]; each unit's over the nights on which it had a place free."""
+        """The prices of today, int64[n_units]; each unit's over the nights on which it had a place free.
+
+        Who would come after the last day counts for nobody, not in hindsight either: no price looks further than that.
+        """
         past, a_day = today.market.arrivals_before(today.day)
+        horizon = min(self._horizon, today.market.days - today.day)
         prices = prices_of_futures(
             today.market.pairs, past, today.available, today.market.leaves - today.day,
-            expected=round(a_day * self._horizon * self._share_here(today)), horizon=self._horizon,
+            expected=round(a_day * horizon * self._share_here(today, horizon)), horizon=horizon,
             futures=self._each_night, dice=self._dice)
         self._nights.append((prices, (today.available > 0).astype(np.int64)))
         nights = np.sum([free for _, free in self._nights], axis=0)
@@ -60,10 +64,10 @@ class Prices:
         mean: Ints = total // np.maximum(nights, 1)
         return mean
 
-    def _share_here(self, today: Today) -> float:
+    def _share_here(self, today: Today, horizon: int) -> float:
         """How many of those who come will look here: the others find somebody among the places that are yet to join."""
         here = int(today.available.sum())
-        return here / max(1.0, here + today.market.places_joining(today.day) * self._horizon)
+        return here / max(1.0, here + today.market.places_joining(today.day) * horizon)
 
 
 def live_prices(prices: Prices) -> Policy:
