@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -151,6 +152,37 @@ async def test_a_killed_live_process_is_replaced(field: Field) -> None:
         os.kill(process.pid or 0, signal.SIGKILL)
 
     assert await units(field, household) == [mentor["id"]]
+
+
+async def test_a_pool_is_read_once_for_all_who_wait_and_to_its_end(
+    field: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may take longer than a request lasts: who asks is told to try again, and is answered as soon as it is read."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    begun, may_go_on, copied = 0, asyncio.Event(), queries.copied_units
+
+    async def slowly(*given: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        await may_go_on.wait()
+        return await copied(*given)
+
+    monkeypatch.setattr(queries, "copied_units", slowly)
+    hasty = await field.network.instance("matching", request_seconds=0.5)
+    field.client = hasty.client
+    question = f"/v1/options?household_id={household['id']}"
+    first, second = await asyncio.gather(*(field.client.get(question, headers=field.coordinator) for _ in range(2)))
+    assert {first.status_code, second.status_code} == {503}
+    assert first.json()["slug"] == "took-too-long"
+    may_go_on.set()
+    async with asyncio.timeout(20):
+        while (found := await field.client.get(question, headers=field.coordinator)).status_code != 200:
+            await asyncio.sleep(0.1)
+
+    assert [one["unit_id"] for one in found.json()["options"]] == [mentor["id"]]
+    assert begun == 1
+    field.network.services.remove(hasty)
+    await hasty.stop()
 
 
 async def test_only_who_is_inside_the_scope_is_shown(field: Field) -> None:

@@ -9,6 +9,7 @@ from services.matching.runs import prices
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
+from services.matching.runs.columns import Side
 from services.matching.runs.pool import Household, Rules, Unit
 from services.matching.runs.prices import NOBODY, choose, future_prices
 from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit, pools
@@ -43,8 +44,13 @@ def test_the_highest_price_is_what_one_place_less_would_cost(problem: Problem) -
 
 def priced(units: list[Unit], past: list[Household], expected: int, seed: int = 1) -> list[int]:
     """Prices by the usual rules."""
-    found: list[int] = future_prices(units, past, Rules(), expected=expected, seed=seed).tolist()
+    found: list[int] = future_prices(*sides(units, past), Rules(), expected=expected, seed=seed).tolist()
     return found
+
+
+def sides(units: list[Unit], past: list[Household]) -> tuple[Side, Side]:
+    """Both as columns."""
+    return Side.of(Unit, units), Side.of(Household, past)
 
 
 def test_a_place_that_others_need_has_a_price() -> None:
@@ -69,7 +75,7 @@ def test_where_places_are_plenty_they_cost_nothing(expected: int, more: int, see
     ([], 5, 100), ([a_household()], 0, 100), ([a_household()], 5, 0)])
 def test_without_a_past_or_a_future_there_are_no_prices(past: list[Household], expected: int, days: int) -> None:
     """Nobody came before, nobody is expected, or the unit leaves today."""
-    found = future_prices([a_unit()], past, Rules(), expected=expected, seed=1, days_left=[days])
+    found = future_prices(*sides([a_unit()], past), Rules(), expected=expected, seed=1, days_left=[days])
 
     assert found.tolist() == [0]
 
@@ -78,7 +84,8 @@ def test_the_same_seed_gives_the_same_prices() -> None:
     """Another one may give others; who is there for longer is worth no less."""
     units = [a_unit(1), a_unit(2, languages={"ar": "C2"}), a_unit(3, slots=0b11)]
     past = [a_household(1), a_household(2, languages={"ar": "B1"}), a_household(3, slots=0b1110)]
-    long, short = (future_prices(units, past, Rules(), expected=3, seed=5, days_left=[days] * 3) for days in (182, 20))
+    long, short = (
+        future_prices(*sides(units, past), Rules(), expected=3, seed=5, days_left=[days] * 3) for days in (182, 20))
 
     assert priced(units, past, 3, 5) == priced(units, past, 3, 5) == long.tolist()
     assert len({tuple(priced(units, past, 3, seed)) for seed in range(8)}) > 1

@@ -1,6 +1,8 @@
 """Reads about options: what the live process has to be told, and what it answers."""
 
+import math
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +14,7 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
+from libs.common.refusals import Unavailable
 from services.matching.households.model import Household
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import beyond_scope
@@ -19,14 +22,17 @@ from services.matching.runs.live_worker import Known, LiveWorker, Plain
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import (
     barred_pairs,
-    household_rows,
+    copied_households,
+    copied_units,
     row_of,
     rules_of_day,
-    unit_rows,
     units_by_id,
 )
 
 YEAR = timedelta(days=364)
+# So often a pool is read for one question, should it be gone again each time.
+TRIES = 2
+NOT_TOLD = object()
 # Whatever is not committed yet has a number that is not below that of the oldest transaction which is still open.
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 CHANGED = text("""
@@ -59,24 +65,41 @@ async def options_of(
 async def _answered(
     transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, rules: Plain, prices: PriceSet, ask: Plain,
 ) -> Plain:
-    """Tell what has changed since it was last told; the whole, where it knows nothing yet or under other rules."""
-    known = live.known.get(programme_id)
-    if known and known.rules == rules:
-        horizon, changed = (await transaction.execute(CHANGED, {"since": known.horizon})).one()
-        if len(changed) <= MOST_NEWS:
-            news = await _news(transaction, programme_id, set(changed), rules) | {
-                "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
-            answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
-            if not answer.get("unknown"):
-                live.known[programme_id] = Known(known.token, rules, horizon, prices.computed_at)
+    """Tell what has changed since it was last told; first the whole, where it knows nothing yet or other rules."""
+    for most in (MOST_NEWS, *[math.inf] * TRIES):
+        known = live.known.get(programme_id)
+        if known and known.rules == rules:
+            answer = await _from_known(transaction, live, programme_id, known, prices, ask, most)
+            if answer:
                 return answer
-    horizon, token = await horizon_now(transaction), uuid4()
-    whole = rules | {"units": await unit_rows(transaction, _of(programme_id), rules),
-                     "prices": await _by_unit(transaction, prices)}
-    answer = await live.serve({"programme": programme_id, "token": token, "ask": ask, "whole": whole,
-                               "changed": [], "gone": [], "prices": None})
-    live.known[programme_id] = Known(token, rules, horizon, prices.computed_at)
+        await live.read_whole(programme_id, partial(_tell_whole, live, programme_id))
+    raise Unavailable("pool-changing", "Mentors and groups change faster than they can be read; try again.")
+
+
+async def _from_known(
+    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, known: Known, prices: PriceSet, ask: Plain,
+    most: float,
+) -> Plain | None:
+    """The answer; None where the pool is not there any more, or more units than `most` have changed."""
+    horizon, changed = (await transaction.execute(CHANGED, {"since": known.horizon})).one()
+    if len(changed) > most:
+        return None
+    news = await _news(transaction, programme_id, set(changed), known.rules) | {
+        "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
+    answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
+    if answer.get("unknown"):
+        return None
+    live.known[programme_id] = Known(known.token, known.rules, horizon, prices.computed_at)
     return answer
+
+
+async def _tell_whole(live: LiveWorker, programme_id: UUID, transaction: OpenTransaction) -> None:
+    """All units of the programme as PostgreSQL copies them out; the service only hands them on."""
+    horizon, token = await horizon_now(transaction), uuid4()
+    rules = await rules_of_day(transaction, programme_id)
+    whole = rules | {"units": await copied_units(transaction, _of(programme_id), rules)}
+    await live.serve({"programme": programme_id, "token": token, "whole": whole})
+    live.known[programme_id] = Known(token, rules, horizon, NOT_TOLD)
 
 
 async def _news(transaction: OpenTransaction, programme_id: UUID, changed: set[UUID], rules: Plain) -> Plain:
@@ -163,18 +186,17 @@ async def pair_rows(
 
 
 async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Plain:
-    """What prices are computed from: who is to be had, who came within the last year, and how many come and join a day.
+    """What prices are computed from: who is to be had, and who came within the last year; both as they are copied out.
 
     Nobody whose consent was taken back, or who was erased, is among those who came.
     """
     now = transaction.clock.now()
     rules, of_programme, since = await rules_of_day(transaction, programme_id), _of(programme_id), now - YEAR
-    past = await household_rows(transaction, lambda kind: and_(
+    past = await copied_households(transaction, lambda kind: and_(
         of_programme(kind), kind.consented_on.is_not(None), kind.waiting_since >= since, kind.waiting_since <= now))
-    units = await unit_rows(transaction, of_programme, rules)
-    joined = sum(row["free"] for row in units if row["id"] >= first_id(since))
-    return rules | {"units": units, "past": past, "coming_a_day": len(past) / YEAR.days,
-                    "joining_a_day": joined / YEAR.days, "seed": programme_id.int ^ rules["today"].toordinal()}
+    return rules | {
+        "units": await copied_units(transaction, of_programme, rules), "past": past, "days": YEAR.days,
+        "joined_since": first_id(since), "seed": programme_id.int ^ rules["today"].toordinal()}
 
 
 def first_id(since: datetime) -> UUID:

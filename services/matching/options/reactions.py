@@ -29,7 +29,7 @@ async def compute_prices(transaction: OpenTransaction, programme_id: UUID) -> No
     counted_from = await horizon_now(transaction)
     pool = await pool_to_price(transaction, programme_id)
     found = await price(pool)
-    prices.compute(found, past=len(pool["past"]), counted_from=counted_from, now=now)
+    prices.compute(found, past=pool["past"][1].count(b"\n"), counted_from=counted_from, now=now)
 
 
 def next_night(now: datetime) -> datetime:

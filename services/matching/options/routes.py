@@ -19,6 +19,7 @@ from libs.common.due import schedule
 from libs.common.facts.matching import ProposalCreated
 from libs.common.outbox import announce
 from libs.common.refusals import Refused
+from libs.common.service import own_database
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
@@ -49,9 +50,11 @@ from services.matching.runs.words import Advice, Scarcity
 @asynccontextmanager
 async def with_live_process(app: FastAPI) -> AsyncIterator[None]:
     """While the service runs it has a live process, begun with the first question."""
-    app.state.live = LiveWorker()
+    own = own_database(app.state.settings, pool=1)
+    own.clock = app.state.database.clock
+    app.state.live = LiveWorker(own)
     yield
-    app.state.live.close()
+    await app.state.live.close()
 
 
 router = APIRouter(prefix="/options", tags=["options"], lifespan=with_live_process)

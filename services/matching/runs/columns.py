@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from services.matching.runs.pool import Household, Housing, Member, Point, Unit
 
 Places = NDArray[np.int32]
+Person = TypeVar("Person", Household, Unit)
 Id = UUID | str
 """An id as it came: a UUID, or its text as a database writes it. Both mean the same, but for == between the two."""
 
@@ -93,6 +94,12 @@ class Side:
         names = [each.name for each in fields(kind)]
         ids, *columns = map(list, zip(*map(attrgetter(*names), people), strict=True)) if people else [[] for _ in names]
         return cls(ids, {name: Column.of(column) for name, column in zip(names[1:], columns, strict=True)})
+
+    def people(self, kind: Callable[..., Person]) -> list[Person]:
+        """The same people one by one."""
+        names, columns = list(self.columns), [column.each() for column in self.columns.values()]
+        return [kind(id=one, **dict(zip(names, values, strict=True)))
+                for one, *values in zip(self.ids, *columns, strict=True)]
 
     def __len__(self) -> int:
         """How many people."""

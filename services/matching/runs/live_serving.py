@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.matching.runs.columns import Side
+from services.matching.runs.copied import Copied, households_of, units_of
 from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.live import LivePool, Option, Options, Within
 from services.matching.runs.pairs import proposal_told, unserved_told
+from services.matching.runs.pool import Unit
 from services.matching.runs.prices import HORIZON, future_prices
 from services.matching.runs.rows import household_of, rules_of, unit_of
 
@@ -31,12 +34,14 @@ _POOLS: OrderedDict[UUID, _Held] = OrderedDict()
 def serve(request: Plain) -> Plain:
     """Take over what is new about a programme's pool, then answer what is asked.
 
-    `programme`, `token`; `whole` (the plain pool and `prices`) or `changed` rows of units, ids that are `gone` and,
-    where they are new, `prices`; `ask`. {"unknown": True} where there is no pool of this token: the whole is needed.
+    `programme`, `token`; `whole`, the rules and the units as they were copied out, which is answered by nothing; or
+    `changed` rows of units, ids that are `gone`, where they are new `prices`, and `ask`. {"unknown": True} where there
+    is no pool of this token: the whole is needed.
     """
     programme, token = request["programme"], request["token"]
-    if request.get("whole"):
+    if "whole" in request:
         _keep(programme, _Held(token, _pool(request["whole"])))
+        return {}
     held = _POOLS.get(programme)
     if held is None or held.token != token:
         return {"unknown": True}
@@ -46,30 +51,32 @@ def serve(request: Plain) -> Plain:
 
 
 def priced(pool: Plain) -> dict[str, int]:
-    """The prices of a programme's units, those that cost something; `past`: rows of households that came before."""
-    rules = rules_of(pool)
-    units = [unit_of(row, pool["today"]) for row in pool["units"]]
-    free = [unit for unit in units if unit.free]
-    past = [household_of(row) for row in pool["past"]]
-    found = future_prices(free, past, rules, expected=expected_here(pool, sum(unit.free for unit in free)),
-                          seed=pool["seed"])
-    return {str(unit.id): price for unit, price in zip(free, found.tolist(), strict=True) if price}
+    """The prices of a programme's units, those that cost something; `past`: households that came before."""
+    units, _ = units_of(Copied(*pool["units"]), pool["today"])
+    past, _ = households_of(Copied(*pool["past"]))
+    found = future_prices(units, past, rules_of(pool), expected=expected_here(units, past, pool), seed=pool["seed"])
+    return {str(one): price for one, price in zip(units.ids, found.tolist(), strict=True) if price}
 
 
-def expected_here(pool: Plain, free: int) -> int:
+def expected_here(units: Side, past: Side, pool: Plain) -> int:
     """How many of those who will come look among the places that are free today.
 
-    So many come a day; of those, the share that will look here: places join as they have joined in the last year, and
-    the others find somebody among them.
+    As many come as have come in the `days` before; of those, the share that will look here: places join as they have
+    joined in that time (`joined_since`: the least id of what was made in it), and the others find somebody among them.
     """
-    coming, joining = pool["coming_a_day"] * HORIZON, pool["joining_a_day"] * HORIZON
-    expected: float = coming * free / max(1.0, free + joining)
-    return round(expected)
+    free, first = units["free"].each(), str(pool["joined_since"])
+    here: int = sum(free)
+    joined = sum(places for one, places in zip(units.ids, free, strict=True) if one >= first)
+    coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), joined))
+    return round(coming * here / max(1.0, here + joining))
 
 
 def _pool(whole: Plain) -> LivePool:
-    units = [unit_of(row, whole["today"]) for row in whole["units"]]
-    return LivePool(units, rules_of(whole), whole["prices"])
+    side, _ = units_of(Copied(*whole["units"]), whole["today"])
+    ids = {name: side[name].to(lambda given: frozenset(map(UUID, given))) for name in ("persons", "vetoed_households")}
+    partner = side["partner"].to(lambda one: one and UUID(one))
+    units = Side([*map(UUID, side.ids)], {**side.columns, **ids, "partner": partner})
+    return LivePool(units.people(Unit), rules_of(whole), {})
 
 
 def _keep(programme: UUID, held: _Held) -> None:

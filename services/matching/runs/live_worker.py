@@ -6,16 +6,21 @@ A run or the prices never hold it up: they are computed in processes of their ow
 import asyncio
 import importlib
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
+
+from libs.common.db import Database, OpenTransaction
 from services.matching.runs.process import Process, end_with_parent
 
 SERVING = "services.matching.runs.live_serving"
 IDLE_SECONDS, PRICING_IDLE_SECONDS = 600.0, 5.0
 Plain = dict[str, Any]
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,11 @@ class Known:
 class LiveWorker:
     """Asks the live process, and remembers what it has been told."""
 
-    def __init__(self) -> None:
-        """Nothing is started yet."""
+    def __init__(self, database: Database) -> None:
+        """Nothing is started yet. Whole pools are read by a connection of `database`: who waits may hold others."""
         self._process = Process(IDLE_SECONDS, end_with_parent)
+        self._database = database
+        self._reading: dict[UUID, asyncio.Task[None]] = {}
         self.known: dict[UUID, Known] = {}
         # One question about a programme after the other: what it is told of changes must not overtake itself.
         self.turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -43,9 +50,31 @@ class LiveWorker:
         found: Plain = await _called(self._process, "serve", request)
         return found
 
-    def close(self) -> None:
+    async def read_whole(self, programme_id: UUID, read: Callable[[OpenTransaction], Awaitable[None]]) -> None:
+        """Wait until a programme's pool has been read in a transaction of its own, once for all who wait.
+
+        It goes on when they stop waiting: a pool may be too large to be read while one request lasts.
+        """
+        reading = self._reading.get(programme_id)
+        if reading is None or reading.done():
+            reading = self._reading[programme_id] = asyncio.create_task(self._read(read))
+        await asyncio.shield(reading)
+
+    async def close(self) -> None:
         """The service ends."""
+        for reading in self._reading.values():
+            reading.cancel()
+        await asyncio.gather(*self._reading.values(), return_exceptions=True)
         self._process.drop()
+        await self._database.close()
+
+    async def _read(self, read: Callable[[OpenTransaction], Awaitable[None]]) -> None:
+        try:
+            async with self._database.transaction() as transaction:
+                await read(transaction)
+        except Exception as raised:
+            log.warning("a pool could not be read", kind=type(raised).__name__)
+            raise
 
 
 async def price(pool: Plain) -> dict[str, int]:

@@ -13,9 +13,10 @@ import numpy as np
 from services.matching.runs.assignment import solve
 from services.matching.runs.candidates import find
 from services.matching.runs.certificate import Arcs, Ints, highest_prices
-from services.matching.runs.encoding import encode
+from services.matching.runs.columns import Side
+from services.matching.runs.encoding import encode_sides
 from services.matching.runs.graph import Scored
-from services.matching.runs.pool import Household, Rules, Unit
+from services.matching.runs.pool import Rules
 from services.matching.runs.scoring import points_of
 
 NOBODY = -1
@@ -27,8 +28,8 @@ MOST_PAIRS = 1_000_000
 
 
 def future_prices(
-    units: Sequence[Unit],
-    past_arrivals: Sequence[Household],
+    units: Side,
+    past: Side,
     rules: Rules,
     *,
     expected: int,
@@ -39,7 +40,7 @@ def future_prices(
 ) -> Ints:
     """Return int64[len(units)]: what giving away one of a unit's free places would take from those who are to come.
 
-    So many futures are drawn: in each, `expected` households out of `past_arrivals`, with repetition, come on days
+    So many futures are drawn: in each, `expected` households out of the `past`, with repetition, come on days
     spread evenly over the `horizon`. A unit takes them within its free places (`Unit.free`, in households) and within
     its `days_left` (None: all of the horizon); what a pair is worth is `rules.base` and its score. The price is the
     mean over the futures, rounded down; 0 where there is no past, nobody is expected, or places are plenty. The same
@@ -50,12 +51,12 @@ def future_prices(
     more); units' own days left; prices that are a week old at most. What did not help: futures in which units come too,
     or in which those count who wait already; a value of waiting for the household; three times as many futures.
     """
-    pool = encode([*past_arrivals], [*units], rules)
+    pool = encode_sides(past, units, rules)
     found = find(pool)
     worth = rules.base + points_of(pool, found.households, found.units).score
     left = np.full(len(units), horizon) if days_left is None else np.asarray(days_left)
     return prices_of_futures(
-        Scored(found.households, found.units, worth), np.arange(len(past_arrivals)), pool.units.free,
+        Scored(found.households, found.units, worth), np.arange(len(past)), pool.units.free,
         left.astype(np.int64), expected=expected, horizon=horizon, futures=futures, dice=np.random.default_rng(seed))
 
 

@@ -50,6 +50,8 @@ WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base",
            "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
 Selected = dict[str, Any]
 Row = dict[str, Any]
+Lines = tuple[list[str], bytes]
+"""Names of columns, and lines of cells in their order, as PostgreSQL's COPY writes them."""
 Which = Callable[[Any], ColumnElement[bool]]
 """Which rows of a table of households, mentors or groups are meant."""
 
@@ -62,11 +64,12 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
     which, rules = partial(in_pool, run=run), await rules_of_day(transaction, run.programme_id)
     if run.weights:
         rules["weights"] = run.weights | {"weights_version": "simulated"}
-    waiting = _households(lambda kind: and_(which(kind), col(Household.state) == HouseholdState.WAITING))
+    def waiting(kind: Any) -> ColumnElement[bool]:
+        return and_(which(kind), kind.state == HouseholdState.WAITING)
+
     return rules | {
-        "households": await _copied(transaction, waiting),
-        "units": await _copied(transaction, *_units(
-            which, rules["today"], authority_chooses=rules["authority_chooses"])),
+        "households": await copied_households(transaction, waiting),
+        "units": await copied_units(transaction, which, rules),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
     }
@@ -90,15 +93,20 @@ async def household_rows(transaction: OpenTransaction, which: Which) -> list[Row
     return [row | {"waiting_since": row["waiting_since"] or now} for row in rows]
 
 
-async def unit_rows(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> list[Row]:
-    """Mentors and groups under these rules of the day, but for those who left or have ended."""
-    return await _rows(transaction, *_units(which, rules["today"], authority_chooses=rules["authority_chooses"]))
+async def copied_households(transaction: OpenTransaction, which: Which) -> Lines:
+    """Households as PostgreSQL copies them out; each is to have a day since which it waits."""
+    return await _copied(transaction, _households(which))
+
+
+async def copied_units(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> Lines:
+    """Mentors and groups likewise under these rules of the day, but for those who left or have ended."""
+    return await _copied(transaction, *_units(which, rules["today"], authority_chooses=rules["authority_chooses"]))
 
 
 async def units_by_id(
     transaction: OpenTransaction, programme_id: UUID, ids: Collection[UUID], rules: dict[str, Any],
 ) -> list[Row]:
-    """The same of those of a programme that are named; asked often, so the queries are made once a day."""
+    """Those of a programme that are named, as rows; asked often, so the queries are made once a day."""
     given = {"programme_id": programme_id, "ids": list(ids)}
     return await _rows(transaction, *_units_by_id(rules["today"], authority_chooses=rules["authority_chooses"]),
                        given=given)
@@ -143,8 +151,8 @@ def in_pool(kind: Any, run: Run) -> ColumnElement[bool]:
     return and_(kind.programme_id == run.programme_id, col(kind.region).startswith(run.region))
 
 
-async def _copied(transaction: OpenTransaction, *queries: Select[Any]) -> tuple[list[str], bytes]:
-    """The names of the columns, which are those of each query, and all rows as PostgreSQL's COPY writes them."""
+async def _copied(transaction: OpenTransaction, *queries: Select[Any]) -> Lines:
+    """All rows of queries that have the same columns."""
     connection = await (await transaction.connection()).get_raw_connection()
     parts: list[bytes] = []
 

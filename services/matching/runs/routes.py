@@ -22,15 +22,7 @@ from services.matching.profiles.rules import refuse_outside, today
 from services.matching.proposals.model import ApproveReason
 from services.matching.proposals.queries import locked_proposal
 from services.matching.proposals.reactions import approved
-from services.matching.runs.comparing import (
-    Change,
-    changed_since,
-    changes_of,
-    differing,
-    found_pairs,
-    missing_in,
-    totals,
-)
+from services.matching.runs import comparing
 from services.matching.runs.model import Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
 from services.matching.weights.routes import FullWeights
@@ -238,7 +230,7 @@ async def cancel_run(run_id: UUID, transaction: Transaction) -> RunOut:
 async def list_pairs(run_id: UUID, transaction: Transaction, paging: PageOf) -> Page[PairOut]:
     """The pairs that a run found, as it found them; also those of a simulated one."""
     run = await get_or_refuse(transaction, Run, run_id)
-    pair = found_pairs(run.id)
+    pair = comparing.found_pairs(run.id)
     query = select(pair).where(inside(pair, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(pair.id))
     return Page(items=[PairOut.of(row) for row in rows], next=following)
@@ -262,7 +254,7 @@ async def read_changed_since(run_id: UUID, transaction: Transaction) -> SinceOut
     """Whether the pool is another by now than the run saw it."""
     run = await get_or_refuse(transaction, Run, run_id)
     run.refuse_unless_done()
-    counted = await changed_since(transaction, run)
+    counted = await comparing.changed_since(transaction, run)
     return SinceOut(run_id=run.id, changed=any(counted.values()), **counted)
 
 
@@ -271,18 +263,18 @@ async def compare_runs(run_id: UUID, other: UUID, transaction: Transaction) -> C
     """What another run would change for the households of this one, in numbers."""
     before, after = await _both(transaction, run_id, other)
     return ComparisonOut(before=before.id, after=after.id, same_inputs=before.inputs_hash == after.inputs_hash,
-                         **await totals(transaction, before.id, after.id))
+                         **await comparing.totals(transaction, before.id, after.id))
 
 
 @router.get("/{run_id}/comparison/households")
 async def list_changes(run_id: UUID, other: UUID, transaction: Transaction, paging: PageOf) -> Page[ChangeOut]:
     """Which households another run would help, or cost something, and why."""
     before, after = await _both(transaction, run_id, other)
-    query = differing(before.id, after.id).where(inside(Household, transaction.caller.scope))
+    query = comparing.differing(before.id, after.id).where(inside(Household, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(Household.id))
     ids = [row.id for row in rows]
-    changes = await changes_of(transaction, before.id, after.id, ids)
-    nobody = [await missing_in(transaction, one.id, ids) for one in (before, after)]
+    changes = await comparing.changes_of(transaction, before.id, after.id, ids)
+    nobody = [await comparing.missing_in(transaction, one.id, ids) for one in (before, after)]
     return Page(items=[_change(one, changes[one], {**nobody[0].get(one, {}), **nobody[1].get(one, {})})
                        for one in ids], next=following)
 
@@ -294,7 +286,7 @@ async def _both(transaction: OpenTransaction, *runs: UUID) -> tuple[Run, Run]:
     return before, after
 
 
-def _change(household_id: UUID, change: Change, missing: dict[str, list[str]]) -> ChangeOut:
+def _change(household_id: UUID, change: comparing.Change, missing: dict[str, list[str]]) -> ChangeOut:
     kind, before, after = change
     names = sorted({*(before.points if before else ()), *(after.points if after else ())})
     points = {name: (after.points.get(name, 0) if after else 0) - (before.points.get(name, 0) if before else 0)
