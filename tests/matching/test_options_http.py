@@ -16,11 +16,11 @@ import pytest
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
 from services.matching.options.reactions import next_night
+from services.matching.runs import solving
 from services.matching.runs.model import Run, RunState
-from services.matching.runs.queries import load_pool
+from services.matching.runs.queries import copied_units, load_pool
 from services.matching.runs.reactions import take_over
-from services.matching.runs.solving import solved
-from tests.matching.field import REGION, Field, Json
+from tests.matching.field import REGION, Field, Json, told_last
 from tests.matching.pools import TODAY
 
 ELSEWHERE = "15084"
@@ -159,13 +159,13 @@ async def test_a_pool_is_read_once_for_all_who_wait_and_to_its_end(
 ) -> None:
     """It may take longer than a request lasts: who asks is told to try again, and is answered as soon as it is read."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
-    begun, may_go_on, copied = 0, asyncio.Event(), queries.copied_units
+    begun, may_go_on = 0, asyncio.Event()
 
     async def slowly(*given: Any) -> Any:
         nonlocal begun
         begun += 1
         await may_go_on.wait()
-        return await copied(*given)
+        return await copied_units(*given)
 
     monkeypatch.setattr(queries, "copied_units", slowly)
     hasty = await field.network.instance("matching", request_seconds=0.5)
@@ -398,12 +398,12 @@ async def test_a_run_leaves_alone_whom_somebody_proposed_meanwhile(field: Field)
         transaction.add(run)
         await transaction.flush()
         pool = await load_pool(transaction, run)
-    found = solved(pool)
+    found = solving.proposed(pool)
     (served,) = found["proposals"]["household_id"]
     other = second if served == first["id"] else first
     await field.create("/options/propose", {"household_id": other["id"], "unit_id": mentor["id"]})
     async with field.network["matching"].running.database.transaction() as transaction:
-        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
+        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found, told_last())
 
     assert (await field.get(f"/households/{served}"))["state"] == "waiting"
     assert (await field.get(f"/runs/{run.id}"))["dropped"] == 1
