@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.matching.runs import prices
+from services.matching.runs import graph, prices
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
@@ -90,6 +90,16 @@ def test_the_same_seed_gives_the_same_prices() -> None:
     assert priced(units, past, 3, 5) == priced(units, past, 3, 5) == long.tolist()
     assert len({tuple(priced(units, past, 3, seed)) for seed in range(8)}) > 1
     assert long.sum() > short.sum()
+
+
+def test_of_more_pairs_than_memory_holds_the_best_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few options for each household these are all: the prices are the same."""
+    units, past = [a_unit(number, slots=0b1111 << number) for number in range(8)], [a_household(1), a_household(2)]
+    all_of_them = priced(units, past, 12)
+    monkeypatch.setattr(graph, "MOST_IN_MEMORY", 3)
+
+    assert priced(units, past, 12) == all_of_them
+    assert any(all_of_them)
 
 
 @pytest.mark.parametrize(("worth", "prices", "chosen"), [

@@ -115,6 +115,12 @@ def _with_pinned(pool: EncodedPool, extra: Ints, pinned: Ints, tell: Progress) -
     return replace(best, found=found, possible=possible)
 
 
+def scored_pairs(pool: EncodedPool, extra: Ints) -> Scored:
+    """Return every possible pair with its worth; where memory does not hold them, each household's best ones only."""
+    kept = _first_arcs(pool, extra, nobody_listens)
+    return kept.arcs if kept.everything is None else kept.everything
+
+
 def scored_in_blocks(pool: EncodedPool, extra: Ints) -> Iterator[Scored]:
     """Yield every possible pair once, with its worth."""
     for pairs in possible_in_blocks(pool):

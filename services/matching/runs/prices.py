@@ -11,13 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from services.matching.runs.assignment import solve
-from services.matching.runs.candidates import find
 from services.matching.runs.certificate import Arcs, Ints, highest_prices
 from services.matching.runs.columns import Side
 from services.matching.runs.encoding import encode_sides
-from services.matching.runs.graph import Scored
+from services.matching.runs.graph import Scored, scored_pairs
 from services.matching.runs.pool import Rules
-from services.matching.runs.scoring import points_of
 
 NOBODY = -1
 FUTURES = 20
@@ -44,7 +42,7 @@ def future_prices(
     spread evenly over the `horizon`. A unit takes them within its free places (`Unit.free`, in households) and within
     its `days_left` (None: all of the horizon); what a pair is worth is `rules.base` and its score. The price is the
     mean over the futures, rounded down; 0 where there is no past, nobody is expected, or places are plenty. The same
-    seed gives the same prices.
+    seed gives the same prices. Of more pairs than memory holds (`graph.MOST_IN_MEMORY`) each household's best ones count.
 
     What makes prices good was measured by `lotse simulate` (docs/simulation.md): a horizon of half a year instead of a
     month; the highest prices that support an assignment (the loss of a place) instead of the lowest (the gain of one
@@ -52,11 +50,10 @@ def future_prices(
     or in which those count who wait already; a value of waiting for the household; three times as many futures.
     """
     pool = encode_sides(past, units, rules)
-    found = find(pool)
-    worth = rules.base + points_of(pool, found.households, found.units).score
+    pairs = scored_pairs(pool, np.full(len(past), rules.base))
     left = np.full(len(units), horizon) if days_left is None else np.asarray(days_left)
     return prices_of_futures(
-        Scored(found.households, found.units, worth), np.arange(len(past)), pool.units.free,
+        pairs, np.arange(len(past)), pool.units.free,
         left.astype(np.int64), expected=expected, horizon=horizon, futures=futures, dice=np.random.default_rng(seed))
 
 
