@@ -90,7 +90,7 @@ async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
     """The proposal of a run that wanted its pair, which stood twice; and the pair of a simulated run."""
     run, simulated = await a_row(filled, "run"), await a_row(filled, "run", simulated=True)
     household = uuid4()
-    proposal = await a_row(filled, "proposal", run_id=run, household_id=household)
+    proposal = await a_row(filled, "proposal", run_id=run, household_id=household, mentor_id=uuid4())
     await a_row(filled, "run_pair", run_id=run, household_id=household, pinned=True)
     return proposal, await a_row(filled, "run_pair", run_id=simulated, household_id=household)
 

@@ -161,7 +161,7 @@ async def test_a_worker_that_is_killed_before_it_told_all_leaves_nothing_half_do
 
     assert killed
     assert (ended["state"], ended["proposed"]) == ("done", 1)
-    assert len(await field.network.rows("matching", "SELECT 1 FROM proposal")) == 1
+    assert len(await kept_of(field, ended)) == 1
 
 
 async def test_a_run_is_cancelled_while_it_is_computed(field: Field, matching: Field) -> None:
