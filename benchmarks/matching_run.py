@@ -129,7 +129,7 @@ async def one_run(database: Database) -> tuple[list[float], Run]:
         moments.append(time.perf_counter())
         found = await WORKER.compute(run.id, pool)
         moments.append(time.perf_counter())
-        await take_over(transaction, run, pool, found, WORKER.rest())
+        await take_over(transaction, run, pool, found)
         await transaction.flush()
         moments.append(time.perf_counter())
     moments.append(time.perf_counter())

@@ -245,7 +245,7 @@ def look_for_cycles_seldom() -> None:
     What a request leaves behind is freed without that, and each look takes longer the more a process holds: a tenth of
     the time in which thousands of proposals are written down (docs/benchmarks.md).
     """
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 10, 10)
 
 
 def server_config(app: FastAPI, settings: CommonSettings, **more: Any) -> uvicorn.Config:

@@ -21,7 +21,6 @@ from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.runs.model import Run
-from services.matching.runs.solving import besides
 from tests.harness import Network, new_idempotency_key
 
 REGION = "15087"
@@ -54,11 +53,6 @@ def a_person(name: str, **given: Any) -> Json:
     """Somebody with a mail address."""
     usual = {"name": name, "email": f"{name.partition(' ')[0].lower()}@example.org", "written_in": ["de"]}
     return usual | given
-
-
-async def told_last() -> Json:
-    """What a run tells while its proposals are written down, as the process does that computed it."""
-    return besides()
 
 
 @dataclass

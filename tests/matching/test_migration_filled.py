@@ -87,12 +87,14 @@ async def fill(filled: asyncpg.Connection, refs: list[UUID]) -> UUID:
 
 
 async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
-    """The proposal of a run that wanted its pair, which stood twice; and the pair of a simulated run."""
-    run, simulated = await a_row(filled, "run"), await a_row(filled, "run", simulated=True)
+    """The proposal of a run that wanted its pair, which stood twice; and that of one that did not."""
+    run, other = await a_row(filled, "run"), await a_row(filled, "run")
     household = uuid4()
     proposal = await a_row(filled, "proposal", run_id=run, household_id=household, mentor_id=uuid4())
     await a_row(filled, "run_pair", run_id=run, household_id=household, pinned=True)
-    return proposal, await a_row(filled, "run_pair", run_id=simulated, household_id=household)
+    found = await a_row(filled, "proposal", run_id=other, household_id=household, mentor_id=uuid4(), state="declined")
+    await a_row(filled, "run_pair", run_id=other, household_id=household)
+    return proposal, found
 
 
 async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
@@ -102,12 +104,11 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
     refs = [uuid4() for _ in range(4)]
     try:
         mentor = await fill(filled, refs)
-        proposal, pair = await fill_runs(filled)
+        wanted, found_by_itself = await fill_runs(filled)
         await upgraded(cluster, empty, "heads")
         asked = await filled.fetch("SELECT person_ref, purpose FROM consent")
         due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
-        pinned = await filled.fetchval("SELECT pinned FROM proposal WHERE id = $1", proposal)
-        pairs = await filled.fetch("SELECT id FROM run_pair")
+        pinned = {row["id"]: row["pinned"] for row in await filled.fetch("SELECT id, pinned FROM proposal")}
         changed = await filled.fetchval("SELECT count(*) FROM checkin WHERE changed_at IS NULL")
         await _change_as_coordinator(cluster, empty, mentor)
         noted = await filled.fetchval("SELECT count(*) FROM unit_change WHERE unit_id = $1", mentor)
@@ -119,7 +120,7 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
     assert found == [both, both, both | {"authority"}, set()]
     assert (due["about"], today(due["due_at"])) == (mentor, NEXT_DUE)
     assert (changed, noted) == (0, 1)
-    assert (pinned, [row["id"] for row in pairs]) == (True, [pair])
+    assert pinned == {wanted: True, found_by_itself: False}
 
 
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:

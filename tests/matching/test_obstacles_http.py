@@ -9,8 +9,8 @@ from services.matching.links.queries import ANSWER
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import load_pool
 from services.matching.runs.reactions import take_over
-from services.matching.runs.solving import proposed
-from tests.matching.field import REGION, Field, Json, told_last
+from services.matching.runs.solving import solved
+from tests.matching.field import REGION, Field, Json
 
 FAMILY = [{"age_band": "27-44", "gender": "f"}] * 7
 
@@ -206,11 +206,11 @@ async def test_what_changed_while_a_run_computed_is_not_proposed(field: Field) -
         transaction.add(run)
         await transaction.flush()
         pool = await load_pool(transaction, run)
-    found = proposed(pool)
+    found = solved(pool)
     assert found["proposals"]["unit_id"] == [mentor["id"]]
     await changed(field, {"household_id": household["id"]}, members=FAMILY)
     async with database.transaction() as transaction:
-        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found, told_last())
+        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
     ended = await field.get(f"/runs/{run.id}")
 
     assert (ended["proposed"], ended["dropped"]) == (0, 1)

@@ -16,11 +16,11 @@ import pytest
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
 from services.matching.options.reactions import next_night
-from services.matching.runs import solving
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import copied_units, load_pool
 from services.matching.runs.reactions import take_over
-from tests.matching.field import REGION, Field, Json, told_last
+from services.matching.runs.solving import solved
+from tests.matching.field import REGION, Field, Json
 from tests.matching.pools import TODAY
 
 ELSEWHERE = "15084"
@@ -183,6 +183,35 @@ async def test_a_pool_is_read_once_for_all_who_wait_and_to_its_end(
     assert begun == 1
     field.network.services.remove(hasty)
     await hasty.stop()
+
+
+async def test_rules_that_change_while_a_pool_is_read_hold_for_all_who_wait(
+    field: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who had asked before is answered by the weights of now; nobody reads the pool for rules that are over."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    admin, begun, may_go_on = await field.network.key(Role.NETWORK_ADMIN), 0, asyncio.Event()
+
+    async def slowly(*given: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        await may_go_on.wait()
+        return await copied_units(*given)
+
+    monkeypatch.setattr(queries, "copied_units", slowly)
+    asking = [asyncio.create_task(options(field, household)) for _ in range(2)]
+    async with asyncio.timeout(10):
+        while not begun:
+            await asyncio.sleep(0.02)
+    only_language = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
+    await field.create("/weights", only_language | {"programme_id": str(field.programme)}, headers=admin)
+    may_go_on.set()
+    answers = await asyncio.gather(*asking)
+
+    for answer in answers:
+        (one,) = answer["options"]
+        assert (one["unit_id"], one["points"]["language"]) == (mentor["id"], one["score"])
+    assert begun == 2
 
 
 async def test_only_who_is_inside_the_scope_is_shown(field: Field) -> None:
@@ -398,12 +427,12 @@ async def test_a_run_leaves_alone_whom_somebody_proposed_meanwhile(field: Field)
         transaction.add(run)
         await transaction.flush()
         pool = await load_pool(transaction, run)
-    found = solving.proposed(pool)
+    found = solved(pool)
     (served,) = found["proposals"]["household_id"]
     other = second if served == first["id"] else first
     await field.create("/options/propose", {"household_id": other["id"], "unit_id": mentor["id"]})
     async with field.network["matching"].running.database.transaction() as transaction:
-        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found, told_last())
+        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
 
     assert (await field.get(f"/households/{served}"))["state"] == "waiting"
     assert (await field.get(f"/runs/{run.id}"))["dropped"] == 1

@@ -10,7 +10,7 @@ from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
 from services.matching.runs.columns import Side
-from services.matching.runs.pool import Household, Rules, Unit
+from services.matching.runs.pool import ALL_SLOTS, Household, Rules, Unit
 from services.matching.runs.prices import NOBODY, choose, future_prices
 from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit, pools
 from tests.matching.test_assignment import Problem, problems
@@ -93,13 +93,16 @@ def test_the_same_seed_gives_the_same_prices() -> None:
 
 
 def test_of_more_pairs_than_memory_holds_the_best_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With few options for each household these are all: the prices are the same."""
-    units, past = [a_unit(number, slots=0b1111 << number) for number in range(8)], [a_household(1), a_household(2)]
-    all_of_them = priced(units, past, 12)
+    """The prices are those of a pool without the others: whom each household would have least of all costs nothing."""
+    units = [a_unit(number, slots=(1 << number + 3) - 1) for number in range(6)]
+    past = [a_household(1, slots=ALL_SLOTS), a_household(2, slots=ALL_SLOTS)]
     monkeypatch.setattr(graph, "MOST_IN_MEMORY", 3)
+    monkeypatch.setattr(graph, "KEPT_OF_LARGE", 2)
+    found = priced(units, past, 12)
 
-    assert priced(units, past, 12) == all_of_them
-    assert any(all_of_them)
+    assert found[:4] == [0] * 4
+    assert min(found[4:]) > 0
+    assert found[4:] == priced(units[4:], past, 12)
 
 
 @pytest.mark.parametrize(("worth", "prices", "chosen"), [

@@ -35,10 +35,6 @@ class Held:
         found: Json = await WORKER.compute(run_id, pool)
         return found
 
-    async def rest(self) -> Json:
-        """As the real one."""
-        return await WORKER.rest()
-
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Held:
@@ -137,31 +133,6 @@ async def test_a_killed_worker_is_replaced(field: Field, matching: Field) -> Non
 
     assert (await field.run())["proposed"] == 1
     assert {one.pid for one in multiprocessing.active_children()}.isdisjoint(workers)
-
-
-async def test_a_worker_that_is_killed_before_it_told_all_leaves_nothing_half_done(
-    field: Field, matching: Field, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """kill -9 while proposals are written: none of them stays, and the run is computed once more."""
-    field.client = matching.network["matching"].client
-    killed: list[int | None] = []
-    rest = WORKER.rest
-
-    async def once_killed() -> Json:
-        if not killed:
-            killed.extend(one.pid for one in multiprocessing.active_children())
-            for pid in killed:
-                os.kill(pid or 0, signal.SIGKILL)
-        return await rest()
-
-    monkeypatch.setattr(WORKER, "rest", once_killed)
-    await field.ready_mentor()
-    await field.waiting_household()
-    ended = await field.run()
-
-    assert killed
-    assert (ended["state"], ended["proposed"]) == ("done", 1)
-    assert len(await kept_of(field, ended)) == 1
 
 
 async def test_a_run_is_cancelled_while_it_is_computed(field: Field, matching: Field) -> None:

@@ -1,8 +1,10 @@
 """Runs beside one another: simulated, compared, with pairs that somebody wants or rules out, and approved in part."""
 
+import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from libs.common.facts.registry import ErasureRequested
 from tests.matching.field import REGION, Field, Json
 
 USUAL = {"language": 250, "distance": 200, "needs": 250, "interests": 150, "availability": 150}
@@ -82,6 +84,34 @@ async def test_what_is_wanted_and_what_is_ruled_out(field: Field) -> None:
     assert await pairs_of(field, forbidden) == {}
     assert {one["household_id"]: one["alone"] for one in unserved} == {
         better["id"]: {"forbidden": 1}, other["id"]: {"forbidden": 1}}
+
+
+async def test_what_a_run_found_is_told_whatever_became_of_it(field: Field) -> None:
+    """Also beside a simulated run: who was wanted, dismissed or erased meanwhile was found all the same."""
+    mentor = await field.ready_mentor(interests=["cooking"])
+    better = await field.waiting_household(interests=["cooking"])
+    wanted = await field.waiting_household(interests=[], languages={"ar": "A2"})
+    simulated = await field.run(simulate=True)
+    real = await field.run(pinned=[pair(wanted, mentor)])
+    (found,) = (await field.get(f"/runs/{real['id']}/pairs"))["items"]
+    (proposal,) = (await field.get(f"/proposals?run_id={real['id']}"))["items"]
+    await field.act(f"/proposals/{proposal['id']}/dismiss", {"reason": "not_suitable"})
+    (after,) = (await field.get(f"/runs/{real['id']}/pairs"))["items"]
+    compared = await field.get(f"/runs/{simulated['id']}/comparison?other={real['id']}")
+    address = f"/runs/{simulated['id']}/comparison/households?other={real['id']}"
+    kinds = {one["household_id"]: one["kind"] for one in (await field.get(address))["items"]}
+
+    assert after == found | {"household_id": wanted["id"], "unit_id": mentor["id"], "pinned": True}
+    assert sum(found["points"].values()) == found["score"] == proposal["score"]
+    assert (compared["gained"], compared["lost"], compared["same"], compared["other"]) == (1, 1, 0, 0)
+    assert compared["score_after"] == found["score"]
+    assert kinds == {better["id"]: "lost", wanted["id"]: "gained"}
+
+    ref = (await field.get(f"/households/{wanted['id']}"))["person_ref"]
+    await field.network.tell("matching", ErasureRequested(erasure_id=uuid4(), person_refs=(UUID(ref),)))
+    async with asyncio.timeout(10):
+        while (await field.get(f"/runs/{real['id']}/pairs"))["items"][0]["points"]:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_pair_that_cannot_be_is_told_with_its_codes(field: Field) -> None:

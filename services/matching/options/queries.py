@@ -14,11 +14,10 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
-from libs.common.refusals import Unavailable
 from services.matching.households.model import Household
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import beyond_scope
-from services.matching.runs.live_worker import Known, LiveWorker, Plain
+from services.matching.runs.live_worker import Known, LiveWorker, Plain, being_read
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import (
     barred_pairs,
@@ -31,7 +30,7 @@ from services.matching.runs.queries import (
 
 YEAR = timedelta(days=364)
 # So often a pool is read for one question, should it be gone again each time.
-TRIES = 2
+READINGS = 2
 NOT_TOLD = object()
 # Whatever is not committed yet has a number that is not below that of the oldest transaction which is still open.
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -51,29 +50,29 @@ async def options_of(
     """
     programme_id, scope = household.programme_id, transaction.caller.scope
     await beyond_scope(transaction)
-    rules = await rules_of_day(transaction, programme_id)
-    row = row_of(household, transaction.clock.now())
     barred = await barred_pairs(transaction, programme_id, household.id)
     ask = {
-        "household": row, "today": rules["today"], "top": top, "barred": [unit for _, unit in barred],
+        "household": row_of(household, transaction.clock.now()), "top": top, "barred": [unit for _, unit in barred],
         "within": {"everything": scope.everything, "regions": tuple(scope.regions),
                    "partners": frozenset(scope.partners)}}
-    async with live.turns[programme_id]:
-        return await _answered(transaction, live, programme_id, rules, prices, ask)
+    async with live.turn(programme_id):
+        for anew in (False, *[True] * READINGS):
+            if anew:
+                await live.read_whole(programme_id, partial(_whole, programme_id))
+            answer = await _answered(transaction, live, programme_id, prices, ask, math.inf if anew else MOST_NEWS)
+            if answer:
+                return answer
+    raise being_read()
 
 
 async def _answered(
-    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, rules: Plain, prices: PriceSet, ask: Plain,
-) -> Plain:
-    """Tell what has changed since it was last told; first the whole, where it knows nothing yet or other rules."""
-    for most in (MOST_NEWS, *[math.inf] * TRIES):
-        known = live.known.get(programme_id)
-        if known and known.rules == rules:
-            answer = await _from_known(transaction, live, programme_id, known, prices, ask, most)
-            if answer:
-                return answer
-        await live.read_whole(programme_id, partial(_tell_whole, live, programme_id))
-    raise Unavailable("pool-changing", "Mentors and groups change faster than they can be read; try again.")
+    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, prices: PriceSet, ask: Plain, most: float,
+) -> Plain | None:
+    """The answer by the rules of the day; None where the process does not know them, or knows nothing."""
+    known, rules = live.known.get(programme_id), await rules_of_day(transaction, programme_id)
+    if known is None or known.rules != rules:
+        return None
+    return await _from_known(transaction, live, programme_id, known, prices, ask | {"today": rules["today"]}, most)
 
 
 async def _from_known(
@@ -93,13 +92,11 @@ async def _from_known(
     return answer
 
 
-async def _tell_whole(live: LiveWorker, programme_id: UUID, transaction: OpenTransaction) -> None:
+async def _whole(programme_id: UUID, transaction: OpenTransaction) -> tuple[Plain, Known]:
     """All units of the programme as PostgreSQL copies them out; the service only hands them on."""
-    horizon, token = await horizon_now(transaction), uuid4()
-    rules = await rules_of_day(transaction, programme_id)
-    whole = rules | {"units": await copied_units(transaction, _of(programme_id), rules)}
-    await live.serve({"programme": programme_id, "token": token, "whole": whole})
-    live.known[programme_id] = Known(token, rules, horizon, NOT_TOLD)
+    horizon, rules = await horizon_now(transaction), await rules_of_day(transaction, programme_id)
+    units = await copied_units(transaction, _of(programme_id), rules)
+    return rules | {"units": units}, Known(uuid4(), rules, horizon, NOT_TOLD)
 
 
 async def _news(transaction: OpenTransaction, programme_id: UUID, changed: set[UUID], rules: Plain) -> Plain:

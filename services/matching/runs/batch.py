@@ -20,7 +20,7 @@ from services.matching.runs.columns import Column, Id, Side
 from services.matching.runs.encoding import EncodedPool, encode_sides
 from services.matching.runs.graph import Best, best_assignment
 from services.matching.runs.hard import HardCode, Pairs
-from services.matching.runs.outcome import Outcome, Proposal, Unserved
+from services.matching.runs.outcome import Outcome, Unserved
 from services.matching.runs.points import bonus_of
 from services.matching.runs.pool import Household, Rules, Unit, require
 from services.matching.runs.steps import Progress, Step, nobody_listens
@@ -104,47 +104,6 @@ def run(inputs: Inputs, *, tell: Progress = nobody_listens) -> Outcome:
 
 def run_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Outcome:
     """Do the same with what stands in columns."""
-    found = solve_sides(sides, tell=tell)
-    return found.outcome(found.proposals())
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The best assignment of two sides, and what everything that is told of it is made from."""
-
-    sides: Sides
-    pool: EncodedPool
-    bonuses: Ints
-    pinned: Ints
-    best: Best
-
-    def proposals(self) -> tuple[Proposal, ...]:
-        """The chosen pairs with their reasons, by household."""
-        households, units = self.sides.households, self.sides.units
-        return Telling(households, units, self.pool, self.bonuses, self.best, self.pinned).proposals()
-
-    def outcome(self, proposals: tuple[Proposal, ...]) -> Outcome:
-        """All together: the proof, and why the others got nobody."""
-        found, rules = self.best.found, self.sides.rules
-        return Outcome(
-            inputs_hash=_hash(self.sides),
-            computing_version=COMPUTING_VERSION,
-            weights_version=rules.weights_version,
-            solver=found.solver,
-            numpy=np.__version__,
-            possible_pairs=int(self.best.possible.sum()),
-            objective=found.objective,
-            bound=found.bound,
-            certified=found.certified,
-            proposals=proposals,
-            unserved=_unserved(self.pool, self.sides.households, self.best),
-            unit_prices=_named(self.sides.units, found.unit_prices),
-            household_values=_named(self.sides.households, found.household_values),
-        )
-
-
-def solve_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Found:
-    """Return the best assignment, of which nothing is told yet; raises as `run` does."""
     households, units, rules = sides.households, sides.units, sides.rules
     tell(Step.READING, len(households) + len(units))
     pool = encode_sides(households, units, rules, sides.declined, sides.forbidden)
@@ -152,8 +111,23 @@ def solve_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Found:
     waited = Column.both(households["waiting_since"], households["urgency"])
     bonuses = waited.to(lambda given: bonus_of(given[0], given[1], rules, sides.today)).array(np.int64)
     best = best_assignment(pool, rules.base + bonuses, pinned, tell=tell)
-    tell(Step.EXPLAINING, len(best.found.pairs))
-    return Found(sides, pool, bonuses, pinned, best)
+    found = best.found
+    tell(Step.EXPLAINING, len(found.pairs))
+    return Outcome(
+        inputs_hash=_hash(sides),
+        computing_version=COMPUTING_VERSION,
+        weights_version=rules.weights_version,
+        solver=found.solver,
+        numpy=np.__version__,
+        possible_pairs=int(best.possible.sum()),
+        objective=found.objective,
+        bound=found.bound,
+        certified=found.certified,
+        proposals=Telling(households, units, pool, bonuses, best, pinned).proposals(),
+        unserved=_unserved(pool, households, best),
+        unit_prices=_named(units, found.unit_prices),
+        household_values=_named(households, found.household_values),
+    )
 
 
 def inputs_hash(inputs: Inputs) -> str:

@@ -42,7 +42,7 @@ def future_prices(
     spread evenly over the `horizon`. A unit takes them within its free places (`Unit.free`, in households) and within
     its `days_left` (None: all of the horizon); what a pair is worth is `rules.base` and its score. The price is the
     mean over the futures, rounded down; 0 where there is no past, nobody is expected, or places are plenty. The same
-    seed gives the same prices. Where memory does not hold all pairs (`graph.MOST_IN_MEMORY`) each household's best count.
+    seed gives the same prices. Of more pairs than memory holds (`graph.MOST_IN_MEMORY`) each household's best count.
 
     What makes prices good was measured by `lotse simulate` (docs/simulation.md): a horizon of half a year instead of a
     month; the highest prices that support an assignment (the loss of a place) instead of the lowest (the gain of one

@@ -1,9 +1,6 @@
 """What falls due for runs: they are computed, and their result is taken over in one transaction."""
 
-import asyncio
-from collections.abc import Awaitable
 from concurrent.futures.process import BrokenProcessPool
-from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -48,7 +45,7 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     if failure:
         run.fail(*failure, now=transaction.clock.now())
     elif found:
-        await take_over(transaction, run, pool, found, WORKER.rest())
+        await take_over(transaction, run, pool, found)
 
 
 async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None, Failure | None]:
@@ -66,58 +63,30 @@ async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None,
         return None, ("not_to_be_pinned", [*map(str, pair), *codes]) if pair else ("not_computable", None)
 
 
-async def take_over(
-    transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome, rest: Awaitable[PlainOutcome],
-) -> None:
+async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome) -> None:
     """Keep what was found; unless it was simulated, pairs that are still to be had are proposed, the others counted.
 
     What was found about a household that waits no more is left out: it may have been erased while the run computed. So
-    is a pair of which a side was changed meanwhile: what was found of it may no longer hold. `rest` is told by the
-    process while the proposals are written.
+    is a pair of which a side was changed meanwhile: what was found of it may no longer hold.
     """
-    telling = asyncio.ensure_future(rest)
-    try:
-        kept = await _propose(transaction, run, found)
-        await _finish(transaction, run, pool, found, kept, await telling)
-    finally:
-        telling.cancel()
-
-
-async def _propose(transaction: OpenTransaction, run: Run, found: PlainOutcome) -> "_Kept":
-    """Lock everybody who was seen, in order; then write down the pairs that are still to be had."""
-    pairs, seen = found["proposals"], found["seen"]
-    regions, waiting = await still_waiting(transaction, list(seen["households"]))
+    pairs, unserved, seen = found["proposals"], found["unserved"], found["seen"]
+    regions, waiting = await still_waiting(
+        transaction, [*pairs["household_id"], *(one["household_id"] for one in unserved)])
     mentors, groups = await still_there(transaction, pairs["unit_id"])
     there = mentors | groups
     keep = [waiting.get(household) == seen["households"][household] and there.get(unit) == seen["units"][unit]
             for household, unit in zip(pairs["household_id"], pairs["unit_id"], strict=True)]
     kept = chosen(pairs, keep)
     kept["region"] = [regions[household] for household in kept["household_id"]]
+    run.finish(found["run"] | {"proposed": 0 if run.simulated else sum(keep), "dropped": len(keep) - sum(keep)},
+               transaction.clock.now())
+    run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
+    run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
+    transaction.add(RunPool(id=run.id, region=run.region, **seen))
+    await transaction.flush()
+    await keep_unserved(transaction, run, [
+        one | {"region": regions[one["household_id"]]} for one in unserved if one["household_id"] in regions])
     if run.simulated:
         await keep_pairs(transaction, run, kept)
     else:
         await propose(transaction, run, kept, set(mentors))
-    return _Kept(kept["household_id"], len(keep), regions)
-
-
-class _Kept(NamedTuple):
-    """Whom somebody was found for, of how many pairs; and the regions of all who still wait."""
-
-    households: list[str]
-    found: int
-    regions: dict[str, str]
-
-
-async def _finish(
-    transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome, kept: _Kept, rest: PlainOutcome,
-) -> None:
-    """The run itself, who was seen, and why the others got nobody."""
-    number, regions = len(kept.households), kept.regions
-    run.finish(rest["run"] | {"proposed": 0 if run.simulated else number, "dropped": kept.found - number},
-               transaction.clock.now())
-    run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
-    run.fairness = shown(counted(rest["waited"], set(kept.households)))
-    transaction.add(RunPool(id=run.id, region=run.region, **found["seen"]))
-    await transaction.flush()
-    await keep_unserved(transaction, run, [
-        one | {"region": regions[one["household_id"]]} for one in rest["unserved"] if one["household_id"] in regions])

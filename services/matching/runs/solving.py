@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from services.matching.runs.batch import Found, Sides, solve_sides
+from services.matching.runs.batch import Sides, run_sides
 from services.matching.runs.copied import Copied, households_of, units_of
 from services.matching.runs.explanation import shared
 from services.matching.runs.fairness import Group, by_languages, by_members, by_region, days_between
-from services.matching.runs.outcome import Outcome, Proposal
+from services.matching.runs.outcome import Outcome
 from services.matching.runs.pairs import next_best_told, proposal_told, unserved_told
 from services.matching.runs.pool import Weights
 from services.matching.runs.rows import rules_of
@@ -18,27 +18,15 @@ from services.matching.runs.steps import Progress, nobody_listens
 BARRED = ("declined", "pinned", "forbidden")
 
 
-def proposed(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, Any]:
-    """Match the pool, and tell what is written down first: who was seen and the proposals. ValueError for a bad one.
-
-    Keys are the columns of the run's tables.
-    """
+def solved(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, Any]:
+    """Match the pool; ValueError when it holds what the core refuses. Keys are the columns of the run's tables."""
     sides, seen = sides_of(pool)
-    found = solve_sides(sides, tell=tell)
-    proposals = found.proposals()
-    _LAST[:] = [(found, proposals)]
-    return {"seen": seen, "proposals": _columns(proposals, sides.rules.weights)}
-
-
-def besides() -> dict[str, Any]:
-    """Tell the rest of the pool that was matched last: the proof, who waited how long, why the others got nobody."""
-    found, proposals = _LAST.pop()
-    outcome = found.outcome(proposals)
-    return {"run": _run(outcome), "waited": _waited(found.sides),
-            "unserved": [unserved_told(one) for one in outcome.unserved]}
-
-
-_LAST: list[tuple[Found, tuple[Proposal, ...]]] = []
+    outcome = run_sides(sides, tell=tell)
+    return {
+        "run": _run(outcome), "seen": seen, "waited": _waited(sides),
+        "proposals": _columns(outcome, sides.rules.weights),
+        "unserved": [unserved_told(one) for one in outcome.unserved],
+    }
 
 
 def sides_of(pool: dict[str, Any]) -> tuple[Sides, dict[str, Any]]:
@@ -69,9 +57,9 @@ def _waited(sides: Sides) -> list[tuple[str, int, tuple[Group, ...]]]:
             for one, waited, (spoken, who, where) in zip(given.ids, days, groups, strict=True)]
 
 
-def _columns(found: tuple[Proposal, ...], weights: Weights) -> dict[str, list[Any]]:
+def _columns(outcome: Outcome, weights: Weights) -> dict[str, list[Any]]:
     """Proposals as columns of their table, JSON as text."""
-    most = asdict(weights)
+    found, most = outcome.proposals, asdict(weights)
     columns: dict[str, list[Any]] = {
         name: [getattr(one, name) for one in found] for name in ("score", "bonus", "worth", "unit_price", "pinned")}
     return columns | {

@@ -33,11 +33,10 @@ class Worker:
         self.computing: UUID | None = None
 
     async def compute(self, run_id: UUID, pool: PlainPool) -> PlainOutcome:
-        """Solve in the process and return whom it proposes; once more in a new one, should it be killed meanwhile.
+        """Solve in the process and return what it found; once more in a new one, should it be killed meanwhile.
 
-        The rest is told by `rest`. Raises Stopped after stop(), BrokenProcessPool when it is killed twice, and
-        ValueError when the pool is refused by the core. Who stops waiting (the service stops, or leads no longer) ends
-        the process with its half-done work.
+        Raises Stopped after stop(), BrokenProcessPool when it is killed twice, and ValueError when the pool is refused
+        by the core. Who stops waiting (the service stops, or leads no longer) ends the process with its half-done work.
         """
         self.computing, self._stopped = run_id, False
         try:
@@ -49,11 +48,6 @@ class Worker:
             return await self._ask(pool)
         finally:
             self.computing = None
-
-    async def rest(self) -> PlainOutcome:
-        """What else the process found in the pool that it computed last; BrokenProcessPool when it was killed."""
-        found: PlainOutcome = await self._process.call(besides)
-        return found
 
     def step(self) -> tuple[Step, int]:
         """What the process is doing now, and how much of it."""
@@ -70,7 +64,7 @@ class Worker:
             self._told = CONTEXT.RawArray("q", 2)
         self._told[:] = [0, 0]
         try:
-            found: PlainOutcome = await self._process.call(proposed, pool)
+            found: PlainOutcome = await self._process.call(solved, pool)
         except asyncio.CancelledError:
             self._process.kill()
             self._process.drop()
@@ -89,15 +83,9 @@ def begin(told: Any) -> None:
     end_with_parent()
 
 
-def proposed(pool: PlainPool) -> PlainOutcome:
+def solved(pool: PlainPool) -> PlainOutcome:
     """What the process does; only here the computing core is loaded."""
-    found: PlainOutcome = importlib.import_module(SOLVING).proposed(pool, tell)
-    return found
-
-
-def besides() -> PlainOutcome:
-    """And what it does then, while the service writes the proposals down."""
-    found: PlainOutcome = importlib.import_module(SOLVING).besides()
+    found: PlainOutcome = importlib.import_module(SOLVING).solved(pool, tell)
     return found
 
 

@@ -1,4 +1,4 @@
-"""A pair stands once: what a run proposed is told by its proposals, and only simulated runs keep pairs beside."""
+"""A proposal says whether who started its run wanted the pair: only simulated runs keep pairs beside from now on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,14 +12,8 @@ PINNED = """
 UPDATE proposal SET pinned = true FROM run_pair
 WHERE run_pair.pinned AND run_pair.run_id = proposal.run_id AND run_pair.household_id = proposal.household_id
 """
-STANDS_TWICE = """
-DELETE FROM run_pair USING run WHERE run.id = run_pair.run_id AND NOT run.simulated
-"""
-
-
 def upgrade() -> None:
-    """Go forward; each pair of a run that was not simulated has its proposal since there are pairs."""
+    """Go forward. Pairs that stand twice stay, for who still runs the version before; nobody else looks at them."""
     op.add_column("proposal", sa.Column("pinned", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.execute("SET LOCAL lotse.scope = 'all'")
     op.execute(PINNED)
-    op.execute(STANDS_TWICE)
