@@ -15,9 +15,10 @@ import pytest
 
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
+from services.matching.options.queries import whole_pool
 from services.matching.options.reactions import next_night
 from services.matching.runs.model import Run, RunState
-from services.matching.runs.queries import copied_units, load_pool
+from services.matching.runs.queries import load_pool
 from services.matching.runs.reactions import take_over
 from services.matching.runs.solving import solved
 from tests.matching.field import REGION, Field, Json
@@ -164,10 +165,11 @@ async def test_a_pool_is_read_once_for_all_who_wait_and_to_its_end(
     async def slowly(*given: Any) -> Any:
         nonlocal begun
         begun += 1
+        read = await whole_pool(*given)
         await may_go_on.wait()
-        return await copied_units(*given)
+        return read
 
-    monkeypatch.setattr(queries, "copied_units", slowly)
+    monkeypatch.setattr(queries, "whole_pool", slowly)
     hasty = await field.network.instance("matching", request_seconds=0.5)
     field.client = hasty.client
     question = f"/v1/options?household_id={household['id']}"
@@ -195,10 +197,11 @@ async def test_rules_that_change_while_a_pool_is_read_hold_for_all_who_wait(
     async def slowly(*given: Any) -> Any:
         nonlocal begun
         begun += 1
+        read = await whole_pool(*given)
         await may_go_on.wait()
-        return await copied_units(*given)
+        return read
 
-    monkeypatch.setattr(queries, "copied_units", slowly)
+    monkeypatch.setattr(queries, "whole_pool", slowly)
     asking = [asyncio.create_task(options(field, household)) for _ in range(2)]
     async with asyncio.timeout(10):
         while not begun:

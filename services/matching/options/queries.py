@@ -58,7 +58,7 @@ async def options_of(
     async with live.turn(programme_id):
         for anew in (False, *[True] * READINGS):
             if anew:
-                await live.read_whole(programme_id, partial(_whole, programme_id))
+                await live.read_whole(programme_id, partial(whole_pool, programme_id))
             answer = await _answered(transaction, live, programme_id, prices, ask, math.inf if anew else MOST_NEWS)
             if answer:
                 return answer
@@ -92,7 +92,7 @@ async def _from_known(
     return answer
 
 
-async def _whole(programme_id: UUID, transaction: OpenTransaction) -> tuple[Plain, Known]:
+async def whole_pool(programme_id: UUID, transaction: OpenTransaction) -> tuple[Plain, Known]:
     """All units of the programme as PostgreSQL copies them out; the service only hands them on."""
     horizon, rules = await horizon_now(transaction), await rules_of_day(transaction, programme_id)
     units = await copied_units(transaction, _of(programme_id), rules)
