@@ -1,6 +1,7 @@
 """PostgreSQL and nats-server of one state folder: started together, ended together, never left behind."""
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class Servers:
         self.nats = nats
         self._state = state
         self._processes: dict[str, Process] = {}
+        # Both servers may be restarted at once, each by a thread: what is written last is to know of both.
+        self._recording = threading.Lock()
         self._alive = Alive(state.path)
         self.guardian = start_guardian(state.path, state.lock)
 
@@ -116,8 +119,9 @@ class Servers:
             self.guardian.wait(seconds)
 
     def _record(self, name: str, process: Process) -> None:
-        self._processes[name] = process
-        record(self._state.path, self._processes)
+        with self._recording:
+            self._processes[name] = process
+            record(self._state.path, self._processes)
 
 
 def start_servers(path: Path, wanted: Wanted | None = None, *, say: Say = lambda _: None) -> Servers:

@@ -1,5 +1,6 @@
 """PostgreSQL and nats-server as child processes: real ones, started, killed and found again."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -17,8 +20,9 @@ import pytest
 from nats.aio.client import Client
 
 from deploy.local import programs
+from deploy.local import servers as servers_module
 from deploy.local.exits import CannotGoOn, Exit
-from deploy.local.leftovers import end_leftovers
+from deploy.local.leftovers import end_leftovers, record
 from deploy.local.processes import Process, process
 from deploy.local.servers import Servers, Wanted, start_servers
 from deploy.local.shared import state_for_tests
@@ -266,6 +270,30 @@ def test_a_killed_server_can_be_started_again(servers: Servers) -> None:
 
     assert servers.postgres.child.running
     assert servers.nats.child.running
+
+
+def test_of_two_that_are_started_again_at_once_both_are_recorded(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever was quicker: what is written last knows of both, and nothing is left behind when `lotse` is killed."""
+    written = threading.Barrier(2)
+
+    def slowly(state: Path, processes: Mapping[str, Process]) -> None:
+        known = dict(processes)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            written.wait(0.5)
+        time.sleep(0.2 if known["postgres"] in before else 0)
+        record(state, known)
+
+    before = [Process(**server) for server in json.loads((servers.cluster.state / "servers.json").read_text()).values()]
+    monkeypatch.setattr(servers_module, "record", slowly)
+    servers.postgres.child.kill()
+    servers.nats.child.kill()
+    with ThreadPoolExecutor() as both:
+        list(both.map(lambda restart: restart(), (servers.restart_nats, servers.restart_postgres)))
+    told = json.loads((servers.cluster.state / "servers.json").read_text())
+
+    assert {one["pid"] for one in told.values()} == {servers.postgres.child.pid, servers.nats.child.pid}
 
 
 def test_a_folder_of_something_else_is_refused(folder: Path) -> None:
