@@ -111,6 +111,7 @@ def test_lotse_serve_says_the_same(
         69, True, False, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("url", "reason"), [
     ("", "Authorization Violation"), ("nats://127.0.0.1:9", "does not answer"),
 ])

@@ -16,14 +16,14 @@ def played(kind: str, seeds: int) -> dict[str, Line]:
 
 
 def test_a_thin_market_gains_by_prices() -> None:
-    """At once and weekly; the lead over greedy is below its goal, and here held at what was reached."""
+    """At once and weekly; over these ten years the lead over greedy is below its goal, and held at what was reached."""
     lines = played("thin", 10)
     reached = {(goal.policy, goal.over): goal.reached(lines) for goal in GOALS["thin"]}
 
     assert reached["live_prices", None] >= 0.905
-    assert reached["live_prices", "greedy"] >= 0.02
-    assert reached["weekly_prices", None] >= 0.89
-    assert reached["weekly_prices", "waiting_list"] >= 0.02
+    assert reached["live_prices", "greedy"] >= 0.023
+    assert reached["weekly_prices", None] >= 0.90
+    assert reached["weekly_prices", "waiting_list"] >= 0.025
 
 
 def test_large_places_are_filled_nearly_as_in_hindsight() -> None:
