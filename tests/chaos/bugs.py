@@ -36,6 +36,8 @@ class Bug:
 
 
 def _put(place: Any, name: str, value: Any) -> None:
+    """Put it in the place of what is there; a bug in the place of nothing would be none."""
+    getattr(place, name)
     setattr(place, name, value)
 
 
@@ -280,7 +282,11 @@ def etag_ignored() -> None:
 
 def places_uncounted() -> None:
     """Who is asked and who accepts is not counted against the places that a mentor has."""
-    _put(import_module("services.matching.proposals.routes"), "refuse_full", lambda _taken, _capacity: None)
+    queries = import_module("services.matching.obstacles.queries")
+    code, left_out = import_module("services.matching.runs.hard").HardCode, queries.left_out
+    _put(import_module("services.matching.proposals.reactions"), "refuse_full", lambda _taken, _capacity: None)
+    # The pair is looked at once more, and a place that is not there stands between the two.
+    _put(queries, "left_out", lambda of: {*left_out(of), code.NO_PLACE_FREE})
 
 
 def left_behind() -> None:
@@ -301,11 +307,12 @@ def key_kept() -> None:
 
 def ticked_unattended() -> None:
     """That an attendance was taken back is not followed: the group stays ready without it."""
-    reactions = import_module("services.matching.prerequisites.reactions")
+    reactions = import_module("services.matching.obstacles.reactions")
+    attended = import_module("services.matching.prerequisites.model").AttendedTraining
     recheck = reactions.recheck
 
     async def only_more(transaction: OpenTransaction, group: Any) -> None:
-        await transaction.execute(update(reactions.AttendedTraining).values(counts=True))
+        await transaction.execute(update(attended).values(counts=True))
         await recheck(transaction, group)
 
     _put(reactions, "recheck", only_more)
