@@ -20,7 +20,10 @@ from services.matching.links.queries import Purpose
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
-from services.matching.runs.model import Run
+from services.matching.runs.model import Run, RunState
+from services.matching.runs.queries import load_pool
+from services.matching.runs.reactions import take_over
+from services.matching.runs.solving import solved
 from tests.harness import Network, new_idempotency_key
 
 REGION = "15087"
@@ -221,6 +224,23 @@ class Field:
             while (found := await self.get(f"/runs/{started['id']}"))["state"] in {"waiting", "running"}:
                 await asyncio.sleep(0.02)
         ended: Json = found
+        return ended
+
+    async def found_by_a_run(self) -> tuple[UUID, Json, Json]:
+        """A run that has found whom to propose and has not taken it over: its id, what it looked at, what it found."""
+        async with self.network["matching"].running.database.transaction() as transaction:
+            run = Run(region=REGION, programme_id=self.programme, started_by="test", state=RunState.RUNNING,
+                      started_at=transaction.clock.now())
+            transaction.add(run)
+            await transaction.flush()
+            pool = await load_pool(transaction, run)
+        return run.id, pool, solved(pool)
+
+    async def taken_over(self, run_id: UUID, pool: Json, found: Json) -> Json:
+        """The same run, once its result is taken over."""
+        async with self.network["matching"].running.database.transaction() as transaction:
+            await take_over(transaction, await transaction.get_one(Run, run_id), pool, found)
+        ended: Json = await self.get(f"/runs/{run_id}")
         return ended
 
     async def proposed(self, household: Json, *, mentor: Json | None = None, group: Json | None = None) -> Json:

@@ -6,11 +6,7 @@ from uuid import uuid4
 
 from libs.common.callers import Role
 from services.matching.links.queries import ANSWER
-from services.matching.runs.model import Run, RunState
-from services.matching.runs.queries import load_pool
-from services.matching.runs.reactions import take_over
-from services.matching.runs.solving import solved
-from tests.matching.field import REGION, Field, Json
+from tests.matching.field import Field, Json
 
 FAMILY = [{"age_band": "27-44", "gender": "f"}] * 7
 
@@ -199,19 +195,10 @@ async def test_a_changed_main_contact_counts(field: Field) -> None:
 async def test_what_changed_while_a_run_computed_is_not_proposed(field: Field) -> None:
     """The pair was found on what was said before; the next run looks at what is said now."""
     mentor, household = await field.ready_mentor(), await field.waiting_household()
-    database = field.network["matching"].running.database
-    async with database.transaction() as transaction:
-        run = Run(region=REGION, programme_id=field.programme, started_by="test", state=RunState.RUNNING,
-                  started_at=transaction.clock.now())
-        transaction.add(run)
-        await transaction.flush()
-        pool = await load_pool(transaction, run)
-    found = solved(pool)
+    run_id, pool, found = await field.found_by_a_run()
     assert found["proposals"]["unit_id"] == [mentor["id"]]
     await changed(field, {"household_id": household["id"]}, members=FAMILY)
-    async with database.transaction() as transaction:
-        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
-    ended = await field.get(f"/runs/{run.id}")
+    ended = await field.taken_over(run_id, pool, found)
 
     assert (ended["proposed"], ended["dropped"]) == (0, 1)
     assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"

@@ -11,16 +11,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
 from services.matching.options.queries import whole_pool
 from services.matching.options.reactions import next_night
-from services.matching.runs.model import Run, RunState
-from services.matching.runs.queries import load_pool
-from services.matching.runs.reactions import take_over
-from services.matching.runs.solving import solved
+from services.matching.runs.live_worker import MOST_WAITING
 from tests.matching.field import REGION, Field, Json
 from tests.matching.pools import TODAY
 
@@ -32,6 +30,30 @@ async def at_work(field: Field, matching: Field) -> Field:
     """Matching with its leader."""
     field.client = matching.network["matching"].client
     return field
+
+
+class Held:
+    """Pools are read as ever, and handed on once they are let go."""
+
+    def __init__(self) -> None:
+        """Nothing has begun."""
+        self.begun, self.let_go, self.times = asyncio.Event(), asyncio.Event(), 0
+
+    async def read(self, *given: Any) -> Any:
+        """Read one, and wait."""
+        self.times += 1
+        whole = await whole_pool(*given)
+        self.begun.set()
+        await self.let_go.wait()
+        return whole
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    """Whoever reads a whole pool waits until it is let go."""
+    reading = Held()
+    monkeypatch.setattr(queries, "whole_pool", reading.read)
+    return reading
 
 
 async def options(field: Field, household: Json, **more: object) -> Json:
@@ -156,65 +178,63 @@ async def test_a_killed_live_process_is_replaced(field: Field) -> None:
 
 
 async def test_a_pool_is_read_once_for_all_who_wait_and_to_its_end(
-    field: Field, monkeypatch: pytest.MonkeyPatch,
+    field: Field, held: Held,
 ) -> None:
     """It may take longer than a request lasts: who asks is told to try again, and is answered as soon as it is read."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
-    begun, may_go_on = 0, asyncio.Event()
-
-    async def slowly(*given: Any) -> Any:
-        nonlocal begun
-        begun += 1
-        read = await whole_pool(*given)
-        await may_go_on.wait()
-        return read
-
-    monkeypatch.setattr(queries, "whole_pool", slowly)
     hasty = await field.network.instance("matching", request_seconds=0.5)
     field.client = hasty.client
     question = f"/v1/options?household_id={household['id']}"
     first, second = await asyncio.gather(*(field.client.get(question, headers=field.coordinator) for _ in range(2)))
     assert {first.status_code, second.status_code} == {503}
     assert first.json()["slug"] == "took-too-long"
-    may_go_on.set()
+    held.let_go.set()
     async with asyncio.timeout(20):
         while (found := await field.client.get(question, headers=field.coordinator)).status_code != 200:
             await asyncio.sleep(0.1)
 
     assert [one["unit_id"] for one in found.json()["options"]] == [mentor["id"]]
-    assert begun == 1
+    assert held.times == 1
     field.network.services.remove(hasty)
     await hasty.stop()
 
 
+async def test_only_a_few_wait_for_a_pool(field: Field, held: Held) -> None:
+    """Each who waits holds a connection of the service: one too many is refused, and the others are answered."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+
+    async def ask() -> httpx.Response:
+        return await field.client.get(f"/v1/options?household_id={household['id']}", headers=field.coordinator)
+
+    asking = [asyncio.create_task(ask())]
+    await asyncio.wait_for(held.begun.wait(), 10)
+    asking += [asyncio.create_task(ask()) for _ in range(MOST_WAITING)]
+    (refused,), waiting = await asyncio.wait(asking, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    held.let_go.set()
+    answers = await asyncio.gather(*waiting)
+
+    assert (refused.result().status_code, refused.result().json()["slug"]) == (503, "pool-being-read")
+    assert [[one["unit_id"] for one in answer.json()["options"]] for answer in answers] == [
+        [mentor["id"]]] * MOST_WAITING
+
+
 async def test_rules_that_change_while_a_pool_is_read_hold_for_all_who_wait(
-    field: Field, monkeypatch: pytest.MonkeyPatch,
+    field: Field, held: Held,
 ) -> None:
     """Who had asked before is answered by the weights of now; nobody reads the pool for rules that are over."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
-    admin, begun, may_go_on = await field.network.key(Role.NETWORK_ADMIN), 0, asyncio.Event()
-
-    async def slowly(*given: Any) -> Any:
-        nonlocal begun
-        begun += 1
-        read = await whole_pool(*given)
-        await may_go_on.wait()
-        return read
-
-    monkeypatch.setattr(queries, "whole_pool", slowly)
+    admin = await field.network.key(Role.NETWORK_ADMIN)
     asking = [asyncio.create_task(options(field, household)) for _ in range(2)]
-    async with asyncio.timeout(10):
-        while not begun:
-            await asyncio.sleep(0.02)
+    await asyncio.wait_for(held.begun.wait(), 10)
     only_language = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
     await field.create("/weights", only_language | {"programme_id": str(field.programme)}, headers=admin)
-    may_go_on.set()
+    held.let_go.set()
     answers = await asyncio.gather(*asking)
 
     for answer in answers:
         (one,) = answer["options"]
         assert (one["unit_id"], one["points"]["language"]) == (mentor["id"], one["score"])
-    assert begun == 2
+    assert held.times == 2
 
 
 async def test_only_who_is_inside_the_scope_is_shown(field: Field) -> None:
@@ -424,21 +444,14 @@ async def test_a_run_leaves_alone_whom_somebody_proposed_meanwhile(field: Field)
     """It had looked at the mentor's only place before; nobody's waiting ends for nothing."""
     mentor = await field.ready_mentor()
     first, second = await field.waiting_household(), await field.waiting_household()
-    async with field.network["matching"].running.database.transaction() as transaction:
-        run = Run(region=REGION, programme_id=field.programme, started_by="test", state=RunState.RUNNING,
-                  started_at=transaction.clock.now())
-        transaction.add(run)
-        await transaction.flush()
-        pool = await load_pool(transaction, run)
-    found = solved(pool)
+    run_id, pool, found = await field.found_by_a_run()
     (served,) = found["proposals"]["household_id"]
     other = second if served == first["id"] else first
     await field.create("/options/propose", {"household_id": other["id"], "unit_id": mentor["id"]})
-    async with field.network["matching"].running.database.transaction() as transaction:
-        await take_over(transaction, await transaction.get_one(Run, run.id), pool, found)
+    ended = await field.taken_over(run_id, pool, found)
 
     assert (await field.get(f"/households/{served}"))["state"] == "waiting"
-    assert (await field.get(f"/runs/{run.id}"))["dropped"] == 1
+    assert ended["dropped"] == 1
 
 
 async def test_what_was_chosen_without_a_run_can_be_looked_up(field: Field) -> None:

@@ -46,7 +46,7 @@ async def options_of(
     """The best options of a household, from the pool as it is committed now.
 
     The household has been found inside the caller's scope; from here on the transaction reads beyond it, and only units
-    inside it are answered.
+    inside it are answered. The caller holds the programme's turn.
     """
     programme_id, scope = household.programme_id, transaction.caller.scope
     await beyond_scope(transaction)
@@ -55,13 +55,12 @@ async def options_of(
         "household": row_of(household, transaction.clock.now()), "top": top, "barred": [unit for _, unit in barred],
         "within": {"everything": scope.everything, "regions": tuple(scope.regions),
                    "partners": frozenset(scope.partners)}}
-    async with live.turn(programme_id):
-        for anew in (False, *[True] * READINGS):
-            if anew:
-                await live.read_whole(programme_id, partial(whole_pool, programme_id))
-            answer = await _answered(transaction, live, programme_id, prices, ask, math.inf if anew else MOST_NEWS)
-            if answer:
-                return answer
+    for anew in (False, *[True] * READINGS):
+        if anew:
+            await live.read_whole(programme_id, partial(whole_pool, programme_id))
+        answer = await _answered(transaction, live, programme_id, prices, ask, math.inf if anew else MOST_NEWS)
+        if answer:
+            return answer
     raise being_read()
 
 

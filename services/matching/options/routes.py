@@ -105,8 +105,10 @@ async def list_options(
     household.refuse_closed()
     household.refuse_without_consent()
     await audited(transaction, "read", f"household/{household.id}", household.person_ref)
-    prices = await _prices(transaction, household.programme_id)
-    found = await options_of(transaction, request.app.state.live, household, prices, top=top)
+    live: LiveWorker = request.app.state.live
+    async with live.turn(household.programme_id):  # before anything is written that the next one would wait for
+        prices = await _prices(transaction, household.programme_id)
+        found = await options_of(transaction, live, household, prices, top=top)
     return OptionsOut(household_id=household.id, priced_at=prices.computed_at, **found | {
         "options": [OptionOut.model_validate(one) for one in found["options"]]})
 
