@@ -195,6 +195,7 @@ class Network:
     async def _is_settled(self) -> bool:
         last, running = {}, {one.name: one for one in self.services}
         for one in running.values():
+            kinds = [kind for lane in one.running.due for kind in lane.kinds]
             async with one.running.database.transaction() as transaction:
                 row = (await transaction.execute(text(
                     "SELECT (SELECT count(*) FROM outbox WHERE number IS NULL) AS fresh,"
@@ -202,7 +203,7 @@ class Network:
                     " (SELECT count(*) FROM waiting WHERE parked_at IS NULL) AS waiting,"
                     " (SELECT count(*) FROM due"
                     "  WHERE parked_at IS NULL AND due_at <= :now AND kind = ANY(:kinds)) AS due"),
-                    {"now": one.running.database.clock.now(), "kinds": list(one.running.due.kinds)})).one()
+                    {"now": one.running.database.clock.now(), "kinds": kinds})).one()
             if row.fresh or row.due:
                 return False
             waiting_behind_parked = row.waiting and not await self._all_behind_parked(one)

@@ -1,6 +1,7 @@
 """Due work: what must happen at a time, written in the transaction that causes it and done by the leader, once."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -53,13 +54,24 @@ class Beaten(Exception):
 
 
 class DueWork:
-    """Takes what is due, the oldest first, each in a transaction of its own. Late is fine, twice is not."""
+    """Takes what is due, the oldest first, each in a transaction of its own. Late is fine, twice is not.
 
-    def __init__(self, database: Database, reactions: Reactions, traces: Traces = UNTRACED) -> None:
-        """The reactions say what happens for each kind."""
+    What takes long is taken by one of its own, for which the others do not wait: DueWork.all_of.
+    """
+
+    def __init__(
+        self, database: Database, reactions: Reactions, traces: Traces = UNTRACED, *, kinds: Collection[str] = (),
+    ) -> None:
+        """The reactions say what happens for each kind; kinds: only these."""
         self._database, self._traces = database, traces
         self._reactions = reactions
-        self.kinds = frozenset(reactions.to_due)
+        self.kinds = frozenset(kinds or reactions.to_due)
+
+    @classmethod
+    def all_of(cls, database: Database, reactions: Reactions, traces: Traces = UNTRACED) -> list["DueWork"]:
+        """Return one for what is done at once and, where there is such, one for what takes long."""
+        lanes = (reactions.to_due.keys() - reactions.take_long, reactions.take_long)
+        return [cls(database, reactions, traces, kinds=kinds) for kinds in lanes if kinds]
 
     async def run(self) -> None:
         """Do due work until cancelled."""
@@ -68,6 +80,7 @@ class DueWork:
             while await self.step():
                 pass
             try:
+                # Cleared by another lane a moment too early, it is looked at a poll later.
                 await asyncio.wait_for(self._database.due_changed.wait(), POLL_SECONDS)
             except TimeoutError:
                 continue

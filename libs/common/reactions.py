@@ -39,9 +39,15 @@ def copies_made_anew(function: Decorated) -> Decorated:
     return _mark("copies_made_anew", (True,))(function)
 
 
-def when_due(*kinds: str) -> Callable[[Decorated], Decorated]:
-    """Mark `async (transaction, about)` as what happens when due work of these kinds falls due."""
-    return _mark("when_due", kinds)
+def when_due(*kinds: str, takes_long: bool = False) -> Callable[[Decorated], Decorated]:
+    """Mark `async (transaction, about)` as what happens when due work of these kinds falls due.
+
+    What takes long, some seconds and more, is done beside the other kinds, which do not wait for it.
+    """
+    def mark(function: Decorated) -> Decorated:
+        return _mark("takes_long", kinds if takes_long else ())(_mark("when_due", kinds)(function))
+
+    return mark
 
 
 def answers(question: type[Question[Any]]) -> Callable[[Decorated], Decorated]:
@@ -59,12 +65,16 @@ def _mark(name: str, values: tuple[Any, ...]) -> Callable[[Decorated], Decorated
 
 @dataclass
 class Reactions:
-    """All reactions of one service: by a fact's subject, by kind of due work, by question, and those to new copies."""
+    """All reactions of one service: by a fact's subject, by kind of due work, by question, and those to new copies.
+
+    `take_long`: the kinds of due work for which the others do not wait.
+    """
 
     to_facts: dict[str, list[tuple[type[Fact], Reaction]]] = field(default_factory=dict)
     to_due: dict[str, Reaction] = field(default_factory=dict)
     to_questions: dict[type[Question[Any]], Reaction] = field(default_factory=dict)
     to_new_copies: list[Reaction] = field(default_factory=list)
+    take_long: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, modules: Iterable[ModuleType]) -> "Reactions":
@@ -86,6 +96,7 @@ class Reactions:
                 if value in table and table[value] is not function:
                     raise ValueError(f"two reactions for {value}")
                 table[value] = function
+        self.take_long.update(getattr(function, "lotse_takes_long", ()))
         if hasattr(function, "lotse_copies_made_anew") and function not in self.to_new_copies:
             self.to_new_copies.append(function)
 

@@ -65,15 +65,15 @@ class Running:
             self.database, reactions, lambda speaker, after: ask_for_facts(self.bus, speaker, after), self.traces)
         self.readers = [Reader(self.bus, self.inbox, speaker) for speaker in HEARS[name]]
         self.waiting = Waiting(self.database, self.inbox)
-        self.due = DueWork(self.database, reactions, self.traces)
+        self.due = DueWork.all_of(self.database, reactions, self.traces)
         self.audit_chain = AuditChain(self.database, derived_key(settings, "audit"))
         self.wiping = Wiping(self.database)
         answer_asks(self.bus, self.database, reactions, self.traces)
         led: list[Callable[[Any], Any]] = [
             lambda lock: Relay(lock, self.bus, self.database.announced).run,
             *(_fixed(reader.run) for reader in self.readers),
-            _fixed(self.waiting.run), _fixed(self.due.run), _fixed(self.audit_chain.run), _fixed(self.wiping.run),
-            _fixed(Forgetting(self.database).run),
+            _fixed(self.waiting.run), *(_fixed(lane.run) for lane in self.due),
+            _fixed(self.audit_chain.run), _fixed(self.wiping.run), _fixed(Forgetting(self.database).run),
             *(_fixed(make(self)) for make in works),
         ]
         self.leader = Leader(settings.database_url.get_secret_value(), led)

@@ -126,6 +126,29 @@ async def test_two_leaders_do_nothing_twice(network: Network) -> None:
     assert {thing for thing, _ in found} == set(abouts)
 
 
+async def test_nothing_waits_for_what_takes_long(network: Network) -> None:
+    """What fell due earlier and is still being done holds up its like, and nothing else."""
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @when_due("computed", takes_long=True)
+    async def computed(transaction: OpenTransaction, about: UUID) -> None:
+        began.set()
+        await may_end.wait()
+        await note(transaction, about)
+
+    one, abouts = await on_stage(network, "registry", computed, _reminds), [uuid4() for _ in range(3)]
+    await set_due(one, "computed", abouts[0], 3 * PAST)
+    await asyncio.wait_for(began.wait(), 5)
+    began.clear()
+    await set_due(one, "computed", abouts[1], 2 * PAST)
+    await set_due(one, "remind", abouts[2])
+
+    assert await until_effects(network, 1) == [(abouts[2], 0)]
+    assert not began.is_set()
+    may_end.set()
+    assert {about for about, _ in await until_effects(network, 3)} == set(abouts)
+
+
 async def test_set_again_or_cancelled_in_its_own_reaction(network: Network) -> None:
     """A reaction that schedules its own kind is done again at that time only; one that cancels it, never again."""
 

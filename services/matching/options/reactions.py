@@ -13,11 +13,11 @@ from services.matching.runs.live_worker import price
 NIGHT = time(2, 30)
 
 
-@when_due("prices")
+@when_due("prices", takes_long=True)
 async def compute_prices(transaction: OpenTransaction, programme_id: UUID) -> None:
     """Compute a programme's prices, as long as somebody asks, and look again the next night.
 
-    Other due work waits meanwhile, as it does for a run.
+    A run that is started meanwhile waits, as prices do for a run.
     """
     prices, now = await prices_of(transaction, programme_id), transaction.clock.now()
     if prices is None:

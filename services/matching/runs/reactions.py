@@ -19,7 +19,7 @@ log = structlog.get_logger()
 Failure = tuple[str, list[str] | None]
 
 
-@when_due("run")
+@when_due("run", takes_long=True)
 async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     """First say that the run has begun; then, in a second transaction, compute it and take its result over.
 
