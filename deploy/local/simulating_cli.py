@@ -55,13 +55,16 @@ def simulate(
     if plotted:
         write_text(plotted, plot(lines, language))
     if written:
-        as_rows = [{**asdict(goal), "reached": reached} for goal, reached in goals]
-        write_text(written, json.dumps({"policies": [asdict(line) for line in lines], "goals": as_rows}, indent=1))
+        write_text(written, json.dumps({
+            "policies": [asdict(line) | {"share": line.share, "spread": line.spread} for line in lines],
+            "goals": [asdict(goal) | {"reached": reached.mean, "error": reached.error} for goal, reached in goals],
+        }, indent=1))
     if written != STANDARD:
         show_rows(rows(lines, language))
         for goal, reached in goals:
             out.print(told(goal, reached, language))
-        out.print(summary(seeds, time.monotonic() - began, language))
+        is_open = any(reached.is_open(goal.least) for goal, reached in goals)
+        out.print(summary(seeds, time.monotonic() - began, language, is_open=is_open))
 
 
 def _invented(kind: str, seeds: int, households: int | None, units: int | None) -> "Markets":

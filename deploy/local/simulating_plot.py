@@ -8,7 +8,7 @@ from rich.bar import Bar
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from services.matching.simulation.comparing import Goal, Line
+    from services.matching.simulation.comparing import Goal, Line, Reached
 
 Language = Literal["de", "en"]
 WORDS: dict[Language, dict[str, str]] = {
@@ -19,6 +19,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "waited": "Wartetage (50 %, 95 %)",
         "title": "Wie viel vom Besten im Rückblick jedes Verfahren erreicht",
         "reached": "erreicht", "missed": "verfehlt", "over": "Vorsprung vor", "years": "Jahre",
+        "open": "Zu wenige Jahre für ein Urteil: was dem Ziel näher ist als zwei Standardfehler (±), kann Zufall sein. "
+                "--seeds 40 sagt mehr.",
     },
     "en": {
         "greedy": "at once", "live_prices": "at once with prices", "waiting_list": "waiting list",
@@ -26,6 +28,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "policy": "policy", "matched": "matched", "share": "share of hindsight", "waited": "days waited (50 %, 95 %)",
         "title": "How much of the best in hindsight each policy reaches",
         "reached": "reached", "missed": "missed", "over": "lead over", "years": "years",
+        "open": "Too few years to tell: what is nearer to its goal than two standard errors (±) may be chance. "
+                "--seeds 40 tells more.",
     },
 }
 BAR_WIDTH = 30
@@ -73,17 +77,19 @@ def rows(lines: "Sequence[Line]", language: Language) -> Table:
     return table
 
 
-def told(goal: "Goal", reached: float, language: Language) -> str:
-    """Whether a goal is met, and by what figure."""
+def told(goal: "Goal", reached: "Reached", language: Language) -> str:
+    """Whether a goal is met, and by what figure; behind ± what chance alone may do in so few years."""
     words = WORDS[language]
     what = words[goal.policy] + (f", {words['over']} {words[goal.over]}" if goal.over else "")
-    held = words["reached"] if reached >= goal.least else words["missed"]
-    return f"{goal.id}: {what}: {percent(reached, language)} (≥ {percent(goal.least, language)}: {held})"
+    held = words["reached"] if reached.mean >= goal.least else words["missed"]
+    error = f" ± {percent(reached.error, language)}" if reached.error is not None else ""
+    return f"{goal.id}: {what}: {percent(reached.mean, language)}{error} (≥ {percent(goal.least, language)}: {held})"
 
 
-def summary(seeds: int, seconds: float, language: Language) -> str:
-    """How many years were played in which time."""
-    return f"{seeds} {WORDS[language]['years']}, {seconds:.0f} s"
+def summary(seeds: int, seconds: float, language: Language, *, is_open: bool) -> str:
+    """How many years were played in which time, and whether chance may decide about a goal in so few."""
+    words = WORDS[language]
+    return f"{seeds} {words['years']}, {seconds:.0f} s" + (f"\n{words['open']}" if is_open else "")
 
 
 def plot(lines: "Sequence[Line]", language: Language) -> str:

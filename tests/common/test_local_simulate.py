@@ -74,6 +74,7 @@ def test_goals_are_told_with_what_is_reached(lotse: Lotse, monkeypatch: pytest.M
     assert code == 0
     assert "Q2: at once with prices: 9" in shown
     assert "(≥ 97.5 %: " in shown
+    assert "Too few years to tell" in shown
 
 
 def test_a_malformed_file_is_told_by_line_and_column(files: tuple[str, ...], lotse: Lotse) -> None:

@@ -1,5 +1,7 @@
 """Prices for those who are yet to come: what a place less would cost, nothing where places are plenty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +13,7 @@ from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
 from services.matching.runs.columns import Side
 from services.matching.runs.pool import ALL_SLOTS, Household, Rules, Unit
-from services.matching.runs.prices import NOBODY, choose, future_prices
+from services.matching.runs.prices import APART, NOBODY, choose, future_prices, with_more
 from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit, pools
 from tests.matching.test_assignment import Problem, problems
 
@@ -103,6 +105,45 @@ def test_of_more_pairs_than_memory_holds_the_best_count(monkeypatch: pytest.Monk
     assert found[:4] == [0] * 4
     assert min(found[4:]) > 0
     assert found[4:] == priced(units[4:], past, 12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(pools(most_households=8), st.data())
+def test_others_are_put_together_from_those_who_came(given_: Inputs, data: st.DataObject) -> None:
+    """Each is one of them in most, and in what is drawn apart, each group as a whole, like somebody of the past."""
+    people = [*given_.households]
+    past = data.draw(st.lists(st.sampled_from(range(len(people))), unique=True)) if people else []
+    side = Side.of(Household, people)
+    more = with_more(side, np.array(past, dtype=np.int64), np.random.default_rng(1)).people(Household)
+
+    assert more[:len(people)] == people
+    assert len(more) == len(people) * (6 if past else 1)
+    for place, one in enumerate(more[len(people):]):
+        own = people[place % len(people)]
+        assert replace(one, **{name: getattr(own, name) for group in APART for name in group}) == own
+        for group in APART:
+            having = [tuple(getattr(people[other], name) for name in group) for other in past]
+            assert tuple(getattr(one, name) for name in group) in having
+
+
+@pytest.mark.parametrize(("came", "drawn_from"), [(0, 0), (1, 6), (1_200, 7_200), (1_201, 6_005), (3_001, 6_002),
+                                                  (6_001, 6_001)])
+def test_the_more_came_the_fewer_are_put_together(came: int, drawn_from: int) -> None:
+    """Five of each at most, none where 6,000 came: what prices cost stays the same."""
+    side = Side.of(Household, [a_household(number) for number in range(came)])
+
+    assert len(with_more(side, np.arange(came), np.random.default_rng(1))) == drawn_from
+
+
+def test_who_is_put_together_moves_prices() -> None:
+    """Who came had time on one day and needed something there, or another day: others may need it on both."""
+    units = [a_unit(number, offers=frozenset({"school"}), slots=0b1111) for number in range(2)]
+    past = [a_household(1, slots=0b0011, must_haves=frozenset({"school"})), a_household(2, slots=0b1100)]
+    found = with_more(Side.of(Household, past), np.arange(2), np.random.default_rng(2)).people(Household)
+
+    assert {(one.slots, bool(one.must_haves)) for one in found} == {
+        (slots, needs) for slots in (0b0011, 0b1100) for needs in (True, False)}
+    assert all(price > 0 for price in priced(units, past, 40))
 
 
 @pytest.mark.parametrize(("worth", "prices", "chosen"), [

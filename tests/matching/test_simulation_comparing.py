@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from services.matching.simulation.comparing import HINDSIGHT, Goal, Line, compare
+from services.matching.simulation.comparing import HINDSIGHT, Goal, Line, Reached, compare
 from services.matching.simulation.market import Market, thin_market
 from services.matching.simulation.policies import POLICIES
 from tests.matching.markets import a_market
@@ -44,9 +44,25 @@ def test_where_nobody_can_be_matched_every_policy_reaches_all() -> None:
 
 def test_a_goal_is_a_share_or_a_lead() -> None:
     """The lead is the difference between two shares."""
-    lines = {name: Line(name, 1, 1, share, 0, 0, 0) for name, share in (("greedy", 0.8), ("live_prices", 0.9))}
+    lines = {name: Line(name, 1, 1, shares, 0, 0)
+             for name, shares in (("greedy", (0.7, 0.9)), ("live_prices", (0.8, 0.94)))}
 
-    assert Goal("Q", "live_prices", 0.9).reached(lines) == 0.9
-    assert Goal("Q", "live_prices", 0.03, "greedy").reached(lines) == pytest.approx(0.1)
+    assert Goal("Q", "live_prices", 0.9).reached(lines) == pytest.approx((0.87, 0.07))
+    assert Goal("Q", "live_prices", 0.03, "greedy").reached(lines) == pytest.approx((0.07, 0.03))
+
+
+@pytest.mark.parametrize(("reached", "is_open"), [
+    ((0.05, 0.009), False), ((0.05, 0.011), True), ((0.01, 0.011), True), ((0.01, 0.009), False), ((0.5, None), True)])
+def test_what_is_near_its_goal_is_open(reached: tuple[float, float | None], *, is_open: bool) -> None:
+    """Above or below it by less than two standard errors, or one year only."""
+    assert Reached(*reached).is_open(0.03) is is_open
+
+
+def test_one_year_tells_nothing_of_chance() -> None:
+    """Neither a spread nor an error."""
+    line = Line("greedy", 1, 1, (0.8,), 0, 0)
+
+    assert line.spread == 0.0
+    assert Goal("Q", "greedy", 0.9).reached({"greedy": line}) == (0.8, None)
 
 

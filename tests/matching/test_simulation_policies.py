@@ -132,6 +132,20 @@ def test_the_same_seed_plays_the_same_year(make: Callable[[], Market]) -> None:
         assert broken(make(), one) == [], name
 
 
+def test_who_is_drawn_is_like_somebody_who_came() -> None:
+    """Nobody who is yet to come, and nobody put together from them; who came in the year before is the larger part."""
+    market = thin_market(3, 60, 50)
+    pairs, like = market.may_come
+    own = pairs.households < market.n_households
+
+    assert [pairs.households[own].tolist(), pairs.units[own].tolist(), pairs.worth[own].tolist()] == [
+        column.tolist() for column in market.pairs]
+    for day in (0, 100, 364):
+        drawn, _ = market.arrivals_before(day)
+        came = np.flatnonzero(market.arrives < day)
+        assert sorted(like[drawn].tolist()) == sorted([*came] * 6)
+
+
 def test_without_anybody_a_year_passes() -> None:
     """No households, no units: nothing happens, and nothing fails."""
     empty = a_market({}, arrives=[], departs=[], joins=[], leaves=[], places=[], days=8)

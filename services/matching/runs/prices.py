@@ -4,6 +4,9 @@ Who always gives the best place to whoever comes first burns the places that onl
 A price says what a place would be worth later: households that came before are drawn anew (bootstrapped) as those who
 will come, the best assignment of that future is computed, and what the sum would lose by one place less there is the
 place's price in it. One future is noise; the mean of about 20 is a price.
+
+Few came before, and prices that know only them are too sure of who will come. So more are put together from them: a
+smoothed bootstrap (B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 1987).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +15,7 @@ import numpy as np
 
 from services.matching.runs.assignment import solve
 from services.matching.runs.certificate import Arcs, Ints, highest_prices
-from services.matching.runs.columns import Side
+from services.matching.runs.columns import Column, Side
 from services.matching.runs.encoding import encode_sides
 from services.matching.runs.graph import Scored, scored_pairs
 from services.matching.runs.pool import Rules
@@ -23,6 +26,10 @@ FUTURES = 20
 HORIZON = 182
 # At once in memory, unless a single future has more.
 MOST_PAIRS = 1_000_000
+# Of whoever came so many more are put together at most, and altogether no more than this.
+MOST_MORE, ENOUGH = 5, 6_000
+# What they get from others, each group as a whole from one of them; where somebody lives and what they speak is theirs.
+APART = (("members", "contact_genders"), ("slots",), ("must_haves", "wishes"), ("interests",))
 
 
 def future_prices(
@@ -46,15 +53,35 @@ def future_prices(
 
     What makes prices good was measured by `lotse simulate` (docs/simulation.md): a horizon of half a year instead of a
     month; the highest prices that support an assignment (the loss of a place) instead of the lowest (the gain of one
-    more); units' own days left; prices that are a week old at most. What did not help: futures in which units come too,
-    or in which those count who wait already; a value of waiting for the household; three times as many futures.
+    more); units' own days left; prices that are a week old at most; others put together from the few who came. What did
+    not help: futures in which units come too, or in which those count who wait already; a value of waiting for the
+    household; three times as many futures.
     """
-    pool = encode_sides(past, units, rules)
-    pairs = scored_pairs(pool, np.full(len(past), rules.base))
+    dice = np.random.default_rng(seed)
+    drawn_from = with_more(past, np.arange(len(past)), dice)
+    pool = encode_sides(drawn_from, units, rules)
+    pairs = scored_pairs(pool, np.full(len(drawn_from), rules.base))
     left = np.full(len(units), horizon) if days_left is None else np.asarray(days_left)
     return prices_of_futures(
-        pairs, np.arange(len(past)), pool.units.free,
-        left.astype(np.int64), expected=expected, horizon=horizon, futures=futures, dice=np.random.default_rng(seed))
+        pairs, np.arange(len(drawn_from)), pool.units.free,
+        left.astype(np.int64), expected=expected, horizon=horizon, futures=futures, dice=dice)
+
+
+def with_more(people: Side, past: Ints, dice: np.random.Generator) -> Side:
+    """Return the households and, where they are few, each of them some times more.
+
+    Each of these has its id and fields, but for those `APART`: who they are, when they have time, what they need and
+    what they like are each what some household of the `past` (positions) has. Household `i` of the result is, or is
+    put together from, household `i % len(people)`.
+    """
+    more = min(MOST_MORE, ENOUGH // len(people)) if len(past) else 0
+    own = np.tile(np.arange(len(people)), more)
+    others: dict[str, Ints] = {}
+    for group in APART:
+        others |= dict.fromkeys(group, dice.choice(past, len(own)) if more else own)
+    return Side(people.ids * (more + 1), {
+        name: Column(column.values, np.concatenate([column.at, column.at[others.get(name, own)]]))
+        for name, column in people.columns.items()})
 
 
 def prices_of_futures(

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import mean, stdev
+from typing import NamedTuple
 
 from services.matching.simulation.market import Market, large_places, thin_market
 from services.matching.simulation.policies import POLICIES, hindsight
 from services.matching.simulation.year import Played, play
 
 HINDSIGHT = "hindsight"
+# In one of twenty cases chance moves a mean by more of its standard errors.
+ERRORS = 2
 MARKETS: dict[str, Callable[[int, int, int], Market]] = {"thin": thin_market, "large": large_places}
 # How many households and units a market has unless told otherwise.
 SIZES = {"thin": (600, 500), "large": (1000, 20)}
@@ -16,33 +20,56 @@ SIZES = {"thin": (600, 500), "large": (1000, 20)}
 
 @dataclass(frozen=True)
 class Line:
-    """One policy over all years, as means; `spread` is the standard deviation of its share of hindsight.
+    """One policy over all years, as means; `spread` is the standard deviation of its share of hindsight by year.
 
-    `waited_half` and `waited_most` are the days within which half and 95 percent of the matched households had found
-    somebody.
+    `shares` are those of each year. `waited_half` and `waited_most` are the days within which half and 95 percent of
+    the matched households had found somebody.
     """
 
     policy: str
     matched: float
     worth: float
-    share: float
-    spread: float
+    shares: tuple[float, ...]
     waited_half: float
     waited_most: float
+
+    @property
+    def share(self) -> float:
+        """The mean share of hindsight."""
+        return mean(self.shares)
+
+    @property
+    def spread(self) -> float:
+        """From year to year; 0 of one year."""
+        return stdev(self.shares) if len(self.shares) > 1 else 0.0
+
+
+class Reached(NamedTuple):
+    """A mean over years, and the standard error by which it may differ from that of very many; None of one year."""
+
+    mean: float
+    error: float | None
+
+    def is_open(self, least: float) -> bool:
+        """Whether chance may decide in so few years: the mean is nearer to what is asked than two errors."""
+        return self.error is None or abs(self.mean - least) < ERRORS * self.error
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a policy's share of hindsight is to reach, alone or as a lead over another's."""
+    """What a policy's share of hindsight is to reach, alone or as a lead over another's in the same years."""
 
     id: str
     policy: str
     least: float
     over: str | None = None
 
-    def reached(self, lines: Mapping[str, Line]) -> float:
+    def reached(self, lines: Mapping[str, Line]) -> Reached:
         """The share, or the lead."""
-        return lines[self.policy].share - (lines[self.over].share if self.over else 0.0)
+        years: Sequence[float] = lines[self.policy].shares
+        if self.over:
+            years = [one - other for one, other in zip(years, lines[self.over].shares, strict=True)]
+        return Reached(mean(years), stdev(years) / sqrt(len(years)) if len(years) > 1 else None)
 
 
 GOALS: dict[str, tuple[Goal, ...]] = {
@@ -70,8 +97,9 @@ def compare(markets: Mapping[int, Callable[[], Market]], *, tell: Callable[[str]
 
 
 def _line(name: str, years: Sequence[Played], best: Sequence[Played]) -> Line:
-    shares = [one.worth / optimum.worth if optimum.worth else 1.0 for one, optimum in zip(years, best, strict=True)]
+    shares = tuple(
+        one.worth / optimum.worth if optimum.worth else 1.0 for one, optimum in zip(years, best, strict=True))
     return Line(
         policy=name, matched=mean(one.matched for one in years), worth=mean(one.worth for one in years),
-        share=mean(shares), spread=stdev(shares) if len(shares) > 1 else 0.0,
-        waited_half=mean(one.waited(50) for one in years), waited_most=mean(one.waited(95) for one in years))
+        shares=shares, waited_half=mean(one.waited(50) for one in years),
+        waited_most=mean(one.waited(95) for one in years))

@@ -1,16 +1,20 @@
 """A year of people who come and go: when households arrive and give up, when mentors join and leave, who suits whom."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from services.matching.runs.candidates import find
 from services.matching.runs.certificate import Bools, Ints
-from services.matching.runs.encoding import encode
+from services.matching.runs.columns import Side
+from services.matching.runs.encoding import encode_sides
 from services.matching.runs.graph import Scored
-from services.matching.runs.pool import Rules
+from services.matching.runs.pool import Household, Rules, Unit
+from services.matching.runs.prices import with_more
 from services.matching.runs.scoring import points_of
 from services.matching.simulation.people import invented_household, invented_unit
 
@@ -23,6 +27,16 @@ PATIENCE, STAY, DECLINES = (28, 183), (56, 365), 10
 LARGE, SHORT_PATIENCE, KINDS_OF_PEOPLE, IMPOSSIBLE = (10, 61), (7, 29), 6, 15
 
 
+class WhoMayCome(NamedTuple):
+    """The households that may be drawn as those who will come: their pairs, and whom each is or is put together from.
+
+    `like` (int64[n]) are households of the market.
+    """
+
+    pairs: Scored
+    like: Ints
+
+
 @dataclass(frozen=True, eq=False)
 class Market:
     """Who comes when and what every possible pair is worth, sorted by household and then unit; days count from 0.
@@ -30,7 +44,7 @@ class Market:
     A household is there from the day it `arrives` until the day before it `departs`, a unit with its `places` from the
     day it `joins` until the day before it `leaves`. Who arrived before day 0 and has departed by then is the past, from
     which futures are drawn. A pair that `declines` (bool[k]) does so whenever it is proposed; one that does not
-    keeps its place for `term` days.
+    keeps its place for `term` days. Where people have attributes, more may be `drawn` than came.
     """
 
     pairs: Scored
@@ -42,6 +56,7 @@ class Market:
     places: Ints
     term: int = YEAR
     days: int = YEAR
+    drawn: WhoMayCome | None = None
 
     @property
     def n_households(self) -> int:
@@ -72,11 +87,20 @@ class Market:
         first: Ints = np.maximum(later, 0)
         return first
 
+    @cached_property
+    def may_come(self) -> WhoMayCome:
+        """Who may be drawn as those who will come, once whom they are like has arrived."""
+        return self.drawn or WhoMayCome(self.pairs, np.arange(self.n_households))
+
     def arrivals_before(self, day: int) -> tuple[Ints, float]:
-        """The households that had arrived before that day, and how many came on a day of the last year on record."""
+        """Of `may_come` those like whom somebody had arrived before that day; and how many came a day.
+
+        That is of the last year on record.
+        """
         known = np.flatnonzero(self.arrives < day)
         since = max(day - YEAR, int(self.arrives[known].min(initial=day)))
-        return known, float(np.count_nonzero(self.arrives[known] >= since)) / max(1, day - since)
+        a_day = float(np.count_nonzero(self.arrives[known] >= since)) / max(1, day - since)
+        return np.flatnonzero(self.arrives[self.may_come.like] < day), a_day
 
     def places_joining(self, day: int) -> float:
         """How many places joined on a day of this year before that day."""
@@ -93,17 +117,32 @@ def thin_market(seed: int, households: int = 600, units: int = 500) -> Market:
     people = random.Random(seed)
     arriving = [invented_household(people) for _ in range(2 * households)]
     accompanying = [invented_unit(people) for _ in range(units)]
-    pool = encode(arriving, accompanying, Rules())
-    found = find(pool)
-    worth = pool.rules.base + points_of(pool, found.households, found.units).score
+    pairs, drawn = pairs_of(arriving, accompanying, past=np.arange(households), seed=seed)
     dice = np.random.default_rng(seed)
     arrives, departs = _through_two_years(dice, households, PATIENCE)
     joins = dice.integers(0, YEAR, units)
     joins[: units // 3] = 0
     return Market(
-        pairs=Scored(found.households, found.units, worth), declines=dice.integers(0, 100, len(found)) < DECLINES,
+        pairs=pairs, declines=dice.integers(0, 100, len(pairs.units)) < DECLINES,
         arrives=arrives, departs=departs, joins=joins, leaves=joins + dice.integers(*STAY, units),
-        places=pool.units.free)
+        places=np.array([unit.free for unit in accompanying], dtype=np.int64), drawn=drawn)
+
+
+def pairs_of(
+    households: Sequence[Household], units: Sequence[Unit], *, past: Ints, seed: int,
+) -> tuple[Scored, WhoMayCome]:
+    """Return the possible pairs by people's attributes under the usual rules, and who may be drawn as those who come.
+
+    These are put together only of what is known when the year begins: of the `past` (positions).
+    """
+    people = with_more(Side.of(Household, households), past, np.random.default_rng([seed, len(past)]))
+    pool = encode_sides(people, Side.of(Unit, units), Rules())
+    found = find(pool)
+    pairs = Scored(found.households, found.units,
+                   pool.rules.base + points_of(pool, found.households, found.units).score)
+    own = int(np.searchsorted(pairs.households, len(households)))
+    like = np.arange(len(people)) % max(1, len(households))
+    return Scored(*(column[:own] for column in pairs)), WhoMayCome(pairs, like)
 
 
 def large_places(seed: int, households: int = 1000, units: int = 20, base: int = 1000) -> Market:

@@ -55,7 +55,7 @@ class Prices:
         past, a_day = today.market.arrivals_before(today.day)
         horizon = min(self._horizon, today.market.days - today.day)
         prices = prices_of_futures(
-            today.market.pairs, past, today.available, today.market.leaves - today.day,
+            today.market.may_come.pairs, past, today.available, today.market.leaves - today.day,
             expected=round(a_day * horizon * self._share_here(today, horizon)), horizon=horizon,
             futures=self._each_night, dice=self._dice)
         self._nights.append((prices, (today.available > 0).astype(np.int64)))

@@ -18,13 +18,10 @@ from uuid import UUID
 
 import numpy as np
 
-from services.matching.runs.candidates import find
 from services.matching.runs.certificate import Ints
-from services.matching.runs.encoding import encode
 from services.matching.runs.graph import Scored
 from services.matching.runs.pool import ALL_SLOTS, FULL_SCORE, Household, Member, Point, Rules, Unit
-from services.matching.runs.scoring import points_of
-from services.matching.simulation.market import YEAR, Market
+from services.matching.simulation.market import YEAR, Market, WhoMayCome, pairs_of
 from services.matching.simulation.people import TODAY
 
 Side = TypeVar("Side", Household, Unit)
@@ -84,10 +81,11 @@ def read_market(arrivals: str, places: str, *, days: int = YEAR, term: int = YEA
     joins, leaves = _times(there, "from", "until")
     capacities = _ints(row.whole("capacity", 0, MOST) for row in there)
     scored = coming and any(column.startswith(SCORE) for column in coming[0].cells)
-    pairs = _given(coming, there) if scored else _computed(coming, there)
+    past = np.flatnonzero((arrives < 0) & (departs <= 0))
+    pairs, drawn = (_given(coming, there), None) if scored else _computed(coming, there, past)
     return Market(
-        pairs=pairs, declines=np.zeros(len(pairs.units), dtype=np.bool_), arrives=arrives, departs=departs, joins=joins,
-        leaves=leaves, places=capacities, term=term, days=days)
+        pairs=pairs, drawn=drawn, declines=np.zeros(len(pairs.units), dtype=np.bool_), arrives=arrives, departs=departs,
+        joins=joins, leaves=leaves, places=capacities, term=term, days=days)
 
 
 def _rows(file: str, text: str) -> list[Row]:
@@ -162,14 +160,11 @@ def _given(coming: Sequence[Row], there: Sequence[Row]) -> Scored:
     return Scored(*np.array(found, dtype=np.int64).reshape(-1, 3).T)
 
 
-def _computed(coming: Sequence[Row], there: Sequence[Row]) -> Scored:
-    """The possible pairs by the people's attributes, under the usual rules."""
+def _computed(coming: Sequence[Row], there: Sequence[Row], past: Ints) -> tuple[Scored, WhoMayCome]:
+    """The possible pairs by the people's attributes, and those of who may come."""
     households = [_made(row, number, _household) for number, row in enumerate(coming)]
     units = [_made(row, number, _unit) for number, row in enumerate(there)]
-    pool = encode(households, units, Rules())
-    found = find(pool)
-    return Scored(found.households, found.units,
-                  pool.rules.base + points_of(pool, found.households, found.units).score)
+    return pairs_of(households, units, past=past, seed=0)
 
 
 def _made(row: Row, number: int, make: Callable[[Row, int], Side]) -> Side:
