@@ -18,16 +18,22 @@ from libs.common.refusals import NotFound
 
 MAC_BYTES = 16
 FORMAT = struct.Struct(">16s16sQ")
+# Of the last number: enough for some thirty thousand years.
+EXPIRY_BITS = 40
 TOKEN_PATTERN = "^[A-Za-z0-9_-]{75}$"  # noqa: S105 - a pattern, no token
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link lets its holder do: this purpose, about this thing, as this person."""
+    """What a link lets its holder do: this purpose, about this thing, as this person.
+
+    `sent_to`: the mark of the address that it was sent to (persons.address_mark); 0 where that does not matter.
+    """
 
     purpose: str
     about: UUID
     person_ref: UUID
+    sent_to: int = 0
 
 
 class Links:
@@ -42,8 +48,9 @@ class Links:
         return self._public_url + path.replace("{token}", self.token(link, valid=valid))
 
     def token(self, link: Link, *, valid: timedelta) -> str:
-        """The token alone: ids, expiry, and a MAC over them and the purpose."""
-        content = FORMAT.pack(link.about.bytes, link.person_ref.bytes, int(time.time() + valid.total_seconds()))
+        """The token alone: ids, the address's mark above the expiry, and a MAC over them and the purpose."""
+        expires = int(time.time() + valid.total_seconds())
+        content = FORMAT.pack(link.about.bytes, link.person_ref.bytes, link.sent_to << EXPIRY_BITS | expires)
         return _text(content + self._mac(link.purpose, content))
 
     def read(self, purpose: str, token: str) -> Link:
@@ -51,15 +58,16 @@ class Links:
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             content, mac = raw[: FORMAT.size], raw[FORMAT.size :]
-            about, person_ref, expires = FORMAT.unpack(content)
+            about, person_ref, numbers = FORMAT.unpack(content)
         except (ValueError, struct.error) as raised:
             raise _not_valid() from raised
         # Base64 has spare bits and passes over what is none: one link is one text.
         if token != _text(raw) or not hmac.compare_digest(mac, self._mac(purpose, content)):
             raise _not_valid()
+        sent_to, expires = divmod(numbers, 1 << EXPIRY_BITS)
         if expires < time.time():
             raise NotFound("link-expired", "This link has expired; ask the coordinators or its sender for a new one.")
-        return Link(purpose, UUID(bytes=about), UUID(bytes=person_ref))
+        return Link(purpose, UUID(bytes=about), UUID(bytes=person_ref), sent_to)
 
     def _mac(self, purpose: str, content: bytes) -> bytes:
         return hmac.digest(self._key, purpose.encode() + b"\0" + content, "sha256")[:MAC_BYTES]

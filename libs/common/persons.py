@@ -4,6 +4,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from libs.common.refusals import NotFound
 from libs.common.tables import person
 
 SEALED = "person.details"
+MOST_MARK = (1 << 24) - 1
 
 
 # The person, the key and the note of it in one statement: a round trip is dearer than a row.
@@ -90,6 +92,12 @@ async def details_of(
 async def languages_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[str, ...]:
     """The languages that the person wishes to be written to in, the dearest first."""
     return tuple(await transaction.scalar(select(person.c.languages).where(person.c.person_ref == person_ref)) or ())
+
+
+async def address_mark(transaction: OpenTransaction, person_ref: UUID) -> int:
+    """A number of 24 bits for the mail address that a person has now: another one for another; 0 without any."""
+    index = await transaction.scalar(select(person.c.email_index).where(person.c.person_ref == person_ref))
+    return 1 + int.from_bytes(sha256(index).digest()[:4]) % MOST_MARK if index else 0
 
 
 async def addressee(

@@ -1,6 +1,7 @@
 """Signed links: each for one purpose, about one thing, for its time; nothing else opens anything."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -65,6 +66,15 @@ def test_a_link_says_what_was_signed(links: Links, link: Link) -> None:
     token = url.rsplit("/", 1)[1]
     assert (len(token), token.replace("-", "").replace("_", "").isalnum()) == (75, True)
     assert links.read("answer-invitation", token) == link
+
+
+@pytest.mark.parametrize("sent_to", [0, 1, (1 << 24) - 1])
+def test_a_link_says_which_address_it_was_sent_to(links: Links, link: Link, sent_to: int) -> None:
+    """In a token of the same length, which expires all the same."""
+    link = replace(link, sent_to=sent_to)
+
+    assert links.read(link.purpose, links.token(link, valid=DAY)) == link
+    assert refused(links, link.purpose, links.token(link, valid=-DAY)) == "link-expired"
 
 
 def test_a_link_is_for_one_purpose(links: Links, link: Link) -> None:

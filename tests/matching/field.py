@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,12 +11,14 @@ import httpx
 from sqlalchemy import insert, text, update
 from uuid_utils.compat import uuid7
 
+from libs.common.db import Database
 from libs.common.facts.events import AttendanceRecorded
 from libs.common.facts.registry import OfferPublished, ProgrammeRulesChanged, RequiredTraining
 from libs.common.links import Link
+from libs.common.persons import address_mark
 from services.matching.households.model import Household
 from services.matching.households.rules import HouseholdFields
-from services.matching.links.queries import Purpose
+from services.matching.links.queries import OWN_DATA, Purpose
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
@@ -34,6 +36,14 @@ LONG_AGO = "2024-01-08"
 BESIDES = ["checkins", "learnings", "authority"]
 Headers = dict[str, str]
 Json = dict[str, Any]
+
+
+async def addressed(database: Database, link: Link) -> Link:
+    """The link as it is sent: one to own data knows the address that it goes to."""
+    if link.purpose != OWN_DATA.name:
+        return link
+    async with database.transaction() as transaction:
+        return replace(link, sent_to=await address_mark(transaction, link.person_ref))
 
 
 def rules(programme_id: UUID, **given: Any) -> ProgrammeRulesChanged:
@@ -296,8 +306,9 @@ class Field:
 
     async def link(self, purpose: Purpose, about: str, person_ref: str, *, days: float = 1) -> str:
         """The path that a link of this purpose has, as its holder finds it in a mail."""
-        links = self.network["matching"].running.database.links
-        url = links.url(purpose.path, Link(purpose.name, UUID(about), UUID(person_ref)), valid=timedelta(days=days))
+        database = self.network["matching"].running.database
+        link = await addressed(database, Link(purpose.name, UUID(about), UUID(person_ref)))
+        url = database.links.url(purpose.path, link, valid=timedelta(days=days))
         return url.removeprefix("http://matching.test")
 
     async def refs(self, pair: Json) -> tuple[str, str]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import time
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode, urljoin
 from uuid import UUID
@@ -11,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.matching.links.queries import CALENDAR, MEETINGS, OWN_DATA
+from services.matching.links.queries import MEETINGS, OWN_DATA
 from tests.matching.field import PARTNER, SLOTS, Field, Json, a_person
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
@@ -247,6 +245,7 @@ async def test_name_and_addresses_are_corrected(field: Field) -> None:
     assert (await field.client.post(path, json=body)).json()["contact"]["name"] == "Mira Neu"
     contact = await field.get(f"/mentors/{mentor['id']}/contact")
     assert (contact["name"], contact["email"], contact["written_in"]) == ("Mira Neu", "neu@example.org", ["en"])
+    path = f"{await own(field, mentor)}/contact"
     assert await refused(field, path, {"name": ""}) == (422, "invalid-request")
     page = await sent(field, path, [("name", "Mira Form"), ("email", "halb@"), ("written_in", "ar")])
     assert (page.status_code, page.headers["content-language"]) == (422, "en")
@@ -404,62 +403,3 @@ async def test_every_button_and_link_of_a_page_leads_somewhere(field: Field) -> 
             assert answer.status_code == 200, (at, link)
 
     assert led == ways
-
-
-async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
-    """Not another's data, not by a link of another purpose, not after its time, not for what there is not."""
-    mentor, other = await field.ready_mentor(), await field.ready_mentor()
-    crossed = await field.link(OWN_DATA, mentor["id"], other["person_ref"])
-    assert (await field.client.get(crossed)).json()["slug"] == "own-data-over"
-    late = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"], days=-1)
-    assert (await field.client.get(late)).json()["slug"] == "link-expired"
-    calendar = (await field.link(CALENDAR, mentor["person_ref"], mentor["person_ref"])).rsplit("/", 1)[1]
-
-    assert (await field.client.get(f"/v1/self_service/{calendar}")).json()["slug"] == "link-not-valid"
-
-
-async def test_a_link_to_own_data_holds_for_thirty_days(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old mail in another's hands opens nothing; who still takes part asks the coordinators for a new one."""
-    mentor = await field.ready_mentor()
-    links = field.network["matching"].running.database.links
-    path = OWN_DATA.url(links, UUID(mentor["id"]), UUID(mentor["person_ref"])).removeprefix("http://matching.test")
-    now, passed = time.time(), {"days": 0}
-    monkeypatch.setattr("libs.common.links.time", SimpleNamespace(time=lambda: now + passed["days"] * 86400))
-    for days, status in ((0, 200), (29, 200), (31, 404), (399, 404)):
-        passed["days"] = days
-        assert (await field.client.get(path)).status_code == status, days
-    answer = await field.client.get(path)
-    assert answer.json()["slug"] == "link-expired"
-    assert "ask the coordinators" in answer.json()["detail"]
-
-
-async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
-    """A fact with ids alone; not to who has left or has no mail address, not for another region."""
-    mentor = await field.create("/mentors", field.mentor_body())
-    household = await field.get(f"/households/{(await field.create('/households', field.household_body()))['id']}")
-    group = await field.create("/mentor_groups", field.group_body())
-    member, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
-    for noun, thing in (("mentors", mentor), ("households", household), ("members", member)):
-        answer = await field.send("POST", f"/{noun}/{thing['id']}/own_data_link")
-        assert answer.json() == {"person_ref": thing["person_ref"]}
-        (told,) = await field.told(thing["id"], kind="own_data")
-        assert told == {"subject": "own_data.offered", "own_data_id": thing["id"], "region": "15087",
-                        "person_refs": [thing["person_ref"]]}
-    silent = await field.create("/mentors", field.mentor_body(contact={"name": "Ohne Adresse"}))
-    assert await field.refused(f"/mentors/{silent['id']}/own_data_link") == (409, "mail-address-missing")
-    for noun, thing, slug in (("mentors", mentor, "mentor-state"), ("members", member, "member-left")):
-        await field.act(f"/{noun}/{thing['id']}/leave")
-        assert await field.refused(f"/{noun}/{thing['id']}/own_data_link") == (409, slug)
-    await field.act(f"/households/{household['id']}/close", {"reason": "moved"})
-
-    assert await field.refused(f"/households/{household['id']}/own_data_link") == (409, "household-closed")
-
-
-async def test_who_is_approved_or_begins_to_wait_gets_the_link_once(field: Field) -> None:
-    """One fact each, so one mail; a pause and a return bring about none."""
-    mentor, household = await field.ready_mentor(), await field.waiting_household()
-    await field.act(f"/mentors/{mentor['id']}/pause")
-    await field.act(f"/mentors/{mentor['id']}/resume")
-
-    for thing in (mentor, household):
-        assert len(await field.told(thing["id"], kind="own_data")) == 1

@@ -64,7 +64,7 @@ async def linked(world: World, purpose: Any, need: Awaitable[Need], **more: Any)
     service = "notify" if purpose in {"preferences", "unsubscribe", "subscription-confirm"} else (
         "events" if purpose in {CANCEL, ACCEPT} else "matching")
     about = found.get("registration_id") or found["about"]
-    return world.token(service, getattr(purpose, "name", purpose), about, found["person_ref"]) | more
+    return await world.token(service, getattr(purpose, "name", purpose), about, found["person_ref"]) | more
 
 
 def of(maker: str, *arguments: Any, **body: Any) -> Recipe:
@@ -90,7 +90,7 @@ async def with_own_link(world: World, *verbs: str) -> Need:
     """The link to the own data of a mentor after these steps."""
     mentor_id = (await mentor(world, *verbs))["mentor_id"]
     person_ref = (await world.field.get(f"/mentors/{mentor_id}"))["person_ref"]
-    return world.token("matching", OWN_DATA.name, mentor_id, person_ref)
+    return await world.token("matching", OWN_DATA.name, mentor_id, person_ref)
 
 
 async def calendar_of(need: Awaitable[Need]) -> Need:

@@ -17,7 +17,7 @@ from services.matching.links.queries import CONCERN
 from services.registry.assurances.rules import PURPOSE as ASSURANCE
 from tests.events.stage import Stage
 from tests.harness import Network
-from tests.matching.field import Field
+from tests.matching.field import Field, addressed
 from tests.registry.steps import OFFER, PARTNER, PROJECT
 
 DOCUMENTS = Path(__file__).resolve().parents[1] / "contract" / "openapi"
@@ -188,11 +188,11 @@ class World:
         await self.sql(service, query, UUID(str(row_id)), *columns.values())
         return str(row_id)
 
-    def token(self, service: str, purpose: str, about: Any, person_ref: Any) -> Need:
+    async def token(self, service: str, purpose: str, about: Any, person_ref: Any) -> Need:
         """The path's token of a link."""
-        links = self.network[service].running.database.links
-        link = Link(purpose, UUID(str(about)), UUID(str(person_ref)))
-        return {"token": links.token(link, valid=timedelta(days=1))}
+        database = self.network[service].running.database
+        link = await addressed(database, Link(purpose, UUID(str(about)), UUID(str(person_ref))))
+        return {"token": database.links.token(link, valid=timedelta(days=1))}
 
     async def fingerprint(self, service: str) -> dict[str, tuple[int, int]]:
         """How many rows each table of the service has, and the sum of their versions."""
@@ -236,7 +236,7 @@ class World:
         offer = (await self.offer("published"))["offer_id"]
         contacts = await self.sql("registry", "SELECT person_ref FROM partner_contact WHERE partner_id = $1",
                                   UUID(self.partner_id))
-        return self.token("registry", ASSURANCE, offer, contacts[0]["person_ref"])
+        return await self.token("registry", ASSURANCE, offer, contacts[0]["person_ref"])
 
     async def project(self, *, opened: bool = False) -> Need:
         """A project of the partner."""

@@ -1,7 +1,7 @@
 """A small world in one district, with at least one thing of every kind in each of the four services."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from services.matching.links.queries import ANSWER, CALENDAR, CHECKIN, CONCERN, 
 from services.registry.assurances.rules import PURPOSE as ASSURE
 from tests.events.stage import Stage
 from tests.harness import Network, in_days
-from tests.matching.field import SLOTS, Field, Json
+from tests.matching.field import SLOTS, Field, Json, addressed
 from tests.notify.post import until
 from tests.registry.steps import OFFER, PARTNER, PROJECT, a_verified_partner, id_of, matching, ok
 
@@ -73,7 +73,7 @@ class World:
         """A token for the link of this purpose; signed for another purpose or expired if so wished."""
         service, link = self.links[purpose]
         links = self.network[service].running.database.links
-        return links.token(Link(signed_as or purpose, link.about, link.person_ref), valid=valid)
+        return links.token(replace(link, purpose=signed_as or purpose), valid=valid)
 
     def now(self) -> datetime:
         """What time it is in this network."""
@@ -264,7 +264,8 @@ async def _tandems(world: World, around: Field, first: Json, second: Json, third
     client = around.client
     for purpose in (CONSENT, MEETINGS, CONCERN):
         world.link("matching", purpose.name, first["id"], mentor)
-    world.link("matching", OWN_DATA.name, first["mentor_id"], mentor)
+    own_data = Link(OWN_DATA.name, UUID(first["mentor_id"]), UUID(mentor))
+    world.links[OWN_DATA.name] = ("matching", await addressed(world.network["matching"].running.database, own_data))
     world.link("matching", CALENDAR.name, mentor, mentor)
     noted = f"{await around.link(MEETINGS, first['id'], mentor)}?on={around.day}&minutes=60"
     world.add("meetings", first["id"], shown_by=ok(await client.post(noted))["id"])

@@ -29,16 +29,17 @@ class Purpose:
     path: str
     valid: timedelta
 
-    def url(self, links: Links, about: UUID, person_ref: UUID) -> str:
-        """The whole address for this person."""
-        return links.url(self.path, Link(self.name, about, person_ref), valid=self.valid)
+    def url(self, links: Links, about: UUID, person_ref: UUID, *, sent_to: int = 0) -> str:
+        """The whole address for this person; `sent_to`: see Link."""
+        return links.url(self.path, Link(self.name, about, person_ref, sent_to), valid=self.valid)
 
 
 ANSWER = Purpose("answer-invitation", "/v1/proposals/invitations/{token}", timedelta(days=7))
 CONSENT = Purpose("trial-consent", "/v1/tandems/consents/{token}", timedelta(days=30))
 MEETINGS = Purpose("meetings", "/v1/meetings/{token}", timedelta(days=400))
 CHECKIN = Purpose("check-in", "/v1/checkins/answers/{token}", timedelta(days=21))
-# Shows and changes all there is, and cannot be called back; who still takes part is sent a new one when they ask.
+# Shows and changes all there is: it holds for the address that it was sent to, so that a mail to a wrong one is called
+# back by correcting it. Who still takes part is sent a new one when they ask.
 OWN_DATA = Purpose("own-data", "/v1/self_service/{token}", timedelta(days=30))
 CALENDAR = Purpose("checkin-calendar", "/v1/checkins/calendars/{token}", timedelta(days=400))
 CONCERN = Purpose("concern", "/v1/concerns/raised/{token}", timedelta(days=400))

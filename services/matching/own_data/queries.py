@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
+from libs.common.links import Link
+from libs.common.persons import address_mark
 from libs.common.privacy import unseal
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
@@ -107,18 +109,29 @@ class OwnDataOut(BaseModel):
     noted: dict[str, list[dict[str, Any]]]
 
 
-async def holder_of(transaction: OpenTransaction, about: UUID, person_ref: UUID) -> Holder:
-    """Whose data a link leads to; NotFound once they take part no longer, or have been erased."""
+async def holder_of(transaction: OpenTransaction, link: Link) -> Holder:
+    """Whose data a link leads to.
+
+    NotFound once they take part no longer or have been erased, or have another mail address than the link was sent to.
+    """
     for kind in KINDS:
-        found: Holder | None = await transaction.get(kind, about)
-        if found is not None and found.person_ref == person_ref and found.takes_part:
+        found: Holder | None = await transaction.get(kind, link.about)
+        if found is not None and found.person_ref == link.person_ref and found.takes_part:
+            if not await is_current(transaction, link):
+                raise NotFound("own-link-outdated",
+                               "This link was sent to another mail address; ask the coordinators for a new one.")
             return found
     raise NotFound("own-data-over", "This link holds no longer: you take part no longer, or your data was erased.")
 
 
-async def locked_holder(transaction: OpenTransaction, about: UUID, person_ref: UUID) -> Holder:
+async def is_current(transaction: OpenTransaction, link: Link) -> bool:
+    """Whether the person still has the mail address that the link was sent to."""
+    return link.sent_to == await address_mark(transaction, link.person_ref)
+
+
+async def locked_holder(transaction: OpenTransaction, link: Link) -> Holder:
     """The same, locked with all that what they change may reach, in the order in which everybody locks."""
-    holder = await holder_of(transaction, about, person_ref)
+    holder = await holder_of(transaction, link)
     if isinstance(holder, Mentor):
         await lock_unit(transaction, Mentor, holder.id)
     elif isinstance(holder, Member):
@@ -126,7 +139,7 @@ async def locked_holder(transaction: OpenTransaction, about: UUID, person_ref: U
         await locked(transaction, Member, holder.id)
     else:
         await locked(transaction, Household, holder.id)
-    return await holder_of(transaction, about, person_ref)
+    return await holder_of(transaction, link)
 
 
 def kind_of(holder: Holder) -> OwnKind:

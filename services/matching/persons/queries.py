@@ -12,7 +12,7 @@ from libs.common.codes.regions import region as region_of
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.facts.question import Words
-from libs.common.persons import details_of
+from libs.common.persons import address_mark, details_of
 from libs.common.phrases import phrases
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import ANSWERABLE, Checkin
@@ -97,7 +97,8 @@ async def links_for(transaction: OpenTransaction, about: str, person_ref: UUID) 
     one, links = await thing(transaction, about), transaction.links
     if isinstance(one, Mentor | Household | Member):
         theirs = one.takes_part and one.person_ref == person_ref
-        return {"own_data": OWN_DATA.url(links, one.id, person_ref)} if theirs else {}
+        mark = await address_mark(transaction, person_ref)
+        return {"own_data": OWN_DATA.url(links, one.id, person_ref, sent_to=mark)} if theirs else {}
     if isinstance(one, Proposal) and one.state in INVITED:
         pair = await pair_of(transaction, one)
         own = [ref for side in Side for ref in await persons_of(transaction, pair, side)]

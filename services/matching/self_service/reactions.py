@@ -5,6 +5,7 @@ from typing import Any
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import OwnDataOffered
 from libs.common.outbox import announce
+from libs.common.persons import address_mark
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
@@ -46,8 +47,11 @@ async def change_availability(transaction: OpenTransaction, holder: Holder, body
 
 
 async def change_contact(transaction: OpenTransaction, holder: Holder, body: ContactIn) -> None:
-    """Their name, addresses, and the languages to write to them in."""
+    """Their name, addresses, and the languages to write to them in. A new mail address is sent a new link."""
+    before = await address_mark(transaction, holder.person_ref)
     await contact_changed(transaction, holder, body)
+    if body.email and before != await address_mark(transaction, holder.person_ref):
+        offered(transaction, holder)
 
 
 async def pause(transaction: OpenTransaction, holder: Holder) -> None:

@@ -28,6 +28,7 @@ from services.matching.own_data.queries import (
     Holder,
     OwnDataOut,
     holder_of,
+    is_current,
     kind_of,
     locked_holder,
     own_data,
@@ -171,14 +172,14 @@ async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
 
 
 async def _data(holding: Holding) -> OwnDataOut:
-    holder = await holder_of(holding.transaction, holding.link.about, holding.link.person_ref)
+    holder = await holder_of(holding.transaction, holding.link)
     return await own_data(holding.transaction, holder)
 
 
 async def _changed(request: Request, holding: Holding, key: str, change: Change, find: Any = locked_holder) -> Any:
     """Do what a button says; `find` locks what the change does not lock by itself."""
     try:
-        holder = await find(holding.transaction, holding.link.about, holding.link.person_ref)
+        holder = await find(holding.transaction, holding.link)
         await _do(holding, holder, lambda transaction: change(transaction, holder))
     except Refused as refused:
         return await turned_down(request, holding, refused)
@@ -195,7 +196,7 @@ async def _asked_once_more(
     request: Request, holding: Holding, which: str, purpose: Purpose = Purpose.MATCHING,
 ) -> Response:
     try:
-        holder = await holder_of(holding.transaction, holding.link.about, holding.link.person_ref)
+        holder = await holder_of(holding.transaction, holding.link)
     except Refused as refused:
         return await turned_down(request, holding, refused)
     asked, text, button, action = confirming(which, kind_of(holder), purpose)
@@ -219,7 +220,7 @@ async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Aske
     form: Form | None = body if isinstance(body, dict) else None
     try:
         given = body if form is None else _read(form, asked)
-        holder = await locked_holder(holding.transaction, holding.link.about, holding.link.person_ref)
+        holder = await locked_holder(holding.transaction, holding.link)
         await _do(holding, holder, lambda transaction: asked.change(transaction, holder, given))
     except ValidationError as raised:
         if not wants_page(request):
@@ -234,9 +235,11 @@ async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Aske
         entered = Entered(asked.which, form, wrong) if is_ours(form, asked.which) else Entered()
         said = replace(entered, said=said_of(refused), status=refused.status)
         return await _once_more(request, holding, said)
-    if wants_page(request):
-        return await _once_more(request, holding, Entered(said="own_saved"))
-    return await own_data(holding.transaction, holder)
+    if await is_current(holding.transaction, holding.link):
+        return (await _once_more(request, holding, Entered(said="own_saved")) if wants_page(request)
+                else await own_data(holding.transaction, holder))
+    data = await own_data(holding.transaction, holder)
+    return await done(request, holding, "own_saved_moved" if data.contact.email else "own_saved_unreachable", data)
 
 
 def _read(form: Form, asked: _Asked) -> BaseModel:

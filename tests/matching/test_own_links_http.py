@@ -1,0 +1,106 @@
+"""Links to own data: for one person, for their time, and for the mail address that they were sent to."""
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from services.matching.links.queries import CALENDAR, OWN_DATA
+from tests.matching.field import Field
+from tests.matching.test_self_service_http import BROWSER, own, refused, sent
+
+
+async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
+    """Not another's data, not by a link of another purpose, not after its time, not for what there is not."""
+    mentor, other = await field.ready_mentor(), await field.ready_mentor()
+    crossed = await field.link(OWN_DATA, mentor["id"], other["person_ref"])
+    assert (await field.client.get(crossed)).json()["slug"] == "own-data-over"
+    late = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"], days=-1)
+    assert (await field.client.get(late)).json()["slug"] == "link-expired"
+    calendar = (await field.link(CALENDAR, mentor["person_ref"], mentor["person_ref"])).rsplit("/", 1)[1]
+
+    assert (await field.client.get(f"/v1/self_service/{calendar}")).json()["slug"] == "link-not-valid"
+
+
+async def test_a_link_to_own_data_holds_for_thirty_days(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old mail in another's hands opens nothing; who still takes part asks the coordinators for a new one."""
+    mentor = await field.ready_mentor()
+    path = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"], days=OWN_DATA.valid.days)
+    now, passed = time.time(), {"days": 0}
+    monkeypatch.setattr("libs.common.links.time", SimpleNamespace(time=lambda: now + passed["days"] * 86400))
+    for days, status in ((0, 200), (29, 200), (31, 404), (399, 404)):
+        passed["days"] = days
+        assert (await field.client.get(path)).status_code == status, days
+    answer = await field.client.get(path)
+    assert answer.json()["slug"] == "link-expired"
+    assert "ask the coordinators" in answer.json()["detail"]
+
+
+async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
+    """A fact with ids alone; not to who has left or has no mail address, not for another region."""
+    mentor = await field.create("/mentors", field.mentor_body())
+    household = await field.get(f"/households/{(await field.create('/households', field.household_body()))['id']}")
+    group = await field.create("/mentor_groups", field.group_body())
+    member, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    for noun, thing in (("mentors", mentor), ("households", household), ("members", member)):
+        answer = await field.send("POST", f"/{noun}/{thing['id']}/own_data_link")
+        assert answer.json() == {"person_ref": thing["person_ref"]}
+        (told,) = await field.told(thing["id"], kind="own_data")
+        assert told == {"subject": "own_data.offered", "own_data_id": thing["id"], "region": "15087",
+                        "person_refs": [thing["person_ref"]]}
+    silent = await field.create("/mentors", field.mentor_body(contact={"name": "Ohne Adresse"}))
+    assert await field.refused(f"/mentors/{silent['id']}/own_data_link") == (409, "mail-address-missing")
+    for noun, thing, slug in (("mentors", mentor, "mentor-state"), ("members", member, "member-left")):
+        await field.act(f"/{noun}/{thing['id']}/leave")
+        assert await field.refused(f"/{noun}/{thing['id']}/own_data_link") == (409, slug)
+    await field.act(f"/households/{household['id']}/close", {"reason": "moved"})
+
+    assert await field.refused(f"/households/{household['id']}/own_data_link") == (409, "household-closed")
+
+
+async def test_who_is_approved_or_begins_to_wait_gets_the_link_once(field: Field) -> None:
+    """One fact each, so one mail; a pause and a return bring about none."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    await field.act(f"/mentors/{mentor['id']}/resume")
+
+    for thing in (mentor, household):
+        assert len(await field.told(thing["id"], kind="own_data")) == 1
+
+
+async def test_a_corrected_address_ends_the_links_that_went_to_the_former_one(field: Field) -> None:
+    """Whoever has the mail reads nothing and changes nothing, and is told so; another name alone ends no link."""
+    for noun, thing in (("mentors", await field.ready_mentor()), ("households", await field.waiting_household())):
+        path, contact = await own(field, thing), f"/{noun}/{thing['id']}/contact"
+        body = {"name": "Mira Neu", "email": (await field.get(contact))["email"], "written_in": ["uk"]}
+        await field.act(contact, body, method="PUT")
+        before = (await field.client.get(path)).json()
+        assert before["contact"]["name"] == "Mira Neu"
+        await field.act(contact, body | {"email": "richtig@example.org"}, method="PUT")
+
+        assert (await field.client.get(path)).json()["slug"] == "own-link-outdated"
+        for way, sent_body in (("leave", None), ("withdraw_consent", None), ("availability", {"radius_km": 5}),
+                               ("contact", {"name": "Wer anders"})):
+            assert await refused(field, f"{path}/{way}", sent_body) == (404, "own-link-outdated"), way
+        for page in (await field.client.get(path, headers=BROWSER),
+                     await field.client.get(f"{path}/leave", headers=BROWSER),
+                     await sent(field, f"{path}/contact", [("name", "Wer anders")])):
+            assert (page.status_code, page.headers["content-language"]) == (404, "uk")
+            assert "надіслано на іншу електронну адресу" in page.text
+        now = (await field.client.get(await own(field, thing))).json()
+        assert now["contact"] == before["contact"] | {"email": "richtig@example.org"}
+
+
+@pytest.mark.parametrize(("email", "told", "said"), [
+    ("neu@example.org", 2, "An die neue Adresse ist ein neuer unterwegs."),
+    ("", 1, "Ohne E-Mail-Adresse gilt dieser Link nicht mehr.")])
+async def test_who_changes_their_own_address_is_sent_a_new_link(field: Field, email: str, told: int, said: str) -> None:
+    """The page says so, and that the present one is over; without an address there is nowhere to send it."""
+    mentor = await field.ready_mentor()
+    path = await own(field, mentor)
+    page = await sent(field, f"{path}/contact", [("name", "Mira Neu"), ("email", email), ("written_in", "de")])
+
+    assert (page.status_code, said in page.text) == (200, True)
+    assert len(await field.told(mentor["id"], kind="own_data")) == told
+    assert (await field.client.get(path)).json()["slug"] == "own-link-outdated"
+    assert (await field.client.get(await own(field, mentor))).json()["contact"]["email"] == (email or None)
