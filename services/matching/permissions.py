@@ -6,6 +6,8 @@ from libs.common.callers import Role
 
 COORDINATING = frozenset({Role.COORDINATOR})
 COUNSELLING = frozenset({Role.COORDINATOR, Role.COUNSELLOR})
+# Whoever decides about weights, or looks after data protection, finds runs and reads what they did, without names.
+OVERSEEING = frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN, Role.AUDITOR})
 NEUTRAL = frozenset({Role.NEUTRAL_CONTACT})
 BY_LINK = frozenset({Role.LINK})
 
@@ -19,8 +21,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "reject_mentor_group", "withdraw_mentor_group",
         "add_member", "list_members", "change_member", "leave_group",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
-        "start_run", "list_runs", "read_run", "list_unserved", "cancel_run", "list_pairs", "approve_some",
-        "read_changed_since", "compare_runs", "list_changes", "list_options", "propose_option",
+        "start_run", "cancel_run", "approve_some", "list_options", "propose_option",
         "list_proposals", "read_proposal", "approve_proposal", "dismiss_proposal", "invite_both", "note_answer",
         "note_first_meeting",
         "start_tandem", "list_tandems", "read_tandem", "note_agreement", "note_consent_of_side", "pause_tandem",
@@ -52,8 +53,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "resume_by_link", "ask_to_leave", "leave_by_link", "ask_to_withdraw_consent", "withdraw_consent_by_link",
         "read_own_checkin_calendar",
     ), BY_LINK),
-    **dict.fromkeys(("read_fairness", "read_account", "export_decisions", "export_option_decisions"),
-                    frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN, Role.AUDITOR})),
+    **dict.fromkeys((
+        "list_runs", "read_run", "list_unserved", "list_pairs", "read_changed_since", "compare_runs", "list_changes",
+        "read_fairness", "read_account", "export_decisions", "export_option_decisions", "list_weights",
+    ), OVERSEEING),
     "set_weights": frozenset({Role.NETWORK_ADMIN}),
-    "list_weights": frozenset({Role.NETWORK_ADMIN, Role.COORDINATOR}),
 }

@@ -467,6 +467,8 @@ async def test_what_was_chosen_without_a_run_can_be_looked_up(field: Field) -> N
         chosen["id"], "known_to_fit", "wish_of_both")
     assert line["proposed_by"] == line["approved_by"] != ""
     assert (await field.send("GET", f"{address}&since=2099-01-01")).text.count("\n") == 1
+    assert (await field.send("GET", f"{address}&since=1900-01-01")).text.count("\n") == 2
+    assert (await field.send("GET", f"{address}&since=0001-01-01")).json()["slug"] == "invalid-request"
 
 
 async def test_another_day_is_another_pool(field: Field) -> None:

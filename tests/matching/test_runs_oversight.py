@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from libs.common.callers import Role
+from services.matching.households.rules import HouseholdFields
+from services.matching.profiles.rules import AccompanyingIn
 from services.matching.runs import hard, points
 from services.matching.runs.fairness import by_languages, by_members, by_region, counted, shown
 from services.matching.runs.pool import CRITERIA, Member, Rules, Weights
@@ -188,3 +191,33 @@ async def test_what_is_not_done_tells_nothing_of_fairness(field: Field) -> None:
 
     assert run["failed_pair"] == [str(UUID(int=1)), str(UUID(int=2))]
     assert (answer.status_code, answer.json()["slug"]) == (409, "run-not-done")
+
+
+@pytest.mark.parametrize("field_name", ["interests", "offers", "wishes", "must_haves"])
+@pytest.mark.parametrize("code", ["muslim", "same_religion", "no_trauma", "depression", "queer_friends", "glaube"])
+def test_what_is_never_a_score_cannot_be_said_as_one(field_name: str, code: str) -> None:
+    """Neither as an interest nor as an offer, a wish or a must-have; whatever else a network names for itself can."""
+    kind: Any = AccompanyingIn if field_name == "offers" else HouseholdFields
+    members = {} if field_name == "offers" else {"members": [{"age_band": "27-44"}]}
+    with pytest.raises(ValidationError, match="never a score"):
+        kind.model_validate(members | {field_name: [code]})
+
+    said = kind.model_validate(members | {field_name: ["football", "health", "church_choir", "bike_race"]})
+    assert getattr(said, field_name) == ["football", "health", "church_choir", "bike_race"]
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.NETWORK_ADMIN])
+async def test_who_oversees_finds_runs_and_why_somebody_got_nobody(field: Field, role: Role) -> None:
+    """Without being told an id; but starts and approves none."""
+    household = await field.waiting_household()
+    run = await field.run()
+    key = await field.network.key(role)
+    (found,) = (await field.get(f"/runs?programme_id={field.programme}", headers=key))["items"]
+    assert found["id"] == run["id"]
+    assert (await field.get(f"/runs/{run['id']}", headers=key))["certified"] is True
+    (nobody,) = (await field.get(f"/runs/{run['id']}/unserved", headers=key))["items"]
+    assert nobody["household_id"] == household["id"]
+    assert (await field.get(f"/weights?programme_id={field.programme}", headers=key))["items"] == []
+
+    body = {"programme_id": str(field.programme), "region": "15087"}
+    assert (await field.send("POST", "/runs", body, headers=key)).status_code == 403

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from libs.common.bodies import Body, Paragraph
 from libs.common.codes.lists import AgeBand, Cefr, Gender
-from libs.common.codes.types import Code, Day
+from libs.common.codes.types import Day
 from services.matching.households.model import (
     Household,
     HouseholdChange,
@@ -17,7 +17,7 @@ from services.matching.households.model import (
     HouseholdState,
     shape_of,
 )
-from services.matching.profiles.rules import ContactIn, DescribedIn, LocalAgs
+from services.matching.profiles.rules import ContactIn, DescribedIn, LocalAgs, Topic
 
 # Not "none": who asks for no level at all accepts an interpreter.
 Level = Literal["literacy", "A1", "A2", "B1", "B2", "C1", "C2"]
@@ -51,8 +51,8 @@ class HouseholdFields(DescribedIn):
     kinds: list[Literal["single", "group"]] = Field(default=[], max_length=2, description="Empty: either.")
     only_female_mentor: bool = False
     barrier_free: bool = Field(default=False, description="They need a home and meetings without steps.")
-    must_haves: list[Code] = Field(default=[], max_length=20, examples=[["jobcentre"]])
-    wishes: list[Code] = Field(default=[], max_length=20, examples=[["school", "childcare"]])
+    must_haves: list[Topic] = Field(default=[], max_length=20, examples=[["jobcentre"]])
+    wishes: list[Topic] = Field(default=[], max_length=20, examples=[["school", "childcare"]])
     vetoed_units: list[UUID] = Field(default=[], max_length=50, description="Mentors and groups they do not want.")
     vetoed_persons: list[UUID] = Field(default=[], max_length=50)
     vetoed_partners: list[UUID] = Field(default=[], max_length=50)

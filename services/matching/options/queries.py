@@ -196,5 +196,5 @@ async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Pla
 
 
 def first_id(since: datetime) -> UUID:
-    """The least id of what was made since then: ids are UUIDv7, and begin with the time in milliseconds."""
-    return UUID(int=int(since.timestamp() * 1000) << 80)
+    """The least id of what was made since then: ids are UUIDv7, and begin with the time in milliseconds since 1970."""
+    return UUID(int=max(0, int(since.timestamp() * 1000)) << 80)

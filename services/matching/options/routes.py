@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
+from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Transaction, tag
 from libs.common.due import schedule
@@ -117,7 +118,7 @@ async def list_options(
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The decisions as CSV (UTF-8)."}})
 async def export_option_decisions(
     transaction: Transaction, programme_id: UUID | None = None,
-    since: Annotated[date | None, Query(description="The first day; a year ago unless told.")] = None,
+    since: Annotated[Day | None, Query(description="The first day; a year ago unless told.")] = None,
 ) -> Response:
     """Every proposal that was made without a run, with its points and what people decided: who, when, why; no names."""
     first = since or today(transaction.clock.now()) - YEAR

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, StringConstraints
 
 from libs.common.bodies import Body, Line
 from libs.common.callers import Scope
@@ -28,6 +28,27 @@ Slot = Annotated[str, StringConstraints(
 LocalAgs = Annotated[str, StringConstraints(pattern="^[0-9]{5}([0-9]{3})?$")]
 """The regional key of a district (5 digits) or municipality (8): where somebody is accompanied."""
 
+# Words for what is never a score, in English and German, as parts of a code. No list of these is complete: it stops who
+# means well, and the export of what moved which decision shows the rest.
+NEVER_A_SCORE = frozenset((
+    "religion", "religious", "faith", "muslim", "muslims", "islam", "islamic", "sunni", "shia", "shiite", "alevi",
+    "christian", "christians", "christianity", "catholic", "protestant", "jewish", "jew", "jews", "judaism", "yazidi",
+    "yezidi", "hindu", "buddhist", "atheist", "moslem", "moslems", "muslimisch", "islamisch", "christlich",
+    "juedisch", "jesidisch", "religioes", "glaube", "konfession", "trauma", "traumatised", "ptsd", "depression",
+    "diagnosis", "illness", "disability", "hiv", "traumatisiert", "diagnose", "krankheit", "behinderung", "gay",
+    "lesbian", "queer", "lgbt", "lgbtq", "lgbtiq", "schwul", "lesbisch", "ethnicity", "ethnic",
+))
+
+
+def _is_no_trait(code: str) -> str:
+    if NEVER_A_SCORE & set(code.split("_")):
+        raise ValueError("religion, health and other protected traits are never a score")
+    return code
+
+
+Topic = Annotated[Code, AfterValidator(_is_no_trait)]
+"""An interest, a wish or what somebody offers, as a code of the network's own; never a protected trait."""
+
 Rating = Annotated[int, Field(ge=1, le=5)]
 """From 1 (not at all well) to 5 (very well)."""
 
@@ -38,7 +59,7 @@ class DescribedIn(Body):
     languages: dict[LanguageTag, Cefr] = Field(default={}, max_length=20, examples=[{"ar": "C2", "de": "A1"}])
     slots: list[Slot] = Field(default=[], max_length=28, examples=[["tue_evening", "sat_morning"]])
     postcode: Postcode | None = Field(None, examples=["06295"])
-    interests: list[Code] = Field(default=[], max_length=20, examples=[["cooking", "football"]])
+    interests: list[Topic] = Field(default=[], max_length=20, examples=[["cooking", "football"]])
     conflict_groups: list[Code] = Field(
         default=[], max_length=10, description="Who shares one of these is never brought together.")
 
@@ -48,7 +69,7 @@ class AccompanyingIn(DescribedIn):
 
     radius_km: int = Field(20, ge=0, le=500)
     largest: int = Field(6, ge=1, le=30, description="Persons in the largest household they can take in.")
-    offers: list[Code] = Field(default=[], max_length=20, examples=[["jobcentre", "school"]])
+    offers: list[Topic] = Field(default=[], max_length=20, examples=[["jobcentre", "school"]])
     accepts_genders: list[Gender] = Field(default=[], max_length=4, description="Empty: everyone.")
     accepts_bands: list[AgeBand] = Field(default=[], max_length=7, description="Empty: every age.")
     childcare: bool = False
