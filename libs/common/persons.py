@@ -94,6 +94,11 @@ async def languages_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[
     return tuple(await transaction.scalar(select(person.c.languages).where(person.c.person_ref == person_ref)) or ())
 
 
+async def is_erased(transaction: OpenTransaction, person_ref: UUID) -> bool:
+    """Whether nothing is known of the person any more."""
+    return await transaction.scalar(select(person.c.erased_at).where(person.c.person_ref == person_ref)) is not None
+
+
 async def address_mark(transaction: OpenTransaction, person_ref: UUID) -> int:
     """A number of 24 bits for the mail address that a person has now: another one for another; 0 without any."""
     index = await transaction.scalar(select(person.c.email_index).where(person.c.person_ref == person_ref))

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import CALENDAR, OWN_DATA
-from tests.matching.field import Field
+from tests.matching.field import Field, a_person
 from tests.matching.test_self_service_http import BROWSER, own, refused, sent
 
 
@@ -37,7 +38,7 @@ async def test_a_link_to_own_data_holds_for_thirty_days(field: Field, monkeypatc
 
 
 async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
-    """A fact with ids alone; not to who has left or has no mail address, not for another region."""
+    """A fact with ids alone; also to who has left, since what is stored may be read; not to who has no mail address."""
     mentor = await field.create("/mentors", field.mentor_body())
     household = await field.get(f"/households/{(await field.create('/households', field.household_body()))['id']}")
     group = await field.create("/mentor_groups", field.group_body())
@@ -50,12 +51,35 @@ async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
                         "person_refs": [thing["person_ref"]]}
     silent = await field.create("/mentors", field.mentor_body(contact={"name": "Ohne Adresse"}))
     assert await field.refused(f"/mentors/{silent['id']}/own_data_link") == (409, "mail-address-missing")
-    for noun, thing, slug in (("mentors", mentor, "mentor-state"), ("members", member, "member-left")):
-        await field.act(f"/{noun}/{thing['id']}/leave")
-        assert await field.refused(f"/{noun}/{thing['id']}/own_data_link") == (409, slug)
+    await field.act(f"/mentors/{mentor['id']}/leave")
+    await field.act(f"/members/{member['id']}/leave")
     await field.act(f"/households/{household['id']}/close", {"reason": "moved"})
 
-    assert await field.refused(f"/households/{household['id']}/own_data_link") == (409, "household-closed")
+    for noun, thing in (("mentors", mentor), ("households", household), ("members", member)):
+        assert (await field.send("POST", f"/{noun}/{thing['id']}/own_data_link")).status_code == 200
+        assert len(await field.told(thing["id"], kind="own_data")) == 2
+
+
+async def test_who_has_left_reads_what_is_stored_and_changes_nothing(field: Field) -> None:
+    """All of it, and as a file, without a form or a button; until they are erased."""
+    mentor = await field.ready_mentor(contact=a_person("Mira Beispiel", written_in=["de"]))
+    path = await own(field, mentor)
+    await field.act(f"/mentors/{mentor['id']}/leave")
+    data = (await field.client.get(path)).json()
+    assert (data["state"], data["takes_part"], data["contact"]["name"]) == ("left", False, "Mira Beispiel")
+    assert (await field.client.get(f"{path}/data.json")).json() == data
+    page = (await field.client.get(path, headers=BROWSER)).text
+    assert "Sie nehmen nicht mehr teil." in page
+    assert "Mira Beispiel" in page
+    assert "<form" not in page
+    for way, body in (("leave", None), ("pause", None), ("withdraw_consent", None), ("availability", {"radius_km": 5}),
+                      ("contact", {"name": "Mira Neu"})):
+        assert await refused(field, f"{path}/{way}", body) == (404, "own-data-over"), way
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=mentor["id"], person_refs=(mentor["person_ref"],)))
+
+    assert (await field.client.get(path)).json()["slug"] == "own-data-over"
+    assert await field.refused(f"/mentors/{mentor['id']}/own_data_link") == (404, "person-erased")
 
 
 async def test_who_is_approved_or_begins_to_wait_gets_the_link_once(field: Field) -> None:

@@ -77,7 +77,7 @@ async def test_who_was_erased_meanwhile_gets_no_mail_and_no_page(field: Field, t
     assert (gone.status_code, "Dieser Link gilt nicht mehr" in gone.text) == (404, True)
     assert "Mira" not in gone.text
 
-    assert await field.refused(f"/mentors/{mentor['id']}/own_data_link") == (409, "mentor-state")
+    assert await field.refused(f"/mentors/{mentor['id']}/own_data_link") == (404, "person-erased")
     await field.network.settled()
     assert len(mails_in(tmp_path)) == 1
 

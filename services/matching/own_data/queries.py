@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
 from libs.common.links import Link
-from libs.common.persons import address_mark
+from libs.common.persons import address_mark, is_erased
 from libs.common.privacy import unseal
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
@@ -103,6 +103,7 @@ class OwnDataOut(BaseModel):
     kind: OwnKind
     id: UUID
     state: str
+    takes_part: bool
     contact: ContactOut
     stored: dict[str, Any]
     pairs: list[OwnPairOut]
@@ -110,18 +111,31 @@ class OwnDataOut(BaseModel):
 
 
 async def holder_of(transaction: OpenTransaction, link: Link) -> Holder:
-    """Whose data a link leads to.
+    """Whose data a link leads to, who may change them: NotFound once they take part no longer, and as reader_of."""
+    found = await reader_of(transaction, link)
+    if not found.takes_part:
+        raise _over()
+    return found
 
-    NotFound once they take part no longer or have been erased, or have another mail address than the link was sent to.
+
+async def reader_of(transaction: OpenTransaction, link: Link) -> Holder:
+    """Whose data a link leads to, also of who has left: what is stored of them may be read as long as it is.
+
+    NotFound once they have been erased, or have another mail address than the link was sent to.
     """
     for kind in KINDS:
         found: Holder | None = await transaction.get(kind, link.about)
-        if found is not None and found.person_ref == link.person_ref and found.takes_part:
-            if not await is_current(transaction, link):
-                raise NotFound("own-link-outdated",
-                               "This link was sent to another mail address; ask the coordinators for a new one.")
-            return found
-    raise NotFound("own-data-over", "This link holds no longer: you take part no longer, or your data was erased.")
+        if found is None or found.person_ref != link.person_ref or await is_erased(transaction, link.person_ref):
+            continue
+        if not await is_current(transaction, link):
+            raise NotFound("own-link-outdated",
+                           "This link was sent to another mail address; ask the coordinators for a new one.")
+        return found
+    raise _over()
+
+
+def _over() -> NotFound:
+    return NotFound("own-data-over", "This link holds no longer: you take part no longer, or your data was erased.")
 
 
 async def is_current(transaction: OpenTransaction, link: Link) -> bool:
@@ -161,7 +175,8 @@ async def own_data(transaction: OpenTransaction, holder: Holder) -> OwnDataOut:
     kind, ref = kind_of(holder), holder.person_ref
     contact = await contact_out(transaction, ref, f"{kind.value}/{holder.id}")
     return OwnDataOut(
-        kind=kind, id=holder.id, state=state_of(holder), contact=contact, stored=await _stored(transaction, holder),
+        kind=kind, id=holder.id, state=state_of(holder), takes_part=holder.takes_part, contact=contact,
+        stored=await _stored(transaction, holder),
         pairs=[one async for one in _pairs(transaction, holder)],
         noted=await _noted(transaction, ref) | await _brought_together(transaction, holder))
 

@@ -96,9 +96,10 @@ async def links_for(transaction: OpenTransaction, about: str, person_ref: UUID) 
     """The links by which this person can act on the thing now; none for who has nothing to do with it."""
     one, links = await thing(transaction, about), transaction.links
     if isinstance(one, Mentor | Household | Member):
-        theirs = one.takes_part and one.person_ref == person_ref
+        if one.person_ref != person_ref:
+            return {}
         mark = await address_mark(transaction, person_ref)
-        return {"own_data": OWN_DATA.url(links, one.id, person_ref, sent_to=mark)} if theirs else {}
+        return {"own_data": OWN_DATA.url(links, one.id, person_ref, sent_to=mark)}
     if isinstance(one, Proposal) and one.state in INVITED:
         pair = await pair_of(transaction, one)
         own = [ref for side in Side for ref in await persons_of(transaction, pair, side)]

@@ -44,14 +44,19 @@ async def own_page(
     title = say("own_title", languages)
     view = _View(data, lambda key, **values: say(key, languages, **values).text, title.language,
                  entered or Entered(), "" if entered else f"{token}/")
+    file = (view.say("own_file"), f"{view.at}data.json")
+    said, status = view.say(view.entered.said) if view.entered.said else "", view.entered.status
+    if not data.takes_part:
+        return page(language=title.language, title=title.text, said=said, status=status, links=[file],
+                    paragraphs=[view.say("own_text_left"), view.say("own_readers")],
+                    sections=[view.reached(), view.stored(), *view.noted()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
     up = "../../" if entered else "../"
     return page(
-        language=title.language, title=title.text, said=view.say(view.entered.said) if view.entered.said else "",
-        paragraphs=[view.say("own_text"), view.say("own_readers")], status=view.entered.status,
-        links=[(view.say("own_file"), f"{view.at}data.json"),
-               (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
+        language=title.language, title=title.text, said=said, status=status,
+        paragraphs=[view.say("own_text"), view.say("own_readers")],
+        links=[file, (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
         sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), view.ways()])
 
 
@@ -76,6 +81,12 @@ class _View:
             *(Field("written_in", self.say("own_written_in", number=number), [tag], self._tags(written))
               for number, tag in enumerate(written, 1))]
         return self._asking("contact", fields)
+
+    def reached(self) -> Section:
+        """Name and addresses of who has left, to be read."""
+        known = [("own_name", self.data.contact.name), ("own_email", self.data.contact.email),
+                 ("own_phone", self.data.contact.phone)]
+        return Section(self.say("own_contact"), known=[(self.say(key), value) for key, value in known if value])
 
     def availability(self) -> list[Section]:
         """When, where, in which languages and with how many, to be changed; of a member their group has it."""

@@ -9,7 +9,6 @@ from libs.common.persons import address_mark
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
-from services.matching.households.model import Household
 from services.matching.members.model import Member
 from services.matching.members.reactions import group_to_change, left_group
 from services.matching.mentors.model import Mentor
@@ -79,14 +78,6 @@ async def leave(transaction: OpenTransaction, holder: Holder) -> None:
 async def withdraw_consent(transaction: OpenTransaction, holder: Holder, purpose: Purpose) -> None:
     """They take back a consent, and what it was for stops; without that to be matched all that is open ends."""
     await consent_withdrawn(transaction, holder.person_ref, purpose)
-
-
-def refuse_gone(holder: Holder) -> None:
-    """Who takes part no longer gets no link."""
-    if isinstance(holder, Mentor | Member):
-        holder.refuse_left()
-    if isinstance(holder, Household):
-        holder.refuse_closed()
 
 
 def _mentor(holder: Holder) -> Mentor:

@@ -32,6 +32,7 @@ from services.matching.own_data.queries import (
     kind_of,
     locked_holder,
     own_data,
+    reader_of,
     state_of,
 )
 from services.matching.profiles.queries import contact_out
@@ -163,7 +164,6 @@ async def withdraw_consent_by_link(request: Request, holding: Own, purpose: Purp
 
 
 async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
-    reactions.refuse_gone(holder)
     contact = await contact_out(transaction, holder.person_ref, _about(holder))
     if contact.email is None:
         raise Refused("mail-address-missing", "This person has no mail address that the link could be sent to.")
@@ -172,8 +172,7 @@ async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
 
 
 async def _data(holding: Holding) -> OwnDataOut:
-    holder = await holder_of(holding.transaction, holding.link)
-    return await own_data(holding.transaction, holder)
+    return await own_data(holding.transaction, await reader_of(holding.transaction, holding.link))
 
 
 async def _changed(request: Request, holding: Holding, key: str, change: Change, find: Any = locked_holder) -> Any:
