@@ -19,6 +19,7 @@ from services.matching.profiles.rules import today
 
 BEFORE = ("spine@head", "matching_0004")
 LONG_AGO, NEXT_DUE = date(2024, 1, 8), date(2027, 3, 1)
+LEFT_AT, RECORD_GOES = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
@@ -86,6 +87,13 @@ async def fill(filled: asyncpg.Connection, refs: list[UUID]) -> UUID:
     return mentor
 
 
+async def fill_left(filled: asyncpg.Connection) -> UUID:
+    """A mentor who took the consent back, with what was noted of a certificate; and one of whom nothing is known."""
+    left: dict[str, Any] = {"region": "15087", "state": "left", "left_at": LEFT_AT}
+    await a_row(filled, "mentor", person_ref=uuid4(), **left)
+    return await a_row(filled, "mentor", person_ref=uuid4(), record_seen_on=LONG_AGO, record_next_due=NEXT_DUE, **left)
+
+
 async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
     """The proposal of a run that wanted its pair, which stood twice; and that of one that did not."""
     run, other = await a_row(filled, "run"), await a_row(filled, "run")
@@ -98,16 +106,20 @@ async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
 
 
 async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
-    """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that."""
+    """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that.
+
+    What was noted of a certificate of somebody who has left goes three months later.
+    """
     await upgraded(cluster, empty, *BEFORE)
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     refs = [uuid4() for _ in range(4)]
     try:
         mentor = await fill(filled, refs)
-        wanted, found_by_itself = await fill_runs(filled)
+        left, (wanted, found_by_itself) = await fill_left(filled), await fill_runs(filled)
         await upgraded(cluster, empty, "heads")
         asked = await filled.fetch("SELECT person_ref, purpose FROM consent")
-        due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
+        due = {row["kind"]: (row["about"], row["due_at"]) for row in await filled.fetch(
+            "SELECT kind, about, due_at FROM due ORDER BY id")}
         pinned = {row["id"]: row["pinned"] for row in await filled.fetch("SELECT id, pinned FROM proposal")}
         changed = await filled.fetchval("SELECT count(*) FROM checkin WHERE changed_at IS NULL")
         await _change_as_coordinator(cluster, empty, mentor)
@@ -118,7 +130,8 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
     both = {"matching", "checkins"}
     found = [{row["purpose"] for row in asked if row["person_ref"] == ref} for ref in refs]
     assert found == [both, both, both | {"authority"}, set()]
-    assert (due["about"], today(due["due_at"])) == (mentor, NEXT_DUE)
+    assert (due["record_due"][0], today(due["record_due"][1])) == (mentor, NEXT_DUE)
+    assert due["record_deletion"] == (left, RECORD_GOES)
     assert (changed, noted) == (0, 1)
     assert pinned == {wanted: True, found_by_itself: False}
 

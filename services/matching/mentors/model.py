@@ -131,7 +131,7 @@ class Mentor(Accompanying, Table, table=True):
 
     def end(self, now: datetime) -> None:
         """Left, whatever came before; the record goes at once when they never accompanied anybody."""
-        self.state, self.left_at = MentorState.LEFT, now
+        self.state, self.left_at = MentorState.LEFT, self.left_at or now
         if self.active_since is None:
             self.forget_record()
 

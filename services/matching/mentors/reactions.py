@@ -6,7 +6,7 @@ from uuid import UUID
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
-from libs.common.due import schedule
+from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
@@ -39,8 +39,19 @@ async def left(transaction: OpenTransaction, mentor: Mentor) -> None:
     now = transaction.clock.now()
     mentor.leave(now, invited=await has_open_invitation(transaction, mentor), taken=await taken(transaction, mentor))
     await let_go(transaction, mentor)
-    if mentor.record_seen_on:
-        await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(now))
+    await keep_record_for_now(transaction, mentor)
+
+
+async def keep_record_for_now(transaction: OpenTransaction, mentor: Mentor) -> None:
+    """A mentor has left, on whatever way: no certificate is to be seen again, and what was noted of one goes in time.
+
+    Who had left before goes on from that day: nothing is kept longer because something more was said.
+    """
+    await cancel(transaction, "record_due", mentor.id)
+    if mentor.record_seen_on and mentor.left_at:
+        await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(mentor.left_at))
+    else:
+        await cancel(transaction, "record_deletion", mentor.id)
 
 
 @when_due("record_due")

@@ -28,6 +28,7 @@ from services.matching.households.model import Household, HouseholdChange
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
+from services.matching.mentors.reactions import keep_record_for_now
 from services.matching.obstacles.reactions import check
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
 from services.matching.prerequisites.model import AttendedTraining
@@ -117,8 +118,10 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
     await leave_tandems(transaction, mentor)
     if not erase:
         mentor.withdraw_consent(transaction.clock.now())
+        await keep_record_for_now(transaction, mentor)
         return
     mentor.erase(transaction.clock.now())
+    await keep_record_for_now(transaction, mentor)
     await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
     await _forget(transaction, select(RunPair).where(RunPair.unit_id == mentor.id))
     await _forget(transaction, select(Tandem).where(Tandem.mentor_id == mentor.id))
