@@ -33,9 +33,15 @@ TEMPLATE = PAGES.from_string("""\
 <option value="{{ value }}"{{ " selected" if value in field.values else "" }}>{{ text }}</option>
 {% endfor %}
 </select></label>
+{% elif field.kind == "textarea" %}
+<label>{{ field.label }}
+<textarea name="{{ field.name }}" rows="6" dir="auto"{{ wrong if field.wrong else "" }}>
+{{ field.values|first|default }}</textarea></label>
 {% else %}
 <label>{{ field.label }}
 <input type="{{ field.kind }}" name="{{ field.name }}" value="{{ field.values|first|default }}" dir="auto"
+{%- if field.least %} min="{{ field.least }}"{% endif %}
+{%- if field.most %} max="{{ field.most }}"{% endif %}
 {{- wrong if field.wrong else "" }}></label>
 {% endif %}
 {% endfor %}
@@ -66,17 +72,17 @@ form { display: flex; flex-wrap: wrap; gap: .75rem; margin-block: 1.5rem; }
 button { font: inherit; padding: .75rem 1.25rem; min-height: 3rem; border: 2px solid #0b4f8a; border-radius: .5rem;
   background: #0b4f8a; color: #fff; cursor: pointer; }
 button + button { background: #fff; color: #0b4f8a; }
-button:focus-visible, input:focus-visible, select:focus-visible, a:focus-visible { outline: 3px solid #b35900;
-  outline-offset: 3px; }
+button:focus-visible, input:focus-visible, select:focus-visible, textarea:focus-visible, a:focus-visible {
+  outline: 3px solid #b35900; outline-offset: 3px; }
 h2 { font-size: 1.25rem; margin-block: 2.5rem .5rem; }
 dt { font-weight: 600; }
 dd { margin: 0 0 .75rem; }
 label, fieldset { flex: 1 1 100%; min-inline-size: 0; }
 fieldset { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; border: 1px solid #767676; border-radius: .5rem; }
 fieldset label { flex: 0 0 auto; min-height: 2.5rem; display: flex; align-items: center; gap: .5rem; }
-input, select { font: inherit; padding: .5rem; min-height: 3rem; max-width: 100%; box-sizing: border-box; }
+input, select, textarea { font: inherit; padding: .5rem; min-height: 3rem; max-width: 100%; box-sizing: border-box; }
 input[type=checkbox] { min-height: 0; width: 1.5rem; height: 1.5rem; }
-label > input:not([type=checkbox]), label > select { display: block; width: 100%; }
+label > input:not([type=checkbox]), label > select, label > textarea { display: block; width: 100%; }
 [aria-invalid] { border: 3px solid #b35900; }
 a { color: #0b4f8a; }
 .said { border-inline-start: .5rem solid #0b4f8a; padding: .75rem 1rem; font-weight: 600; }
@@ -102,7 +108,9 @@ a { color: #0b4f8a; }
 {{ leading(links) }}
 {% for section in sections %}
 <section>
+{% if section.heading %}
 <h2>{{ section.heading }}</h2>
+{% endif %}
 {% for paragraph in section.paragraphs %}
 <p>{{ paragraph }}</p>
 {% endfor %}
@@ -128,7 +136,7 @@ class Field:
     """Something to fill in: what stands in it, and the options (value, label) where it is a choice.
 
     several: any number of the options. kind: what an input without options takes, in HTML's words; "hidden" has no
-    label and is sent unseen.
+    label and is sent unseen, "textarea" takes several lines. least, most: the bounds of a day or number.
     """
 
     name: str
@@ -138,11 +146,16 @@ class Field:
     several: bool = False
     kind: str = "text"
     wrong: bool = False
+    least: str = ""
+    most: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: what is known (term and value), what can be filled in and sent, and where links lead."""
+    """A part of a page: what is known (term and value), what can be filled in and sent, and where links lead.
+
+    Without a heading it belongs to the page's title.
+    """
 
     heading: str
     paragraphs: Sequence[str] = ()

@@ -1,13 +1,15 @@
 """The HTTP door of check-ins: each side answers by its own link; the coordinator looks after who did not."""
 # ruff: noqa: FAST003 - the token is read where the link is checked
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, WrapValidator
 from sqlmodel import col, select
 
 from libs.common.audit import audited
@@ -17,6 +19,8 @@ from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, 
 from libs.common.due import cancel
 from libs.common.facts.matching import CheckinDone, Side
 from libs.common.links import Holding, Link, by_link
+from libs.common.pages import Field as Input
+from libs.common.pages import Section
 from libs.common.persons import languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import NotFound, Refused
@@ -24,22 +28,33 @@ from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
 from services.matching.checkins.reactions import told_of
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
-from services.matching.links.queries import CALENDAR, CHECKIN, CONSENT, asking_page, done, say, turned_down
+from services.matching.links.queries import CALENDAR, CHECKIN, CONSENT, Sent, asking_page, came_back, done, given, say
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating
+from services.matching.self_service.rules import read_form
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import persons_of_side, side_in
 
 router = APIRouter(prefix="/checkins", tags=["checkins"])
 Answering = Annotated[Holding, by_link(CHECKIN.name)]
-Meetings = Annotated[int, Field(ge=0, le=400)]
 MOODS = range(1, 6)
+MOST_MEETINGS = 400
+Meetings = Annotated[int, Field(ge=0, le=MOST_MEETINGS)]
 
 
 class AnswerIn(Body):
-    """A note besides; with an issue it goes to the neutral contact alone."""
+    """How it goes, how often they met, and a note; any may be left out.
 
+    With an issue the note goes to the neutral contact alone. What is left out here may stand in the query.
+    """
+
+    mood: Rating | None = None
+    meetings_since: Meetings | None = None
     note: Paragraph | None = None
+
+
+# What a program sends, or the form of a browser.
+Answered = Annotated[AnswerIn, WrapValidator(read_form)]
 
 
 class TalkIn(Body):
@@ -115,7 +130,7 @@ async def record_checkin(
     await beyond_scope(transaction)
     person_ref = next(iter(await persons_of_side(transaction, tandem, checkin.side)), None)
     checkin.recorded_by = transaction.caller.principal
-    await _answered(transaction, checkin, person_ref, mood=body.mood, meetings=body.meetings_since, note=body.note)
+    await _answered(transaction, checkin, person_ref, body)
     return await _shown(transaction, checkin, response)
 
 
@@ -132,38 +147,55 @@ async def handle_checkin(
 @router.get("/answers/{token}", response_class=HTMLResponse)
 async def show_checkin(request: Request, holding: Answering) -> HTMLResponse:
     """The page on which a side says how it goes. Opening it changes nothing."""
-    transaction, token = holding.transaction, request.path_params["token"]
-    tandem = await _asked(holding, await get_or_refuse(transaction, Checkin, holding.link.about))
-    languages = await languages_of(transaction, holding.link.person_ref)
-    buttons = [*((f"mood_{mood}", f"{token}?mood={mood}") for mood in MOODS), ("mood_unsaid", token),
-               ("checkin_issue", f"{token}?issue=true")]
-    paragraphs = [say("checkin_text", languages).text, say("checkin_issue_text", languages).text]
-    if tandem.is_trial_over(transaction.clock.now()):
-        own = transaction.links.token(Link(CONSENT.name, tandem.id, holding.link.person_ref), valid=CONSENT.valid)
-        paragraphs.append(say("consent_text", languages).text)
-        buttons += [("consent_yes", f"../../tandems/consents/{own}/give"),
-                    ("consent_no", f"../../tandems/consents/{own}/refuse")]
-    calendar = transaction.links.token(
-        Link(CALENDAR.name, holding.link.person_ref, holding.link.person_ref), valid=CALENDAR.valid)
-    return await asking_page(holding, "checkin", paragraphs, buttons, [("own_calendar", f"../calendars/{calendar}")])
+    return await _page(request, holding, Sent())
 
 
 @router.post("/answers/{token}", response_model=CheckedInOut)
 async def answer_checkin(
     request: Request, holding: Answering, mood: Annotated[int | None, Query(ge=1, le=5)] = None,
-    meetings: Annotated[int | None, Query(ge=0, le=400)] = None, issue: bool = False,  # noqa: FBT001, FBT002
-    body: AnswerIn | None = None,
+    meetings: Annotated[int | None, Query(ge=0, le=MOST_MEETINGS)] = None, issue: bool = False,  # noqa: FBT001, FBT002
+    body: Answered | None = None,
 ) -> Any:
     """A side says how it goes, separately from the other; an issue reaches the neutral contact, and nobody else."""
     try:
+        said = given(body, "checkin", AnswerIn) or AnswerIn()
         checkin = await locked(holding.transaction, Checkin, holding.link.about)
         await _asked(holding, checkin)
-        note = body.note if body else None
-        await _answered(holding.transaction, checkin, holding.link.person_ref, mood=mood, meetings=meetings,
-                        note=note, issue=issue)
-    except Refused as refused:
-        return await turned_down(request, holding, refused)
+        said = said.model_copy(update={
+            "mood": said.mood or mood,
+            "meetings_since": meetings if said.meetings_since is None else said.meetings_since})
+        await _answered(holding.transaction, checkin, holding.link.person_ref, said, issue=issue)
+    except (Refused, ValidationError) as refused:
+        return await came_back(request, holding, body, refused, partial(_page, request, holding))
     return await done(request, holding, "checkin_done", CheckedInOut(state=checkin.state, side=checkin.side))
+
+
+async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
+    transaction, person_ref = holding.transaction, holding.link.person_ref
+    tandem = await _asked(holding, await get_or_refuse(transaction, Checkin, holding.link.about))
+    languages = await languages_of(transaction, person_ref)
+    sections = [_form(request.path_params["token"], languages, sent)]
+    if tandem.is_trial_over(transaction.clock.now()):
+        own = transaction.links.token(Link(CONSENT.name, tandem.id, person_ref), valid=CONSENT.valid)
+        sections.append(Section(say("consent_title", languages).text, [say("consent_text", languages).text], buttons=[
+            (say("consent_yes", languages).text, f"../../tandems/consents/{own}/give"),
+            (say("consent_no", languages).text, f"../../tandems/consents/{own}/refuse")]))
+    calendar = transaction.links.token(Link(CALENDAR.name, person_ref, person_ref), valid=CALENDAR.valid)
+    return await asking_page(
+        holding, "checkin", [say(key, languages).text for key in ("checkin_text", "checkin_issue_text")], [],
+        [("own_calendar", f"../calendars/{calendar}")], sections=sections, sent=sent)
+
+
+def _form(token: str, languages: Sequence[str], sent: Sent) -> Section:
+    moods = [("", say("mood_unsaid", languages).text),
+             *((str(mood), say(f"mood_{mood}", languages).text) for mood in MOODS)]
+    fields = [
+        Input("mood", say("checkin_mood", languages).text, options=moods),
+        Input("meetings_since", say("checkin_meetings", languages).text, kind="number", least="0",
+              most=str(MOST_MEETINGS)),
+        Input("note", say("checkin_note", languages).text, kind="textarea")]
+    return sent.section("checkin", fields, [("checkin_send", token), ("checkin_issue", f"{token}?issue=true")],
+                        languages)
 
 
 async def _asked(holding: Holding, checkin: Checkin) -> Tandem:
@@ -175,19 +207,19 @@ async def _asked(holding: Holding, checkin: Checkin) -> Tandem:
 
 
 async def _answered(
-    transaction: OpenTransaction, checkin: Checkin, person_ref: UUID | None, *, mood: int | None, meetings: int | None,
-    note: str | None, issue: bool = False,
+    transaction: OpenTransaction, checkin: Checkin, person_ref: UUID | None, said: AnswerIn | TalkIn, *,
+    issue: bool = False,
 ) -> None:
     if person_ref is None:
         raise NotFound("person-erased", "This person's data has been erased.")
-    checkin.answer(mood=mood, meetings_since=meetings, now=transaction.clock.now())
+    checkin.answer(mood=said.mood, meetings_since=said.meetings_since, now=transaction.clock.now())
     checkin.answered_by = person_ref
     await cancel(transaction, "checkin_missed", checkin.id)
     if issue:
         tandem = await transaction.get_one(Tandem, checkin.tandem_id)
-        await raised(transaction, tandem, person_ref, checkin.side, note, checkin_id=checkin.id)
-    elif note:
-        checkin.note = await seal(transaction, person_ref, SEALED_NOTE, Note(text=note))
+        await raised(transaction, tandem, person_ref, checkin.side, said.note, checkin_id=checkin.id)
+    elif said.note:
+        checkin.note = await seal(transaction, person_ref, SEALED_NOTE, Note(text=said.note))
     await audited(transaction, "change", f"checkin/{checkin.id}", person_ref)
     await told_of(transaction, CheckinDone, checkin, to_side=False)
 

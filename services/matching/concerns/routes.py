@@ -2,12 +2,13 @@
 # ruff: noqa: FAST003 - the token is read where the link is checked
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, WrapValidator
 from sqlmodel import col, select
 
 from libs.common.audit import audited
@@ -16,14 +17,16 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import Side
 from libs.common.links import Holding, by_link
+from libs.common.pages import Field as Input
 from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
-from services.matching.links.queries import CONCERN, asking_page, done, say, turned_down
+from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
 from services.matching.profiles.queries import inside, locked
+from services.matching.self_service.rules import read_form
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import side_in
 
@@ -35,6 +38,10 @@ class ConcernIn(Body):
     """What it is about, in the person's own words; may be left out: then somebody asks."""
 
     text: Paragraph | None = None
+
+
+# What a program sends, or the form of a browser.
+Concerning = Annotated[ConcernIn, WrapValidator(read_form)]
 
 
 class OutcomeIn(Body):
@@ -119,26 +126,32 @@ async def resolve_concern(
 
 @router.get("/raised/{token}", response_class=HTMLResponse)
 async def show_concern(request: Request, holding: Raising) -> HTMLResponse:
-    """The page by which somebody turns to the neutral contact. Opening it changes nothing."""
-    tandem = await get_or_refuse(holding.transaction, Tandem, holding.link.about)
-    await side_in(holding.transaction, tandem, holding.link.person_ref)
-    languages = await languages_of(holding.transaction, holding.link.person_ref)
-    return await asking_page(holding, "concern", [say("concern_text", languages).text],
-                             [("concern_raise", request.path_params["token"])])
+    """The page by which somebody writes to the neutral contact. Opening it changes nothing."""
+    return await _page(request, holding, Sent())
 
 
 @router.post("/raised/{token}", response_model=RaisedOut)
-async def raise_concern(request: Request, holding: Raising, body: ConcernIn | None = None) -> Any:
+async def raise_concern(request: Request, holding: Raising, body: Concerning | None = None) -> Any:
     """A mentor or household turns to the neutral contact; neither the other side nor the coordinator learns of it."""
     transaction, person_ref = holding.transaction, holding.link.person_ref
     try:
+        written = given(body, "concern", ConcernIn)
         tandem = await locked(transaction, Tandem, holding.link.about)
         side = await side_in(transaction, tandem, person_ref)
-        concern = await raised(transaction, tandem, person_ref, side, body.text if body else None)
+        concern = await raised(transaction, tandem, person_ref, side, written.text if written else None)
         await audited(transaction, "change", f"concern/{concern.id}", person_ref)
-    except Refused as refused:
-        return await turned_down(request, holding, refused)
+    except (Refused, ValidationError) as refused:
+        return await came_back(request, holding, body, refused, partial(_page, request, holding))
     return await done(request, holding, "concern_raised", RaisedOut(concern_id=concern.id))
+
+
+async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
+    tandem = await get_or_refuse(holding.transaction, Tandem, holding.link.about)
+    await side_in(holding.transaction, tandem, holding.link.person_ref)
+    languages = await languages_of(holding.transaction, holding.link.person_ref)
+    words = Input("text", say("concern_words", languages).text, kind="textarea")
+    form = sent.section("concern", [words], [("concern_raise", request.path_params["token"])], languages)
+    return await asking_page(holding, "concern", [say("concern_text", languages).text], [], sections=[form], sent=sent)
 
 
 async def _told(transaction: OpenTransaction, concern: Concern, response: Response) -> ConcernDetail:

@@ -1,24 +1,27 @@
-"""The links that mentors and households get, one purpose each, and the pages that answer them."""
+"""The links that mentors and households get, one purpose each, and the pages and forms that answer them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from libs.common.db import OpenTransaction
 from libs.common.links import Holding, Link, Links
-from libs.common.pages import page, wants_page
+from libs.common.pages import Field, Section, page, wants_page
 from libs.common.persons import languages_of
 from libs.common.phrases import Said, phrases
 from libs.common.refusals import Refused
+from services.matching.self_service.rules import MARK, Form, at_fault, first, is_ours, refuse_foreign
 
 FILE = "services/matching/phrases.toml"
 Answer = TypeVar("Answer", bound=BaseModel)
+Given = TypeVar("Given", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,18 @@ def say(key: str, languages: Sequence[str], **values: object) -> Said:
 
 async def asking_page(
     holding: Holding, key: str, paragraphs: Sequence[str], buttons: Sequence[tuple[str, str]],
-    links: Sequence[tuple[str, str]] = (),
+    links: Sequence[tuple[str, str]] = (), *, sections: Sequence[Section] = (), sent: "Sent | None" = None,
 ) -> HTMLResponse:
     """The page that a link opens; buttons are a phrase's key and where they post to, relative to the page.
 
-    So are links, which lead somewhere.
+    So are links, which lead somewhere. sections: the page's forms; sent: what was sent by one of them.
     """
     languages = await languages_of(holding.transaction, holding.link.person_ref)
     title = say(f"{key}_title", languages)
     labels, leads = ([(say(label, languages).text, address) for label, address in some] for some in (buttons, links))
-    return page(language=title.language, title=title.text, paragraphs=paragraphs, buttons=labels, links=leads)
+    sent = sent or Sent()
+    return page(language=title.language, title=title.text, paragraphs=paragraphs, buttons=labels, links=leads,
+                sections=sections, said=say(sent.said, languages).text if sent.said else "", status=sent.status)
 
 
 async def done(request: Request, holding: Holding, key: str, answer: Answer) -> Answer | Response:
@@ -98,3 +103,59 @@ def said_of(refused: Refused) -> str:
     """The phrase that says a refusal to people; of what has none of its own a general one."""
     key = f"refused_{refused.slug}"
     return key if key in phrases(FILE).table else "refused"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent by a form of a page, which of its fields are at fault, and what is said about it."""
+
+    form: Form = field(default_factory=dict)
+    wrong: frozenset[str] = frozenset()
+    said: str = ""
+    status: int = 200
+
+    def section(
+        self, which: str, fields: Sequence[Field], buttons: Sequence[tuple[str, str]], languages: Sequence[str],
+        heading: str = "",
+    ) -> Section:
+        """The form of this name; where it is the one that was sent, with what was entered and what is wrong of it.
+
+        Heading and buttons' labels are phrases' keys.
+        """
+        ours = is_ours(self.form, which)
+        filled = [replace(one, values=self.form.get(one.name, []), wrong=one.name in self.wrong) if ours else one
+                  for one in fields]
+        wrong = ", ".join(one.label for one in filled if one.wrong)
+        return Section(say(heading, languages).text if heading else "",
+                       [say("own_wrong", languages, fields=wrong).text] if wrong else [],
+                       fields=[Field(MARK, "", [which], kind="hidden"), *filled],
+                       buttons=[(say(label, languages).text, address) for label, address in buttons])
+
+
+def given(body: Given | Form | None, which: str, kind: type[Given]) -> Given | None:
+    """What a program sent, or what the page's own form of this name says; ValidationError where it does not hold."""
+    if not isinstance(body, dict):
+        return body
+    refuse_foreign(body, which)
+    return kind.model_validate({name: first(body, name) for name in kind.model_fields})
+
+
+async def came_back(
+    request: Request, holding: Holding, body: Any, raised: Refused | ValidationError,
+    again: Callable[[Sent], Awaitable[Response]],
+) -> Response:
+    """A form that did not hold: the page once more, with all that was entered; a program gets the refusal."""
+    if isinstance(raised, ValidationError) and not wants_page(request):
+        faults = [{**one, "loc": ("body", *one["loc"])} for one in raised.errors()]
+        raise RequestValidationError(faults) from raised
+    form = body if isinstance(body, dict) and wants_page(request) else None
+    if isinstance(raised, Refused) and form is None:
+        return await turned_down(request, holding, raised)
+    await undone(holding.transaction)
+    sent = (Sent(form or {}, frozenset({raised.field} if raised.field else ()), said_of(raised), raised.status)
+            if isinstance(raised, Refused)
+            else Sent(form or {}, at_fault(raised.errors()), "own_not_saved", 422))
+    try:
+        return await again(sent)
+    except Refused as refused:
+        return await turned_down(request, holding, refused)

@@ -61,15 +61,15 @@ def availability_in(form: Form) -> dict[str, Any]:
     spoken = zip(form.get("language", []), form.get("level", []), strict=False)
     return {
         "slots": form.get("slots", []), "languages": {tag: level for tag, level in spoken if tag},
-        "radius_km": _first(form, "radius_km"),
-        **({"capacity": _first(form, "capacity")} if "capacity" in form else {}),
+        "radius_km": first(form, "radius_km"),
+        **({"capacity": first(form, "capacity")} if "capacity" in form else {}),
     }
 
 
 def contact_in(form: Form) -> dict[str, Any]:
     """What the form about name and addresses says, as a program would send it."""
     return {
-        "name": _first(form, "name") or "", "email": _first(form, "email"), "phone": _first(form, "phone"),
+        "name": first(form, "name") or "", "email": first(form, "email"), "phone": first(form, "phone"),
         "written_in": list(dict.fromkeys(tag for tag in form.get("written_in", []) if tag)),
     }
 
@@ -95,7 +95,8 @@ def at_fault(faults: Iterable[Any]) -> frozenset[str]:
     return frozenset(called.get(name, name) for name in (str(one["loc"][0]) for one in faults if one["loc"]))
 
 
-def _first(form: Form, name: str) -> str | None:
+def first(form: Form, name: str) -> str | None:
+    """What stands in a field of the form; None where it was left empty."""
     value = next(iter(form.get(name, [])), "").strip()
     return value or None
 
