@@ -129,6 +129,18 @@ async def persons_at(transaction: OpenTransaction, address: str) -> tuple[UUID, 
     return tuple(await transaction.scalars(select(person.c.person_ref).where(or_(*indexes))))
 
 
+async def sharing_address(transaction: OpenTransaction, person_ref: UUID) -> tuple[UUID, ...]:
+    """The other persons with this person's mail address or telephone number, found by blind index."""
+    own = (await transaction.execute(select(person.c.email_index, person.c.phone_index).where(
+        person.c.person_ref == person_ref))).one_or_none()
+    known = [column == index for column, index in zip((person.c.email_index, person.c.phone_index), own or (),
+                                                      strict=False) if index is not None]
+    if not known:
+        return ()
+    return tuple(await transaction.scalars(select(person.c.person_ref).where(
+        or_(*known), person.c.person_ref != person_ref)))
+
+
 async def erase_persons(transaction: OpenTransaction, person_refs: Iterable[UUID]) -> list[UUID]:
     """Destroy the keys of those whom this service owns and blank their rows; returns whom it owned. May be repeated.
 

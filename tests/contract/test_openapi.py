@@ -21,6 +21,7 @@ UNCONDITIONAL = {
     "record_attendance": "it adds who was there, and leaves alone what is recorded already",
     **dict.fromkeys(("offer_own_data_to_mentor", "offer_own_data_to_household", "offer_own_data_to_member"),
                     "it has a mail sent, and changes nothing that somebody has read"),
+    "find_counselling_cases": "it reads; the address stands in the body, so that no log of paths has it",
     "cancel_run": "it ends once and for all; who computes it changes nothing that somebody has read",
     "approve_some": "several at once, each refused unless it is proposed still",
     "move_clock": "a demonstration's clock only moves forward",

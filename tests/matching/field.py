@@ -125,7 +125,8 @@ class Field:
 
     def case_body(self, **given: Any) -> Json:
         """Somebody whom the counsellors of a partner advise for the first time."""
-        usual = {"region": REGION, "partner_id": str(PARTNER), "person": a_person("Amina Beispiel"),
+        usual = {"region": REGION, "partner_id": str(PARTNER),
+                 "person": a_person("Amina Beispiel", email=f"amina.{uuid4().hex}@example.org"),
                  "languages": ["ar"], "gender": "f", "age_band": "27-44", "origin": "SY"}
         return usual | given
 

@@ -71,7 +71,7 @@ async def test_what_is_handed_over_is_what_they_consented_to(field: Field) -> No
     revoked = await act(field, referral, "revoke")
     assert (revoked["state"], revoked["shared"]) == ("revoked", [])
     assert (await field.send("GET", address)).status_code == 409
-    other = await proposed(field)
+    other = await proposed(field, person={"name": "Amina Beispiel", "email": "amina@example.org"})
     await act(field, other, "consent", consent(field, "contact", "languages", "residence_status"))
 
     assert await field.get(f"/referrals/{other['id']}/handover") == nothing | {

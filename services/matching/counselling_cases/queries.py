@@ -1,5 +1,6 @@
 """What every noun of counselling does with a case: open one, find it inside the scope, for whom it is."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from libs.common.audit import audited
 from libs.common.callers import Role
 from libs.common.codes.countries import world_region
 from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.persons import persons_at, sharing_address
 from libs.common.privacy import key_of, seal
 from libs.common.refusals import Invalid, Refused
 from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
@@ -30,6 +32,8 @@ async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID |
         id=case_id or uuid7(), region=given.region, partner_id=partner_id, opened_on=opened_on,
         opened_by=transaction.caller.principal, counsellor=str(given.counsellor or transaction.caller.principal),
         person_ref=await _person(transaction, given, partner_id))
+    if not given.another_person:
+        await _refuse_doubled(transaction, case.person_ref, partner_id)
     await described(transaction, case, given)
     transaction.add(case)
     await transaction.flush()
@@ -54,6 +58,16 @@ async def case_to_change(transaction: OpenTransaction, case_id: UUID) -> Counsel
     return case
 
 
+async def cases_at(transaction: OpenTransaction, address: str) -> Sequence[CounsellingCase]:
+    """The cases inside the caller's scope of whoever has this mail address or telephone number. Audited."""
+    found = (await transaction.scalars(select(CounsellingCase).where(
+        col(CounsellingCase.person_ref).in_(await persons_at(transaction, address)),
+        inside(CounsellingCase, transaction.caller.scope)).order_by(col(CounsellingCase.id)))).all()
+    for case in found:
+        await audited(transaction, "find", f"counselling_case/{case.id}", case.person_ref)
+    return found
+
+
 async def refuse_second(transaction: OpenTransaction, person_ref: UUID, partner_id: UUID) -> None:
     """A person has one open case at a partner, also when two open one at the same moment."""
     await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:person))"),
@@ -63,6 +77,19 @@ async def refuse_second(transaction: OpenTransaction, person_ref: UUID, partner_
         col(CounsellingCase.state) != CaseState.CLOSED))
     if there:
         raise Refused("case-open", "There is an open case of this person already.")
+
+
+async def _refuse_doubled(transaction: OpenTransaction, person_ref: UUID, partner_id: UUID) -> None:
+    """Who has an open case at the partner is not entered again, also when two enter them at the same moment."""
+    await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:partner))"),
+                              {"partner": f"case address {partner_id}"})
+    there = await transaction.scalar(select(CounsellingCase.id).where(
+        col(CounsellingCase.person_ref).in_(await sharing_address(transaction, person_ref)),
+        CounsellingCase.partner_id == partner_id, col(CounsellingCase.state) != CaseState.CLOSED,
+        inside(CounsellingCase, transaction.caller.scope)).order_by(col(CounsellingCase.id)).limit(1))
+    if there:
+        raise Refused("case-at-address", "There is an open case with this mail address or telephone number already:"
+                      " {case}. Go on with it, or say that this is another person.", case=there)
 
 
 def _partner(transaction: OpenTransaction, named: UUID | None) -> UUID:

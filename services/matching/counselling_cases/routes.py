@@ -16,9 +16,9 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.privacy import key_of, unseal
 from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
-from services.matching.counselling_cases.queries import described, opened, refuse_second
+from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second
 from services.matching.counselling_cases.reactions import plan_deletion
-from services.matching.counselling_cases.rules import CaseFields, CaseIn
+from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.queries import contact_changed, contact_out, inside
@@ -95,6 +95,12 @@ async def list_counselling_cases(
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(CounsellingCase.id))
     return Page(items=[CaseOut.of(row) for row in rows], next=following)
+
+
+@router.post("/find")
+async def find_counselling_cases(body: CaseSoughtIn, transaction: Transaction) -> list[CaseOut]:
+    """The cases, open and closed, of whoever has a mail address or telephone number; noted in the audit."""
+    return [CaseOut.of(case) for case in await cases_at(transaction, body.address)]
 
 
 @router.get("/{counselling_case_id}")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from libs.common.bodies import Body
+from libs.common.bodies import Body, Line
 from libs.common.codes.lists import AgeBand, Gender
 from libs.common.codes.types import CountryCode, Day, LanguageTag
 from services.matching.profiles.rules import ContactIn, LocalAgs
@@ -22,6 +22,12 @@ class CaseFields(Body):
     counsellor: UUID | None = Field(None, description="The principal who answers for it; the caller unless named.")
 
 
+class CaseSoughtIn(Body):
+    """Whose cases are looked for; in a body, so that no address stands in a log of paths."""
+
+    address: Line = Field(examples=["amina@example.org"], description="A mail address, or a telephone number.")
+
+
 class CaseIn(CaseFields):
     """A new case: of a person who is met here, or of one whom the partner knows by a household or an earlier case."""
 
@@ -31,6 +37,8 @@ class CaseIn(CaseFields):
     person_ref: UUID | None = Field(
         None, description="Of a household's contact, or of an earlier case, of the same partner.")
     opened_on: Day | None = Field(None, description="Today unless given.")
+    another_person: bool = Field(
+        default=False, description="Not the one of an open case with the same mail address or telephone number.")
 
     @model_validator(mode="after")
     def _one_person(self) -> Self:
