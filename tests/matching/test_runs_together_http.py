@@ -1,7 +1,6 @@
 """Runs beside one another: simulated, compared, with pairs that somebody wants or rules out, and approved in part."""
 
 import asyncio
-from typing import Any
 from uuid import UUID, uuid4
 
 from libs.common.facts.registry import ErasureRequested
@@ -153,25 +152,6 @@ async def test_a_proposal_of_another_run_is_not_there(field: Field) -> None:
     answer = await field.send("POST", f"/runs/{empty['id']}/approve", {"proposal_ids": [proposal["id"]]})
 
     assert (answer.status_code, answer.json()["slug"]) == (404, "not-found")
-
-
-async def test_what_has_changed_since_is_counted(field: Field) -> None:
-    """Who came, who went, who is another by now; what the run itself proposed is no change."""
-    mentor, _ = await field.ready_mentor(), await field.waiting_household()
-    left = await field.waiting_household(slots=["sun_morning"])
-    run = await field.run()
-    address = f"/runs/{run['id']}/changed_since"
-    unchanged = await field.get(address)
-    await field.waiting_household()
-    await field.act(f"/households/{left['id']}/close", {"reason": "moved"})
-    await field.act(f"/mentors/{mentor['id']}/pause")
-    await field.ready_mentor()
-    changed: dict[str, Any] = await field.get(address)
-
-    assert (unchanged.pop("run_id"), changed.pop("run_id")) == (run["id"], run["id"])
-    assert (unchanged["changed"], set(unchanged.values())) == (False, {0})
-    assert changed == {"changed": True, "households_new": 1, "households_gone": 1, "households_changed": 0,
-                       "units_new": 1, "units_gone": 0, "units_changed": 1}
 
 
 async def test_what_is_not_done_has_no_result(field: Field) -> None:

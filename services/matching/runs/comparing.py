@@ -1,23 +1,19 @@
-"""Runs beside each other and beside the pool of today: who gains, who loses, and what has changed since."""
+"""Runs beside each other: who gains, who loses, and why."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, union_all
+from sqlalchemy import func, union_all
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from libs.common.db import OpenTransaction
-from services.matching.households.model import Household, HouseholdState
-from services.matching.mentor_groups.model import ENDED, MentorGroup
-from services.matching.mentors.model import Mentor, MentorState
+from services.matching.households.model import Household
 from services.matching.profiles.queries import among
 from services.matching.proposals.model import Proposal
-from services.matching.runs.model import Run, RunPair, RunPool, Unserved
-from services.matching.runs.queries import in_pool
+from services.matching.runs.model import Run, RunPair, Unserved
 
 Change = tuple[str, RunPair | None, RunPair | None]
 SIDES = ("households", "units")
@@ -82,36 +78,3 @@ async def missing_in(
     rows = await transaction.scalars(
         select(Unserved).where(Unserved.run_id == run_id, among(Unserved.household_id, households)))
     return {one.household_id: one.missing for one in rows}
-
-
-async def changed_since(transaction: OpenTransaction, run: Run) -> dict[str, int]:
-    """How many of each side are new in the pool, gone from it, or changed since the run looked at it.
-
-    Households that the run itself proposed somebody to are neither. Of a run from before this was noted, all are new.
-    """
-    pool = await transaction.get(RunPool, run.id) or RunPool(id=run.id, region=run.region)
-    proposed = set(map(str, await transaction.scalars(
-        select(Proposal.household_id).where(Proposal.run_id == run.id))))
-    now = {
-        "households": await _versions(transaction, [_versions_of(
-            Household, in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)]),
-        "units": await _versions(transaction, [
-            _versions_of(Mentor, in_pool(Mentor, run), col(Mentor.state) != MentorState.LEFT),
-            _versions_of(MentorGroup, in_pool(MentorGroup, run), col(MentorGroup.state).not_in(ENDED))]),
-    }
-    counted: dict[str, int] = {}
-    for side in SIDES:
-        then = {one: version for one, version in getattr(pool, side).items() if one not in proposed}
-        there = {one: version for one, version in now[side].items() if one not in proposed}
-        counted[f"{side}_new"] = len(there.keys() - then.keys())
-        counted[f"{side}_gone"] = len(then.keys() - there.keys())
-        counted[f"{side}_changed"] = sum(then.get(one, version) != version for one, version in there.items())
-    return counted
-
-
-def _versions_of(kind: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
-    return select_columns(kind.id, kind.version).where(*conditions)
-
-
-async def _versions(transaction: OpenTransaction, queries: list[Select[Any]]) -> dict[str, int]:
-    return {str(one): version for query in queries for one, version in await transaction.execute(query)}

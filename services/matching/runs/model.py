@@ -114,13 +114,20 @@ class RunPair(Table, table=True):
 
 
 class RunPool(Table, table=True):
-    """Who was looked at by a run, each in which version: what has changed since is told by it. Its id is the run's."""
+    """Who was looked at by a run, each in which version: what has changed since is told by it. Its id is the run's.
+
+    free: places of each unit that were free; rules: what the programme's rules asked of a run; read_at: when all that
+    was read. Of runs of earlier versions these are not known.
+    """
 
     __tablename__ = "run_pool"
 
     region: str = plain(index=True)
     households: dict[str, int] = plain(default_factory=dict, sa_type=JSONB)
     units: dict[str, int] = plain(default_factory=dict, sa_type=JSONB)
+    free: dict[str, int] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    rules: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    read_at: datetime | None = moment(None)
 
 
 class Unserved(Table, table=True):

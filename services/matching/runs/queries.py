@@ -48,6 +48,7 @@ HOUSEHOLD_LISTED = (*LISTED, "members", "kinds", "contact_genders", "must_haves"
                     "vetoed_persons", "vetoed_partners")
 WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
            "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
+BARRING: tuple[Any, Any] = (Proposal, Tandem)
 Selected = dict[str, Any]
 Row = dict[str, Any]
 Lines = tuple[list[str], bytes]
@@ -61,14 +62,15 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
 
     The service only hands the copies on to the worker process: to look at each row here would hold up all others.
     """
-    which, rules = partial(in_pool, run=run), await rules_of_day(transaction, run.programme_id)
+    read_at, which = transaction.clock.now(), partial(in_pool, run=run)
+    rules = await rules_of_day(transaction, run.programme_id)
     if run.weights:
         rules["weights"] = run.weights | {"weights_version": "simulated"}
     def waiting(kind: Any) -> ColumnElement[bool]:
         return and_(which(kind), kind.state == HouseholdState.WAITING)
 
     return rules | {
-        "households": await copied_households(transaction, waiting),
+        "read_at": read_at, "households": await copied_households(transaction, waiting),
         "units": await copied_units(transaction, which, rules),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
@@ -261,18 +263,29 @@ async def barred_pairs(
 
     Of one household only where it is named.
     """
-    unit = func.coalesce(col(Proposal.mentor_id), col(Proposal.mentor_group_id))
-    said_no = or_(
-        col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
-        and_(col(Proposal.state) == ProposalState.DISMISSED,
-             col(Proposal.dismissed_reason).not_in(OF_SYSTEM)))
-    proposals = select_columns(col(Proposal.household_id), unit).where(
-        col(Proposal.programme_id) == programme_id, said_no)
-    with_ = func.coalesce(col(Tandem.mentor_id), col(Tandem.mentor_group_id))
-    tandems = select_columns(col(Tandem.household_id), with_).where(
-        col(Tandem.programme_id) == programme_id, col(Tandem.state) == TandemState.ENDED_EARLY)
+    proposals, tandems = _barring(programme_id)
     if household_id:
         proposals = proposals.where(col(Proposal.household_id) == household_id)
         tandems = tandems.where(col(Tandem.household_id) == household_id)
     rows = await transaction.execute(proposals.union_all(tandems))
     return sorted({(household_id, unit_id) for household_id, unit_id in rows})
+
+
+async def barred_since(transaction: OpenTransaction, run: Run, moment: datetime) -> int:
+    """How many pairs of the run's programme and region came to nothing since a moment, and do not come back."""
+    proposals, tandems = (
+        query.where(kind.ended_at >= moment, col(kind.region).startswith(run.region))
+        for query, kind in zip(_barring(run.programme_id), BARRING, strict=True))
+    both = proposals.union(tandems).subquery()
+    return await transaction.scalar(select_columns(func.count()).select_from(both)) or 0
+
+
+def _barring(programme_id: UUID) -> tuple[Select[Any], Select[Any]]:
+    """The proposals, and the tandems, of a programme that bar their pair: household and unit."""
+    said_no = or_(
+        col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
+        and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(OF_SYSTEM)))
+    proposals, tandems = (
+        select_columns(kind.household_id, func.coalesce(kind.mentor_id, kind.mentor_group_id).label("unit_id")).where(
+            kind.programme_id == programme_id) for kind in BARRING)
+    return proposals.where(said_no), tandems.where(col(Tandem.state) == TandemState.ENDED_EARLY)

@@ -13,6 +13,7 @@ from services.matching.runs.fairness import counted, shown
 from services.matching.runs.keeping import chosen, keep_pairs, keep_unserved, propose, still_there, still_waiting
 from services.matching.runs.model import Run, RunPool, RunState
 from services.matching.runs.queries import load_pool
+from services.matching.runs.staleness import seen_besides
 from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
 
 log = structlog.get_logger()
@@ -82,7 +83,7 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
                transaction.clock.now())
     run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
     run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
-    transaction.add(RunPool(id=run.id, region=run.region, **seen))
+    transaction.add(RunPool(id=run.id, region=run.region, **seen, **seen_besides(pool)))
     await transaction.flush()
     await keep_unserved(transaction, run, [
         one | {"region": regions[one["household_id"]]} for one in unserved if one["household_id"] in regions])

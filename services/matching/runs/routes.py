@@ -1,7 +1,7 @@
 """The HTTP door of runs: start one, see how far it is, and read why households stayed without a proposal."""
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -11,11 +11,10 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.types import Ags
-from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.db import get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.due import schedule
 from libs.common.refusals import NotFound
-from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_outside, today
@@ -125,44 +124,6 @@ class PairOut(BaseModel):
         return cls.model_validate(pair, from_attributes=True)
 
 
-class ComparisonOut(BaseModel):
-    """Two runs beside each other: how many households keep their unit, get another, gain one or lose theirs."""
-
-    before: UUID
-    after: UUID
-    same: int
-    other: int
-    gained: int
-    lost: int
-    score_before: int
-    score_after: int
-    same_inputs: bool
-
-
-class ChangeOut(BaseModel):
-    """What another run means for a household: its pairs, how the points differ, and why it got nobody where it did."""
-
-    household_id: UUID
-    kind: Literal["gained", "lost", "other"]
-    before: PairOut | None
-    after: PairOut | None
-    points: dict[str, int] = Field(description="After less before, by criterion.")
-    missing: dict[str, list[str]] = Field(description="In words, by language.")
-
-
-class SinceOut(BaseModel):
-    """What has changed in the pool since the run looked at it: what it found may be outdated then."""
-
-    run_id: UUID
-    changed: bool
-    households_new: int
-    households_gone: int
-    households_changed: int
-    units_new: int
-    units_gone: int
-    units_changed: int
-
-
 class UnservedOut(BaseModel):
     """A household without a proposal: how many each hard code took from it, alone or with others, and in words."""
 
@@ -247,53 +208,6 @@ async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction
         await approved(transaction, proposal, pair, body.reason)
         await audited(transaction, "change", f"proposal/{proposal.id}", pair.household.person_ref)
     return sorted(set(body.proposal_ids))
-
-
-@router.get("/{run_id}/changed_since")
-async def read_changed_since(run_id: UUID, transaction: Transaction) -> SinceOut:
-    """Whether the pool is another by now than the run saw it."""
-    run = await get_or_refuse(transaction, Run, run_id)
-    run.refuse_unless_done()
-    counted = await comparing.changed_since(transaction, run)
-    return SinceOut(run_id=run.id, changed=any(counted.values()), **counted)
-
-
-@router.get("/{run_id}/comparison")
-async def compare_runs(run_id: UUID, other: UUID, transaction: Transaction) -> ComparisonOut:
-    """What another run would change for the households of this one, in numbers."""
-    before, after = await _both(transaction, run_id, other)
-    return ComparisonOut(before=before.id, after=after.id, same_inputs=before.inputs_hash == after.inputs_hash,
-                         **await comparing.totals(transaction, before.id, after.id))
-
-
-@router.get("/{run_id}/comparison/households")
-async def list_changes(run_id: UUID, other: UUID, transaction: Transaction, paging: PageOf) -> Page[ChangeOut]:
-    """Which households another run would help, or cost something, and why."""
-    before, after = await _both(transaction, run_id, other)
-    query = comparing.differing(before.id, after.id).where(inside(Household, transaction.caller.scope))
-    rows, following = await page(transaction, query, paging, col(Household.id))
-    ids = [row.id for row in rows]
-    changes = await comparing.changes_of(transaction, before.id, after.id, ids)
-    nobody = [await comparing.missing_in(transaction, one.id, ids) for one in (before, after)]
-    return Page(items=[_change(one, changes[one], {**nobody[0].get(one, {}), **nobody[1].get(one, {})})
-                       for one in ids], next=following)
-
-
-async def _both(transaction: OpenTransaction, *runs: UUID) -> tuple[Run, Run]:
-    before, after = [await get_or_refuse(transaction, Run, one) for one in runs]
-    for run in (before, after):
-        run.refuse_unless_done()
-    return before, after
-
-
-def _change(household_id: UUID, change: comparing.Change, missing: dict[str, list[str]]) -> ChangeOut:
-    kind, before, after = change
-    names = sorted({*(before.points if before else ()), *(after.points if after else ())})
-    points = {name: (after.points.get(name, 0) if after else 0) - (before.points.get(name, 0) if before else 0)
-              for name in names}
-    return ChangeOut.model_validate({
-        "household_id": household_id, "kind": kind, "points": points, "missing": missing,
-        "before": PairOut.of(before) if before else None, "after": PairOut.of(after) if after else None})
 
 
 def _written(pairs: list[PairIn]) -> list[list[str]]:

@@ -1,0 +1,144 @@
+"""What has changed in the pool, and in what a programme asks of a run, since a run looked at them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, union_all
+from sqlalchemy import select as select_columns
+from sqlmodel import col
+
+from libs.common.db import OpenTransaction
+from services.matching.households.model import Household, HouseholdState
+from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorGroup
+from services.matching.mentors.model import Mentor, MentorState
+from services.matching.profiles.rules import today
+from services.matching.proposals.model import OPEN, PENDING, Proposal
+from services.matching.runs.model import Run, RunPool
+from services.matching.runs.queries import Lines, barred_since, in_pool, rules_of_day
+from services.matching.tandems.model import RUNNING, Tandem
+
+# What a run takes from the programme's rules.
+RULES = ("rent_months", "authority_chooses")
+TRIED = "simulated"
+Counted = dict[str, int | bool | None]
+
+
+class Standing(NamedTuple):
+    """A mentor or group as it is now. free, as if nothing came of the run's proposals: own of its places are theirs."""
+
+    version: int
+    free: int
+    own: int
+    lapsed: bool
+
+
+def seen_besides(pool: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a pool besides who was in it in which version: free places, the rules, and when it was read."""
+    return {"free": _free_places(pool["units"]), "rules": {name: pool[name] for name in RULES},
+            "read_at": pool["read_at"]}
+
+
+def _free_places(copied: Lines) -> dict[str, int]:
+    """The free places of each unit, as they were copied out."""
+    names, lines = copied
+    place = names.index("free")
+    cells = (line.split(b"\t", place + 1) for line in lines.splitlines())
+    return {row[0].decode(): int(row[place]) for row in cells}
+
+
+async def changed_since(transaction: OpenTransaction, run: Run) -> Counted:
+    """How many of each side are new in the pool, gone from it, or others by now; and whether what counts is another.
+
+    What still stands of the run's own proposals is no change. None: that was not kept of a run of an earlier version.
+    The caller reaches beyond the own scope: a place may be given elsewhere.
+    """
+    pool = await transaction.get(RunPool, run.id)
+    return {**await _households(transaction, run, pool), **await _units(transaction, run, pool),
+            "pairs_barred": await barred_since(transaction, run, pool.read_at) if pool and pool.read_at else None,
+            **await _asked(transaction, run, pool)}
+
+
+def is_changed(counted: Counted) -> bool | None:
+    """Whether anything is another by now; None: nothing that is known of, but not all is known."""
+    if any(counted.values()):
+        return True
+    return None if None in counted.values() else False
+
+
+async def _asked(transaction: OpenTransaction, run: Run, pool: RunPool | None) -> Counted:
+    """Whether the programme's weights and rules are others today; weights that were only tried are the run's own."""
+    now, then = await rules_of_day(transaction, run.programme_id), run.weights_version
+    weights = None if then is None else then not in {TRIED, now["weights"]["weights_version"]}
+    kept = pool.rules if pool else None
+    return {"weights_changed": weights, "rules_changed": None if kept is None else kept != {
+        name: now[name] for name in RULES}}
+
+
+async def _households(transaction: OpenTransaction, run: Run, pool: RunPool | None) -> Counted:
+    """Those that are new, gone or others; not those for which a proposal of the run, or its tandem, still stands."""
+    if pool is None:
+        return dict.fromkeys(("households_new", "households_gone", "households_changed"))
+    proposed = select_columns(col(Proposal.household_id)).where(
+        col(Proposal.run_id) == run.id, col(Proposal.state).in_(OPEN | PENDING))
+    accompanied = select_columns(col(Tandem.household_id)).join(
+        Proposal, col(Proposal.id) == col(Tandem.proposal_id)).where(
+            col(Proposal.run_id) == run.id, col(Tandem.state).in_(RUNNING))
+    standing = {str(one) for one, in await transaction.execute(proposed.union_all(accompanied))}
+    waiting = select_columns(col(Household.id), col(Household.version)).where(
+        in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
+    now = {str(one): version for one, version in await transaction.execute(waiting)}
+    then = {one: version for one, version in pool.households.items() if one not in standing}
+    return {"households_new": len(now.keys() - then.keys()), "households_gone": len(then.keys() - now.keys()),
+            "households_changed": sum(then.get(one, version) != version for one, version in now.items())}
+
+
+async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -> Counted:
+    """Those that are new, gone or others, and those of whose places another number is free.
+
+    Whoever the run filled is no other because of that: what follows for them is what it wanted.
+    """
+    if pool is None:
+        return dict.fromkeys(("units_new", "units_gone", "units_changed", "units_places"))
+    now, free = await _standing(transaction, run), pool.free
+    both = {one: found for one, found in now.items() if one in pool.units}
+    places = None if free is None else sum(free.get(one, found.free) != found.free for one, found in both.items())
+    return {"units_new": len(now) - len(both), "units_gone": len(pool.units) - len(both), "units_places": places,
+            "units_changed": sum(
+                found.lapsed or (found.version != pool.units[one] and not 0 < (free or {}).get(one, 0) <= found.own)
+                for one, found in both.items())}
+
+
+async def _standing(transaction: OpenTransaction, run: Run) -> dict[str, Standing]:
+    """The mentors and groups of the pool."""
+    day = today(transaction.clock.now())
+    mentors = _with_places(
+        Mentor, run, _held(Mentor, run, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
+        lapsed=and_(col(Mentor.record_next_due) > run.today, col(Mentor.record_next_due) <= day),
+    ).where(col(Mentor.state) != MentorState.LEFT)
+    held = _held(MentorGroup, run, Proposal.mentor_group_id, Tandem.mentor_group_id)
+    elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
+    groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=false()).where(
+        col(MentorGroup.state).not_in(ENDED))
+    return {str(one): Standing(version, max(0, places - held + own), own, bool(lapsed)) for query in (mentors, groups)
+            for one, version, places, held, own, lapsed in await transaction.execute(query)}
+
+
+def _with_places(
+    kind: Any, run: Run, held: Subquery, places: Any, *, lapsed: ColumnElement[bool],
+) -> Select[Any]:
+    return select_columns(
+        kind.id, kind.version, places, func.coalesce(held.c.all, 0), func.coalesce(held.c.own, 0), lapsed,
+    ).outerjoin(held, held.c.unit_id == kind.id).where(in_pool(kind, run))
+
+
+def _held(kind: Any, run: Run, of_proposal: Any, of_tandem: Any) -> Subquery:
+    """How many places of each are taken or spoken for, and how many of them by what the run proposed."""
+    spoken_for = select_columns(of_proposal.label("unit_id"), col(Proposal.run_id).label("run_id")).where(
+        col(Proposal.state).in_(OPEN | PENDING))
+    running = select_columns(of_tandem.label("unit_id"), col(Proposal.run_id).label("run_id")).join(
+        Proposal, col(Proposal.id) == col(Tandem.proposal_id)).where(col(Tandem.state).in_(RUNNING))
+    each = union_all(*(query.join(kind, kind.id == unit).where(in_pool(kind, run)) for query, unit in (
+        (spoken_for, of_proposal), (running, of_tandem)))).subquery()
+    return select_columns(
+        each.c.unit_id, func.count().label("all"), func.count().filter(each.c.run_id == run.id).label("own"),
+    ).group_by(each.c.unit_id).subquery()
