@@ -4,7 +4,6 @@ import base64
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from libs.common.refusals import NotFound
 from libs.common.tables import person
 
 SEALED = "person.details"
-MOST_MARK = (1 << 24) - 1
 
 
 # The person, the key and the note of it in one statement: a round trip is dearer than a row.
@@ -94,17 +92,6 @@ async def languages_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[
     return tuple(await transaction.scalar(select(person.c.languages).where(person.c.person_ref == person_ref)) or ())
 
 
-async def is_erased(transaction: OpenTransaction, person_ref: UUID) -> bool:
-    """Whether nothing is known of the person any more."""
-    return await transaction.scalar(select(person.c.erased_at).where(person.c.person_ref == person_ref)) is not None
-
-
-async def address_mark(transaction: OpenTransaction, person_ref: UUID) -> int:
-    """A number of 24 bits for the mail address that a person has now: another one for another; 0 without any."""
-    index = await transaction.scalar(select(person.c.email_index).where(person.c.person_ref == person_ref))
-    return 1 + int.from_bytes(sha256(index).digest()[:4]) % MOST_MARK if index else 0
-
-
 async def addressee(
     transaction: OpenTransaction, person_ref: UUID, words: Words, *, template: str, links: dict[str, str] | None = None,
 ) -> Addressee:
@@ -127,18 +114,6 @@ async def persons_at(transaction: OpenTransaction, address: str) -> tuple[UUID, 
     if not indexes:
         return ()  # without an address there is nobody, not everybody without one
     return tuple(await transaction.scalars(select(person.c.person_ref).where(or_(*indexes))))
-
-
-async def sharing_address(transaction: OpenTransaction, person_ref: UUID) -> tuple[UUID, ...]:
-    """The other persons with this person's mail address or telephone number, found by blind index."""
-    own = (await transaction.execute(select(person.c.email_index, person.c.phone_index).where(
-        person.c.person_ref == person_ref))).one_or_none()
-    known = [column == index for column, index in zip((person.c.email_index, person.c.phone_index), own or (),
-                                                      strict=False) if index is not None]
-    if not known:
-        return ()
-    return tuple(await transaction.scalars(select(person.c.person_ref).where(
-        or_(*known), person.c.person_ref != person_ref)))
 
 
 async def erase_persons(transaction: OpenTransaction, person_refs: Iterable[UUID]) -> list[UUID]:

@@ -15,11 +15,11 @@ from libs.common.db import Database
 from libs.common.facts.events import AttendanceRecorded
 from libs.common.facts.registry import OfferPublished, ProgrammeRulesChanged, RequiredTraining
 from libs.common.links import Link
-from libs.common.persons import address_mark
 from services.matching.households.model import Household
 from services.matching.households.rules import HouseholdFields
 from services.matching.links.queries import OWN_DATA, Purpose
 from services.matching.mentors.routes import MentorFields
+from services.matching.profiles.queries import address_mark
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.runs.model import Run, RunState

@@ -11,13 +11,13 @@ from libs.common.audit import audited
 from libs.common.callers import Role
 from libs.common.codes.countries import world_region
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.persons import persons_at, sharing_address
+from libs.common.persons import persons_at
 from libs.common.privacy import key_of, seal
 from libs.common.refusals import Invalid, Refused
 from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
 from services.matching.counselling_cases.rules import CaseFields, CaseIn
 from services.matching.households.model import Household
-from services.matching.profiles.queries import inside, met
+from services.matching.profiles.queries import inside, met, sharing_address
 from services.matching.profiles.rules import refuse_future, refuse_outside, today
 
 

@@ -12,7 +12,6 @@ from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
 from libs.common.links import Link
-from libs.common.persons import address_mark, is_erased
 from libs.common.privacy import unseal
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
@@ -31,7 +30,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
-from services.matching.profiles.queries import contact_out, locked
+from services.matching.profiles.queries import address_mark, contact_out, is_erased, locked
 from services.matching.profiles.rules import ContactOut, slots_of
 from services.matching.proposals.model import OPEN, Proposal
 from services.matching.proposals.queries import Unit, bool_column, lock_unit, of_unit, why_for_both

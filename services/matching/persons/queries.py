@@ -12,7 +12,7 @@ from libs.common.codes.regions import region as region_of
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.facts.question import Words
-from libs.common.persons import address_mark, details_of
+from libs.common.persons import details_of
 from libs.common.phrases import phrases
 from libs.common.refusals import NotFound
 from services.matching.checkins.model import ANSWERABLE, Checkin
@@ -23,6 +23,7 @@ from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.model import Prerequisite
+from services.matching.profiles.queries import address_mark
 from services.matching.proposals.model import ANSWERABLE as INVITED
 from services.matching.proposals.model import FIRM, Proposal, ProposalState
 from services.matching.proposals.queries import (

@@ -1,6 +1,7 @@
 """What every noun of matching reads: what lies inside a caller's scope, and who somebody is and how to reach them."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from libs.common.callers import Scope
 from libs.common.db import OpenTransaction, touch
 from libs.common.persons import PersonDetails, change_person, details_of, languages_of, meet
 from libs.common.refusals import NotFound, Stale
+from libs.common.tables import person
 from services.matching.profiles.rules import ContactIn, ContactOut, details
 
 Row = TypeVar("Row")
+MOST_MARK = (1 << 24) - 1
 
 
 def inside(kind: Any, scope: Scope) -> ColumnElement[bool]:
@@ -85,3 +88,26 @@ async def contact_changed(transaction: OpenTransaction, row: Any, given: Contact
     await change_person(transaction, row.person_ref, PersonDetails(**details(given)), languages=given.written_in)
     touch(row)
     await transaction.flush()
+
+
+async def is_erased(transaction: OpenTransaction, person_ref: UUID) -> bool:
+    """Whether nothing is known of the person any more."""
+    return await transaction.scalar(select(person.c.erased_at).where(person.c.person_ref == person_ref)) is not None
+
+
+async def address_mark(transaction: OpenTransaction, person_ref: UUID) -> int:
+    """A number of 24 bits for the mail address that a person has now: another one for another; 0 without any."""
+    index = await transaction.scalar(select(person.c.email_index).where(person.c.person_ref == person_ref))
+    return 1 + int.from_bytes(sha256(index).digest()[:4]) % MOST_MARK if index else 0
+
+
+async def sharing_address(transaction: OpenTransaction, person_ref: UUID) -> tuple[UUID, ...]:
+    """The other persons with this person's mail address or telephone number, found by blind index."""
+    own = (await transaction.execute(select(person.c.email_index, person.c.phone_index).where(
+        person.c.person_ref == person_ref))).one_or_none()
+    known = [column == index for column, index in zip((person.c.email_index, person.c.phone_index), own or (),
+                                                      strict=False) if index is not None]
+    if not known:
+        return ()
+    return tuple(await transaction.scalars(select(person.c.person_ref).where(
+        or_(*known), person.c.person_ref != person_ref)))

@@ -5,7 +5,6 @@ from typing import Any
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import OwnDataOffered
 from libs.common.outbox import announce
-from libs.common.persons import address_mark
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
@@ -15,7 +14,7 @@ from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import described, left, paused
 from services.matching.obstacles.reactions import look_again
 from services.matching.own_data.queries import Holder
-from services.matching.profiles.queries import beyond_scope, contact_changed
+from services.matching.profiles.queries import address_mark, beyond_scope, contact_changed
 from services.matching.profiles.rules import ContactIn, mask_of
 from services.matching.proposals.queries import is_busy
 from services.matching.proposals.reactions import let_household_go
