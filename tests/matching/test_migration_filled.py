@@ -94,6 +94,14 @@ async def fill_left(filled: asyncpg.Connection) -> UUID:
     return await a_row(filled, "mentor", person_ref=uuid4(), record_seen_on=LONG_AGO, record_next_due=NEXT_DUE, **left)
 
 
+async def fill_tandems(filled: asyncpg.Connection, mentor: UUID) -> tuple[UUID, UUID]:
+    """A running tandem of a mentor of whom no certificate is noted, and one of whom one is."""
+    unseen = await a_row(filled, "mentor", person_ref=uuid4(), region="15087", state="active", consented_on=LONG_AGO)
+    running: dict[str, Any] = {"region": "15087", "state": "active", "obstacles": ["too_far"]}
+    return (await a_row(filled, "tandem", mentor_id=unseen, household_id=uuid4(), **running),
+            await a_row(filled, "tandem", mentor_id=mentor, household_id=uuid4(), **running))
+
+
 async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
     """The proposal of a run that wanted its pair, which stood twice; and that of one that did not."""
     run, other = await a_row(filled, "run"), await a_row(filled, "run")
@@ -106,20 +114,16 @@ async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
 
 
 async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
-    """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that.
-
-    What was noted of a certificate of somebody who has left goes three months later.
-    """
+    """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that."""
     await upgraded(cluster, empty, *BEFORE)
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     refs = [uuid4() for _ in range(4)]
     try:
         mentor = await fill(filled, refs)
-        left, (wanted, found_by_itself) = await fill_left(filled), await fill_runs(filled)
+        wanted, found_by_itself = await fill_runs(filled)
         await upgraded(cluster, empty, "heads")
         asked = await filled.fetch("SELECT person_ref, purpose FROM consent")
-        due = {row["kind"]: (row["about"], row["due_at"]) for row in await filled.fetch(
-            "SELECT kind, about, due_at FROM due ORDER BY id")}
+        due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
         pinned = {row["id"]: row["pinned"] for row in await filled.fetch("SELECT id, pinned FROM proposal")}
         changed = await filled.fetchval("SELECT count(*) FROM checkin WHERE changed_at IS NULL")
         await _change_as_coordinator(cluster, empty, mentor)
@@ -130,10 +134,30 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
     both = {"matching", "checkins"}
     found = [{row["purpose"] for row in asked if row["person_ref"] == ref} for ref in refs]
     assert found == [both, both, both | {"authority"}, set()]
-    assert (due["record_due"][0], today(due["record_due"][1])) == (mentor, NEXT_DUE)
-    assert due["record_deletion"] == (left, RECORD_GOES)
+    assert (due["about"], today(due["due_at"])) == (mentor, NEXT_DUE)
     assert (changed, noted) == (0, 1)
     assert pinned == {wanted: True, found_by_itself: False}
+
+
+async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
+    """Of who has left it goes three months later; where none is noted while a tandem runs, that is told of it."""
+    await upgraded(cluster, empty, "spine@head", "matching_0008")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        left, seen = await fill_left(filled), await a_row(
+            filled, "mentor", person_ref=uuid4(), region="15087", state="registered", record_next_due=NEXT_DUE)
+        without, with_record = await fill_tandems(filled, seen)
+        for mentor in (left, seen):
+            await filled.execute("INSERT INTO due (kind, about, due_at) VALUES ('record_due', $1, $2)", mentor, LEFT_AT)
+        await upgraded(cluster, empty, "heads")
+        due = await filled.fetch("SELECT kind, about, due_at FROM due")
+        obstacles = {row["id"]: row["obstacles"] for row in await filled.fetch("SELECT id, obstacles FROM tandem")}
+    finally:
+        await filled.close()
+
+    assert {tuple(row) for row in due} == {("record_deletion", left, RECORD_GOES), ("record_due", seen, LEFT_AT)}
+    assert obstacles == {without: ["not_vetted", "too_far"], with_record: ["too_far"]}
 
 
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:

@@ -1,6 +1,7 @@
 """What a change does to a proposal or tandem: dismissed, noted, refused, and fitting again."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -130,7 +131,7 @@ async def test_a_tandem_does_not_begin_until_they_fit_again(field: Field) -> Non
 
 
 async def test_a_tandem_goes_on_and_the_coordinator_knows(field: Field) -> None:
-    """On trial, active or paused; what is of the moment does not count: a pause, a certificate, a place."""
+    """On trial, active or paused; what is of the moment does not count: a pause, a certificate run out, a place."""
     tandem = await field.active()
     await changed(field, tandem, members=FAMILY)
     seen = await field.get(f"/tandems/{tandem['id']}")
@@ -138,13 +139,38 @@ async def test_a_tandem_goes_on_and_the_coordinator_knows(field: Field) -> None:
     assert await listed(field, "tandems", seen)
     await field.act(f"/tandems/{tandem['id']}/pause")
     await field.act(f"/mentors/{tandem['mentor_id']}/pause")
-    relevant = {"seen_on": str(field.day), "certificate_date": str(field.day), "relevant_entry": True}
-    await field.act(f"/mentors/{tandem['mentor_id']}/record", relevant)
+    seen = str(field.day - timedelta(days=366 * 5))
+    await field.act(f"/mentors/{tandem['mentor_id']}/record", {
+        "seen_on": seen, "certificate_date": seen, "relevant_entry": False})
     assert codes(await field.get(f"/tandems/{tandem['id']}")) == ["household_too_large"]
     await mentor_changed(field, tandem, largest=7)
     seen = await field.get(f"/tandems/{tandem['id']}")
 
     assert (seen["state"], codes(seen), await listed(field, "tandems", seen)) == ("paused", [], False)
+
+
+async def test_a_tandem_whose_mentor_has_a_relevant_entry_is_on_the_lists(field: Field) -> None:
+    """Of tandems with obstacles and of certificates to be seen, until one without an entry is seen again."""
+    tandem = await field.active()
+    address, list_of_mentors = f"/mentors/{tandem['mentor_id']}", f"/mentors?programme_id={field.programme}"
+    record = {"seen_on": str(field.day), "certificate_date": str(field.day), "relevant_entry": True}
+
+    async def to_show() -> list[str]:
+        found = await field.get(f"{list_of_mentors}&record_due_by={field.day}")
+        return [one["id"] for one in found["items"]]
+
+    assert (await to_show(), await listed(field, "tandems", tandem)) == ([], False)
+    await field.act(f"{address}/record", record)
+    assert (await to_show(), await listed(field, "tandems", tandem)) == ([tandem["mentor_id"]], True)
+    assert codes(await field.get(f"/tandems/{tandem['id']}")) == ["not_vetted"]
+    await field.act(f"{address}/record", record | {"relevant_entry": False})
+    assert (await to_show(), await listed(field, "tandems", tandem)) == ([], False)
+
+    await field.create("/mentors", field.mentor_body())  # nobody has asked them for a certificate yet
+    await field.act(f"{address}/record", record)
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "other"})
+    await field.act(f"{address}/leave")
+    assert await to_show() == []
 
 
 async def test_a_certificate_with_an_entry_lets_go_of_who_was_not_invited(field: Field) -> None:

@@ -38,7 +38,8 @@ VETTED = AVAILABLE | {MentorState.PAUSED}
 class Mentor(Accompanying, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
-    A relevant entry is never kept either: the check constraint says so to whoever writes past this class.
+    A relevant entry is never kept either: the check constraint says so to whoever writes past this class. held_back_on:
+    paused for somebody's safety, so that only the coordinators end the pause.
     """
 
     __table_args__ = (
@@ -60,6 +61,7 @@ class Mentor(Accompanying, Table, table=True):
     record_certificate_date: date | None = personal(None)
     record_relevant_entry: bool | None = personal(None)
     record_next_due: date | None = personal(None)
+    held_back_on: date | None = personal(None)
     active_since: datetime | None = moment(None)
     left_at: datetime | None = moment(None)
 
@@ -112,10 +114,22 @@ class Mentor(Accompanying, Table, table=True):
         self._not_invited(invited=invited)
         self.state = MentorState.PAUSED
 
-    def resume(self) -> None:
-        """Back from a pause."""
+    def hold_back(self, day: date) -> bool:
+        """A tandem ended for somebody's safety: nobody new, whatever is open, until the coordinators end the pause.
+
+        Returns False for who is proposed to nobody anyway.
+        """
+        if self.state not in VETTED:
+            return False
+        self.state, self.held_back_on = MentorState.PAUSED, day
+        return True
+
+    def resume(self, *, by_themselves: bool = False) -> None:
+        """Back from a pause; from one for somebody's safety not by themselves."""
         self._only({MentorState.PAUSED}, "resumed")
-        self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
+        if by_themselves and self.held_back_on:
+            self._only(set(), "resumed by themselves")
+        self.state, self.held_back_on = MentorState.ACTIVE if self.active_since else MentorState.READY, None
 
     def accompany(self, now: datetime) -> None:
         """A tandem begins."""
@@ -168,6 +182,7 @@ class Mentor(Accompanying, Table, table=True):
         self.forget_record()
         self.blank()
         self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
+        self.held_back_on = None
 
     def _not_invited(self, *, invited: bool) -> None:
         if invited:

@@ -10,6 +10,7 @@ from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
+from services.matching.profiles.rules import today
 from services.matching.proposals.queries import has_open_invitation, lock_unit, taken
 from services.matching.proposals.reactions import let_go
 
@@ -32,6 +33,22 @@ async def paused(transaction: OpenTransaction, mentor: Mentor) -> None:
     """A mentor locked with lock_unit takes in nobody new; proposals that nobody was invited to are dismissed."""
     mentor.pause(invited=await has_open_invitation(transaction, mentor))
     await let_go(transaction, mentor)
+
+
+async def held_back(transaction: OpenTransaction, mentor: Mentor) -> None:
+    """A tandem of a mentor locked with lock_unit ended for somebody's safety: they pause, whatever is open.
+
+    Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
+    """
+    if mentor.hold_back(today(transaction.clock.now())):
+        await let_go(transaction, mentor)
+        await look_again(transaction, mentor)
+
+
+async def resumed(transaction: OpenTransaction, mentor: Mentor, *, by_themselves: bool) -> None:
+    """A mentor locked with lock_unit is back from a pause; what the pause kept apart is looked at again."""
+    mentor.resume(by_themselves=by_themselves)
+    await look_again(transaction, mentor)
 
 
 async def left(transaction: OpenTransaction, mentor: Mentor) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, or_, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
@@ -18,8 +19,8 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.due import cancel, schedule
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
-from services.matching.mentors.model import Mentor, MentorState
-from services.matching.mentors.reactions import described, left, paused
+from services.matching.mentors.model import VETTED, Mentor, MentorState
+from services.matching.mentors.reactions import described, left, paused, resumed
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met
@@ -99,6 +100,8 @@ class MentorOut(BaseModel):
     record_certificate_date: date | None
     record_relevant_entry: bool | None
     record_next_due: date | None
+    held_back_on: date | None = Field(
+        description="Since when they pause for somebody's safety: only the coordinators end the pause.")
     active_since: datetime | None
 
     @classmethod
@@ -133,14 +136,15 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
 async def list_mentors(
     transaction: Transaction, paging: PageOf, region: Ags | None = None, programme_id: UUID | None = None,
     state: MentorState | None = None,
-    record_due_by: Annotated[date | None, Query(description="Who has to show a certificate again by then.")] = None,
+    record_due_by: Annotated[date | None, Query(
+        description="Who has to show a certificate again by then, or was vetted and has none that is noted.")] = None,
 ) -> Page[MentorOut]:
     """The mentors inside the caller's scope, oldest first, without names."""
     query = select(Mentor).where(inside(Mentor, transaction.caller.scope))
     for given, condition in (
         (region, col(Mentor.region).startswith(region or "")), (state, col(Mentor.state) == state),
         (programme_id, col(Mentor.programme_id) == programme_id),
-        (record_due_by, col(Mentor.record_next_due) <= (record_due_by or date.max)),
+        (record_due_by, _without_record_by(record_due_by or date.max)),
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Mentor.id))
@@ -248,9 +252,9 @@ async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
 async def resume_mentor(
     mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> MentorOut:
-    """The mentor is back from a pause."""
-    mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
-    mentor.resume()
+    """The mentor is back from a pause, also from one for somebody's safety."""
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    await resumed(transaction, mentor, by_themselves=False)
     return await _told(transaction, mentor, response)
 
 
@@ -260,6 +264,13 @@ async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await left(transaction, mentor)
     return await _told(transaction, mentor, response)
+
+
+def _without_record_by(day: date) -> ColumnElement[bool]:
+    """Of those who have not left: whose certificate is to be seen again by a day, or who were vetted and have none."""
+    return and_(col(Mentor.state) != MentorState.LEFT, or_(
+        col(Mentor.record_next_due) <= day,
+        and_(col(Mentor.state).in_(VETTED), col(Mentor.record_next_due).is_(None))))
 
 
 def _purposes(besides: Iterable[str]) -> tuple[Purpose, ...]:

@@ -5,6 +5,7 @@ from libs.common.db import OpenTransaction
 from libs.common.refusals import Refused
 from services.matching.obstacles.rules import left_out
 from services.matching.proposals.model import Proposal
+from services.matching.proposals.queries import pair_of
 from services.matching.runs import hard
 from services.matching.runs.queries import load_pair
 from services.matching.runs.rows import household_of, rules_of, unit_of
@@ -17,7 +18,8 @@ async def between(transaction: OpenTransaction, of: Proposal | Tandem) -> list[s
     pair = await load_pair(transaction, of)
     codes = hard.obstacles(
         household_of(pair["households"][0]), unit_of(pair["units"][0], pair["today"]), rules_of(pair))
-    return [code.value for code in codes if code not in left_out(of)]
+    beside = left_out(of, (await pair_of(transaction, of)).unit)
+    return [code.value for code in codes if code not in beside]
 
 
 async def refuse_obstacles(transaction: OpenTransaction, proposal: Proposal) -> None:

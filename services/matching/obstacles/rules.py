@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
 from services.matching.proposals.model import PENDING, Proposal
 from services.matching.runs.explanation import why_not
 from services.matching.runs.hard import HardCode
@@ -11,8 +13,9 @@ from services.matching.tandems.model import Tandem
 
 # Who is invited holds a place; places are counted exactly, under the lock, whenever one is given or promised.
 OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
-# Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by),
-# and a home is to be had in time before somebody moves in, not afterwards.
+# Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by;
+# that none is noted at all, after a relevant entry, counts), and a home is to be had in time before somebody moves in,
+# not afterwards.
 OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
 
 
@@ -24,15 +27,16 @@ class Obstacle(BaseModel):
     en: str
 
 
-def left_out(of: Proposal | Tandem) -> frozenset[HardCode]:
+def left_out(of: Proposal | Tandem, unit: Mentor | MentorGroup) -> frozenset[HardCode]:
     """The codes that are of the moment, and say nothing about a pair that has come this far.
 
     That a pair declined before, or was ruled out for one run, is never among its obstacles: it says whom to propose,
     not whether two who were proposed still fit.
     """
-    if isinstance(of, Tandem):
-        return OF_BEGINNINGS
-    return frozenset() if of.state in PENDING else OF_PLACES
+    if isinstance(of, Proposal):
+        return frozenset() if of.state in PENDING else OF_PLACES
+    unseen = isinstance(unit, Mentor) and unit.record_next_due is None
+    return OF_BEGINNINGS - {HardCode.NOT_VETTED} if unseen else OF_BEGINNINGS
 
 
 def told(codes: Iterable[str]) -> list[Obstacle]:

@@ -120,7 +120,7 @@ class _View:
         pausing = []
         if self.data.kind is OwnKind.MENTOR and self.data.state in AVAILABLE:
             pausing = [(self.say("own_pause"), f"{self.at}pause")]
-        elif self.data.kind is OwnKind.MENTOR and self.data.state == MentorState.PAUSED:
+        elif self.data.state == MentorState.PAUSED and not self.data.stored["held_back_on"]:
             pausing = [(self.say("own_resume"), f"{self.at}resume")]
         finer = [(one["purpose"], self.say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])))
                  for one in holding(self.data.noted["consents"]) if one["purpose"] != Purpose.MATCHING]

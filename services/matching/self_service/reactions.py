@@ -11,7 +11,7 @@ from services.matching.consents.reactions import consent_withdrawn
 from services.matching.members.model import Member
 from services.matching.members.reactions import group_to_change, left_group
 from services.matching.mentors.model import Mentor
-from services.matching.mentors.reactions import described, left, paused
+from services.matching.mentors.reactions import described, left, paused, resumed
 from services.matching.obstacles.reactions import look_again
 from services.matching.own_data.queries import Holder
 from services.matching.profiles.queries import address_mark, beyond_scope, contact_changed
@@ -57,9 +57,9 @@ async def pause(transaction: OpenTransaction, holder: Holder) -> None:
     await paused(transaction, _mentor(holder))
 
 
-async def resume(_transaction: OpenTransaction, holder: Holder) -> None:
-    """A mentor is back from a pause."""
-    _mentor(holder).resume()
+async def resume(transaction: OpenTransaction, holder: Holder) -> None:
+    """A mentor is back from a pause; one for somebody's safety is ended by the coordinators alone."""
+    await resumed(transaction, _mentor(holder), by_themselves=True)
 
 
 async def leave(transaction: OpenTransaction, holder: Holder) -> None:

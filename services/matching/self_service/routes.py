@@ -134,7 +134,7 @@ async def pause_by_link(request: Request, holding: Own) -> Any:
 
 @router.post("/self_service/{token}/resume", response_model=TakingPartOut, responses=PAGE)
 async def resume_by_link(request: Request, holding: Own) -> Any:
-    """A mentor is back from a pause."""
+    """A mentor is back from a pause; from one for somebody's safety only the coordinators bring them back."""
     return await _changed(request, holding, "own_resumed", reactions.resume)
 
 

@@ -10,7 +10,7 @@ from libs.common.facts.matching import Side
 from libs.common.refusals import NotFound
 from services.matching.households.model import Household
 from services.matching.profiles.queries import beyond_scope, locked
-from services.matching.proposals.queries import Pair, Unit, lock_pair, of_unit, pair_of, persons_of
+from services.matching.proposals.queries import Pair, Unit, lock_pair, lock_units, of_unit, pair_of, persons_of
 from services.matching.tandems.model import RUNNING, Tandem
 
 
@@ -35,11 +35,16 @@ async def side_in(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID
 
 
 async def locked_tandem(
-    transaction: OpenTransaction, tandem_id: UUID, *, version: int | None = None,
+    transaction: OpenTransaction, tandem_id: UUID, *, version: int | None = None, whole_unit: bool = False,
 ) -> tuple[Tandem, Pair]:
-    """The tandem inside the caller's scope and its pair, all locked; NotFound, or Stale, else."""
+    """The tandem inside the caller's scope and its pair, all locked; NotFound, or Stale, else.
+
+    whole_unit: with the mentor or group also, before, the households that something else of theirs is going on with.
+    """
     seen = await get_or_refuse(transaction, Tandem, tandem_id)
     await beyond_scope(transaction)
+    if whole_unit:
+        await lock_units(transaction, [(await pair_of(transaction, seen)).unit], besides=[seen.household_id])
     return await locked_with_pair(transaction, seen, version=version)
 
 

@@ -8,6 +8,7 @@ from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentors.model import Mentor
+from services.matching.mentors.reactions import held_back
 from services.matching.prerequisites.reactions import recheck
 from services.matching.proposals.queries import Pair, Unit
 from services.matching.tandems.model import EndReason, Tandem
@@ -39,7 +40,10 @@ async def consented(transaction: OpenTransaction, tandem: Tandem, side: Side) ->
 async def ended_early(
     transaction: OpenTransaction, tandem: Tandem, pair: Pair, reason: EndReason, *, rematch: bool,
 ) -> None:
-    """A tandem ends before its time: its place is free, and the household waits again or is closed. Both are told."""
+    """A tandem ends before its time: its place is free, and the household waits again or is closed. Both are told.
+
+    For somebody's safety a mentor pauses then; who says so has locked the whole unit (locked_tandem).
+    """
     now, told = transaction.clock.now(), await persons_of_tandem(transaction, tandem)
     tandem.end_early(reason, now)
     if rematch:
@@ -51,6 +55,8 @@ async def ended_early(
         pair.unit.part()
         await await_end_of_offer(transaction, pair.unit)
         await recheck(transaction, pair.unit)
+    elif reason is EndReason.SAFEGUARDING:
+        await held_back(transaction, pair.unit)
     announce(transaction, tandem_fact(TandemEndedEarly, tandem, told))
 
 

@@ -209,8 +209,12 @@ async def resume_tandem(tandem_id: UUID, transaction: Transaction, expected: Exp
 async def end_tandem_early(
     tandem_id: UUID, body: EndingIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> TandemOut:
-    """The tandem ends before its time; unless said otherwise the household waits for somebody else."""
-    tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
+    """The tandem ends before its time; unless said otherwise the household waits for somebody else.
+
+    For somebody's safety (`safeguarding`) the mentor pauses, until a coordinator brings them back.
+    """
+    tandem, pair = await locked_tandem(
+        transaction, tandem_id, version=expected, whole_unit=body.reason is EndReason.SAFEGUARDING)
     await ended_early(transaction, tandem, pair, body.reason, rematch=body.rematch)
     return await _told(transaction, tandem, pair, response)
 

@@ -1,5 +1,6 @@
-"""What was noted of a certificate goes three months after the activity, also of who had taken the consent back."""
+"""Certificates: what was noted goes with the activity, a tandem without one is told, and a pause for safety is known."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "matching_0009"
@@ -17,10 +18,18 @@ ON CONFLICT DO NOTHING
 NOT_SEEN_AGAIN = """
 DELETE FROM due USING mentor WHERE due.kind = 'record_due' AND mentor.id = due.about AND mentor.state = 'left'
 """
+# After a relevant entry nothing is noted of a certificate; where a tandem runs, that stands between the two from now on.
+OBSTACLES = """
+UPDATE tandem SET obstacles = array_prepend('not_vetted', obstacles), version = tandem.version + 1
+FROM mentor WHERE mentor.id = tandem.mentor_id AND mentor.record_next_due IS NULL
+    AND tandem.state IN ('trial', 'active', 'paused') AND NOT 'not_vetted' = ANY (tandem.obstacles)
+"""
 
 
 def upgrade() -> None:
-    """Go forward; nothing but due work changes."""
+    """Go forward; the version before leaves the new column alone."""
+    op.add_column("mentor", sa.Column("held_back_on", sa.Date(), nullable=True))
     op.execute("SET LOCAL lotse.scope = 'all'")
     op.execute(RECORDS_TO_GO)
     op.execute(NOT_SEEN_AGAIN)
+    op.execute(OBSTACLES)
