@@ -135,7 +135,7 @@ async def test_a_tandem_is_signed_paused_resumed_and_ended(field: Field) -> None
     assert (await field.act(f"{address}/resume"))["state"] == "active"
     await field.network.settled()
     due = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]
-    assert [one["day"] for one in due] == [182, 182]
+    assert sorted(one["day"] for one in due) == [28, 28, 182, 182]
     ended = await field.act(f"{address}/end_early", {"reason": "moved", "rematch": False})
     assert (ended["state"], ended["end_reason"]) == ("ended_early", "moved")
     assert (await field.get(f"/households/{tandem['household_id']}"))["state"] == "closed"
@@ -146,7 +146,7 @@ async def test_a_tandem_is_signed_paused_resumed_and_ended(field: Field) -> None
         assert await field.refused(f"{address}/{verb}", body) == (409, "tandem-state")
     dropped = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=dropped"))["items"]
 
-    assert [one["day"] for one in dropped] == [28, 28, 182, 182, 364, 364]
+    assert sorted(one["day"] for one in dropped) == [28, 28, 182, 182, 364, 364]
     assert [one for one in await field.subjects(tandem["id"]) if one.startswith("tandem")] == [
         "tandem.started", "tandem.confirmed", "tandem.paused", "tandem.resumed", "tandem.ended_early"]
 

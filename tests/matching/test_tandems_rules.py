@@ -6,11 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.common.codes.lists import TandemKind
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
-from services.matching.checkins.model import Checkin, CheckinState
+from services.matching.checkins.model import ANSWER_WITHIN, Checkin, CheckinState
 from services.matching.concerns.model import Concern, ConcernState
 from services.matching.meetings.model import refuse_meeting
 from services.matching.projects.model import KnownProject
@@ -39,6 +41,7 @@ STEPS: list[tuple[Callable[[Tandem], Any], dict[TandemState, TandemState]]] = [
     (lambda one: one.complete(EndReason.GOAL_REACHED, NOW), {S.ACTIVE: S.COMPLETED, S.PAUSED: S.COMPLETED}),
     (lambda one: one.end_early(EndReason.MOVED, NOW), dict.fromkeys(RUNNING, S.ENDED_EARLY)),
     (lambda one: one.sign(NOW.date()), {state: state for state in RUNNING}),
+    (lambda one: one.plan(NOW.date(), [], None), {state: state for state in RUNNING}),
     (Tandem.refuse_unless_trial, {S.TRIAL: S.TRIAL}),
 ]
 
@@ -111,6 +114,21 @@ def test_a_checkin_falls_due_is_missed_answered_and_looked_after_in_order(state:
 
     assert dropped.state is (C.DROPPED if state in {C.PLANNED, C.DUE, C.ESCALATED} else state)
     assert (missed.escalated_at == NOW) is (state is C.DUE)
+
+
+@given(state=st.sampled_from(CheckinState), days=st.integers(-400, 400))
+def test_after_a_pause_everybody_has_their_time_to_answer(state: CheckinState, days: int) -> None:
+    """What nobody answered is asked on a day that has not passed, or can be answered since less than 14 days."""
+    checkin, now = a_checkin(state), NOW + timedelta(days=days)
+    checkin.go_on(now)
+
+    if checkin.state is C.PLANNED:
+        assert checkin.due_at == max(NOW, now)
+    elif checkin.state is C.DUE:
+        assert now < checkin.due_at + ANSWER_WITHIN
+    if state not in {C.PLANNED, C.DUE}:
+        assert (checkin.state, checkin.due_at) == (state, NOW)
+    assert checkin.changed_at == now
 
 
 def test_a_concern_is_taken_up_and_then_resolved() -> None:

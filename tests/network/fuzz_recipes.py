@@ -372,7 +372,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_invitation", "accept_invitation", "decline_invitation"),
                     by_link(ANSWER, "proposal", "invited")),
     "start_tandem": met,
-    **dict.fromkeys(("read_tandem", "note_agreement", "end_tandem_early"), of("tandem")),
+    **dict.fromkeys(("read_tandem", "change_tandem", "note_agreement", "end_tandem_early"), of("tandem")),
     "note_consent_of_side": of("trial_over"), "pause_tandem": of("tandem", "active"),
     "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
     "show_meetings": by_link(MEETINGS, "tandem"),

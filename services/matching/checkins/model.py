@@ -97,9 +97,17 @@ class Checkin(Table, table=True):
         if self.state in UNSETTLED:
             self.state, self.changed_at = CheckinState.DROPPED, now
 
-    def rest_or_go_on(self, now: datetime) -> None:
-        """Its tandem rests, or goes on: whether somebody is asked on that day has changed."""
+    def rest(self, now: datetime) -> None:
+        """Its tandem rests: whether somebody is asked on that day has changed."""
         self.changed_at = now
+
+    def go_on(self, now: datetime) -> None:
+        """Its tandem goes on: what fell into the pause is asked now, and so is what could not be answered in time."""
+        self.changed_at = now
+        if self.state is CheckinState.DUE and now >= self.due_at + ANSWER_WITHIN:
+            self.state = CheckinState.PLANNED
+        if self.state is CheckinState.PLANNED:
+            self.due_at = max(self.due_at, now)
 
     def forget(self) -> None:
         """Blank what it tells about a person; what an erasure does."""

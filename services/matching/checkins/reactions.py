@@ -58,19 +58,21 @@ async def ask_others(transaction: OpenTransaction, group: MentorGroup) -> None:
 
 
 async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
-    """The tandem is paused: nobody is asked meanwhile."""
+    """The tandem is paused: nobody is asked meanwhile, and who was need not answer before it goes on."""
     for checkin in await _unsettled(transaction, tandem):
-        checkin.rest_or_go_on(transaction.clock.now())
-        await cancel(transaction, "checkin_due", checkin.id)
+        checkin.rest(transaction.clock.now())
+        await _ask_no_more(transaction, checkin)
 
 
 async def go_on(transaction: OpenTransaction, tandem: Tandem) -> None:
-    """The tandem goes on: what was to be asked meanwhile is asked now."""
+    """The tandem goes on: what was to be asked meanwhile is asked now; who was asked before has 14 days again."""
     now = transaction.clock.now()
     for checkin in await _unsettled(transaction, tandem):
-        checkin.rest_or_go_on(now)
+        checkin.go_on(now)
         if checkin.state is CheckinState.PLANNED:
-            await schedule(transaction, "checkin_due", checkin.id, max(checkin.due_at, now))
+            await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+        elif checkin.state is CheckinState.DUE:
+            await schedule(transaction, "checkin_missed", checkin.id, now + ANSWER_WITHIN)
 
 
 async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
@@ -81,6 +83,10 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
 
 async def _drop(transaction: OpenTransaction, checkin: Checkin) -> None:
     checkin.drop(transaction.clock.now())
+    await _ask_no_more(transaction, checkin)
+
+
+async def _ask_no_more(transaction: OpenTransaction, checkin: Checkin) -> None:
     await cancel(transaction, "checkin_due", checkin.id)
     await cancel(transaction, "checkin_missed", checkin.id)
 
@@ -116,9 +122,13 @@ async def ask_how_it_goes(transaction: OpenTransaction, checkin_id: UUID) -> Non
 
 @when_due("checkin_missed")
 async def escalate_checkin(transaction: OpenTransaction, checkin_id: UUID) -> None:
-    """Nobody answered within 14 days: it goes on the coordinator's list; the side hears that it may still answer."""
+    """Nobody answered within 14 days: it goes on the coordinator's list; the side hears that it may still answer.
+
+    Not while the tandem rests: it then has 14 days again.
+    """
     checkin = await locked(transaction, Checkin, checkin_id)
-    if checkin.miss(transaction.clock.now()):
+    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    if tandem.state is not TandemState.PAUSED and checkin.miss(transaction.clock.now()):
         await told_of(transaction, CheckinMissed, checkin, to_side=True)
 
 

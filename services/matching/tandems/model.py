@@ -112,6 +112,11 @@ class Tandem(Table, table=True):
         self.refuse_ended()
         self.agreement_signed_on = on
 
+    def plan(self, until: date, goals: list[str], project_id: UUID | None) -> None:
+        """How long it is to last, what for, and for which project it counts from now on."""
+        self.refuse_ended()
+        self.planned_until, self.goals, self.project_id = until, goals, project_id
+
     def pause(self) -> None:
         """It rests for a while."""
         self._only({TandemState.ACTIVE}, "paused")

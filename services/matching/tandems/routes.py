@@ -7,13 +7,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import TandemKind
-from libs.common.codes.types import Code, Day
+from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import Side, TandemPaused, TandemResumed
@@ -37,6 +37,8 @@ from services.matching.tandems.reactions import begun, consented, ended_early
 from services.matching.tandems.rules import (
     USUAL_MONTHS,
     USUAL_TRIAL_DAYS,
+    PlanIn,
+    TandemIn,
     planned_end,
     talk_days,
     tandem_fact,
@@ -45,16 +47,6 @@ from services.matching.tandems.rules import (
 
 router = APIRouter(prefix="/tandems", tags=["tandems"])
 Consenting = Annotated[Holding, by_link(CONSENT.name)]
-
-
-class TandemIn(Body):
-    """A proposal whose two have met and want to try it."""
-
-    proposal_id: UUID
-    kind: TandemKind
-    project_id: UUID | None = None
-    goals: list[Code] = Field(default=[], max_length=10, examples=[["school", "housing"]])
-    planned_until: Day | None = Field(None, description="Unless given, as long as the programme's rules ask.")
 
 
 class SignedIn(Body):
@@ -144,6 +136,7 @@ async def list_tandems(
     mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
     trial_overdue: Annotated[bool, Query(description="Whose trial is over without both consents.")] = False,  # noqa: FBT002
     with_obstacles: Annotated[bool, Query(description="Running, and no longer fitting together.")] = False,  # noqa: FBT002
+    term_over_by: Annotated[Day | None, Query(description="Running, and planned until then at the latest.")] = None,
 ) -> Page[TandemOut]:
     """The tandems inside the caller's scope, oldest first."""
     query = select(Tandem).where(inside(Tandem, transaction.caller.scope))
@@ -154,6 +147,8 @@ async def list_tandems(
         query = query.where(col(Tandem.state) == TandemState.TRIAL, col(Tandem.trial_until) <= transaction.clock.now())
     if with_obstacles:
         query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.obstacles) != [])
+    if term_over_by:
+        query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.planned_until) <= term_over_by)
     rows, following = await page(transaction, query, paging, col(Tandem.id))
     return Page(items=[TandemOut.of(row) for row in rows], next=following)
 
@@ -162,6 +157,19 @@ async def list_tandems(
 async def read_tandem(tandem_id: UUID, transaction: Transaction, response: Response) -> TandemOut:
     """One tandem."""
     return _shown(await get_or_refuse(transaction, Tandem, tandem_id), response)
+
+
+@router.put("/{tandem_id}")
+async def change_tandem(
+    tandem_id: UUID, body: PlanIn, transaction: Transaction, expected: Expected, response: Response,
+) -> TandemOut:
+    """The coordinator plans a running tandem anew; what it did so far stays counted for the project it had."""
+    tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
+    if body.project_id != tandem.project_id:
+        await refuse_unless_open(
+            transaction, body.project_id, region=tandem.region, day=today(transaction.clock.now()))
+    tandem.plan(body.planned_until, sorted(set(body.goals)), body.project_id)
+    return await _told(transaction, tandem, pair, response)
 
 
 @router.post("/{tandem_id}/agreement")

@@ -1,11 +1,15 @@
-"""What is told of a tandem, and when it is planned to end."""
+"""What is planned and told of a tandem, and when it is to end."""
 
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
+from pydantic import Field
 
+from libs.common.bodies import Body
+from libs.common.codes.lists import TandemKind
+from libs.common.codes.types import Code, Day
 from libs.common.facts.matching import TandemFact
 from services.matching.profiles.rules import today
 from services.matching.tandems.model import Tandem
@@ -13,6 +17,27 @@ from services.matching.tandems.model import Tandem
 Told = TypeVar("Told", bound=TandemFact)
 # Without a rule set of its own: as the field usually does it.
 USUAL_MONTHS, USUAL_TRIAL_DAYS, USUAL_CHECKIN_DAYS = 12, 28, (28, 182, 364)
+
+
+class TandemFields(Body):
+    """For which project a tandem counts, and what it is for."""
+
+    project_id: UUID | None = None
+    goals: list[Code] = Field(default=[], max_length=10, examples=[["school", "housing"]])
+
+
+class TandemIn(TandemFields):
+    """A proposal whose two have met and want to try it."""
+
+    proposal_id: UUID
+    kind: TandemKind
+    planned_until: Day | None = Field(None, description="Unless given, as long as the programme's rules ask.")
+
+
+class PlanIn(TandemFields):
+    """How a tandem is to go on."""
+
+    planned_until: Day
 
 
 def tandem_fact(kind: type[Told], tandem: Tandem, person_refs: tuple[UUID, ...] = (), **more: Any) -> Told:
