@@ -40,7 +40,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "record_consent", "list_consents", "withdraw_consent",
         "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
         "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",
-        "correct_counselling_contact",
+        "correct_counselling_contact", "move_counselling_contact", "strike_counselling_contact",
         "read_counselling_contact", "enter_status", "list_statuses", "read_counselling_figures",
         "export_counselling_figures", "read_workload", "read_demand",
         "propose_referral", "list_referrals", "read_referral", "read_handover", "note_referral_consent",

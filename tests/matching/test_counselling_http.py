@@ -239,6 +239,55 @@ async def test_what_was_entered_wrong_is_corrected_and_told_anew(field: Field) -
         422, "day-in-future")
 
 
+async def test_a_contact_at_the_wrong_case_is_moved_with_its_note(field: Field, counsellor: Headers) -> None:
+    """To another open case of the same partner; told anew, in the audit of both, and deleted with whom it is about."""
+    wrong, right = [await field.counselled(headers=counsellor, note=note) for note in ("Verwechselt", "Richtig")]
+    before = str(field.day - timedelta(days=3))
+    contact = await field.counselled(
+        headers=counsellor, counselling_case_id=wrong["counselling_case_id"], held_on=before, note="Gehört zu ihr")
+    address, case = f"/counselling_contacts/{contact['id']}/move", right["counselling_case_id"]
+    other = await field.create("/counselling_cases", field.case_body(partner_id=str(uuid4())))
+    for elsewhere in (other["id"], wrong["counselling_case_id"]):
+        assert await field.refused(address, {"counselling_case_id": elsewhere}) == (422, "case-not-other")
+    assert await field.refused(address, {"counselling_case_id": other["id"]}, headers=counsellor) == (404, "not-found")
+    assert (await field.refused(address, {"counselling_case_id": case, "reason": "why not"}))[0] == 422
+    moved = await field.act(address, {"counselling_case_id": case}, headers=counsellor)
+
+    assert (moved["counselling_case_id"], moved["note"], moved["mistaken"]) == (case, "Gehört zu ihr", "wrong_person")
+    assert (await field.get(f"/counselling_cases/{case}"))["opened_on"] == before
+    assert (await field.subjects(contact["id"]))[-1] == "counselling.corrected"
+    persons = [(await case_of(field, one))["person_ref"] for one in (wrong, right)]
+    audit = await field.network.rows("matching", "SELECT person_ref FROM audit WHERE action = 'change' AND about = $1",
+                                     f"counselling_contact/{contact['id']}")
+    assert {str(row[0]) for row in audit} == set(persons)
+    await field.network.tell("matching", ErasureRequested(erasure_id=uuid4(), person_refs=(UUID(persons[0]),)))
+    assert (await field.get(f"/counselling_contacts/{contact['id']}"))["note"] == "Gehört zu ihr"
+    back = {"counselling_case_id": wrong["counselling_case_id"]}
+    assert await field.refused(address, back) == (409, "case-closed")
+
+
+async def test_a_contact_that_should_not_be_there_is_struck(field: Field) -> None:
+    """Its note is erased, it stays to be seen with the reason, counts nowhere, and a fact says so; once and for all."""
+    contact = await field.counselled(note="Geheim", topics=["discrimination"])
+    address = f"/counselling_contacts/{contact['id']}"
+    assert (await field.refused(f"{address}/strike", {}))[0] == 422
+    assert (await field.send("POST", f"{address}/strike", {"reason": "not_held"})).status_code == 428
+    struck = await field.act(f"{address}/strike", {"reason": "entered_twice"})
+
+    assert (struck["note"], struck["mistaken"], struck["struck_at"] is None) == (None, "entered_twice", False)
+    rows = await field.network.rows("matching", "SELECT note FROM counselling_contact WHERE id = $1",
+                                    UUID(contact["id"]))
+    assert rows[0]["note"] is None
+    told = (await field.told(contact["id"]))[-1]
+    assert (told["subject"], told["struck"], told["topics"], told["results"]) == (
+        "counselling.corrected", True, [], [])
+    other = (await field.counselled())["counselling_case_id"]
+    right = {"minutes": 20, "topics": ["health"]}
+    for path, body, method in (("/strike", {"reason": "other"}, "POST"), ("", right, "PUT"),
+                               ("/move", {"counselling_case_id": other}, "POST")):
+        assert await field.refused(f"{address}{path}", body, method=method) == (409, "contact-struck")
+
+
 async def test_what_cannot_be_meant_is_refused(field: Field) -> None:
     """No topic, no time, two persons, a day to come, a country or code that there is not; and nothing is kept."""
     before = len(await field.network.rows("matching", "SELECT 1 FROM counselling_case"))

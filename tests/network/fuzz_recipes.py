@@ -116,6 +116,12 @@ async def counselled(world: World, *, closed: bool = False) -> Need:
     return {"counselling_case_id": made["counselling_case_id"], "counselling_contact_id": made["id"]}
 
 
+async def moved(world: World) -> Need:
+    """Somebody who was counselled once, and the case of another to which the contact belongs."""
+    return await counselled(world) | {"body": {
+        "counselling_case_id": (await counselled(world))["counselling_case_id"], "reason": "wrong_person"}}
+
+
 async def referral(world: World, *verbs: str) -> Need:
     """Somebody who is referred to an offer of the partner, after these steps."""
     offer = uuid4()
@@ -408,6 +414,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_handover", "send_referral"), lambda w: referral(w, "consent")),
     "note_referral_answer": lambda w: with_(referral(w, "consent", "send"), accepted=True),
     "finish_referral": lambda w: referral(w, "consent", "send", "answer"),
+    "strike_counselling_contact": counselled, "move_counselling_contact": moved,
     "reopen_counselling_case": lambda w: counselled(w, closed=True),
     "list_statuses": lambda w: query_of(counselled(w), "counselling_case_id"),
     # notify

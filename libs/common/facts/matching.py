@@ -265,9 +265,11 @@ class CounsellingRecorded(CounsellingFact):
 
 
 class CounsellingCorrected(CounsellingFact):
-    """What was told of a contact was wrong; this is right."""
+    """What was told of a contact was wrong; this is right. struck: it is not to be counted at all any more."""
 
     subject: ClassVar[str] = "matching.counselling.corrected.v1"
+
+    struck: bool = False
 
 
 class ReferralFact(Fact):

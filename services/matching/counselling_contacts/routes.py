@@ -21,9 +21,10 @@ from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_cases.queries import case_to_change, opened
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseIn
-from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact
+from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact, Mistaken
+from services.matching.counselling_contacts.queries import locked_with_cases, resealed
 from services.matching.households.model import Note
-from services.matching.profiles.queries import inside, locked
+from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future, today
 
 router = APIRouter(prefix="/counselling_contacts", tags=["counselling_contacts"])
@@ -55,8 +56,21 @@ class ContactNotedIn(ContactFields):
         return self
 
 
+class ContactStrikingIn(Body):
+    """Why a contact should not have been entered."""
+
+    reason: Mistaken
+
+
+class ContactMovingIn(ContactStrikingIn):
+    """To which case a contact belongs, and why it was entered elsewhere."""
+
+    counselling_case_id: UUID
+    reason: Mistaken = Mistaken.WRONG_PERSON
+
+
 class CounsellingContactOut(BaseModel):
-    """A contact in a list: codes, and no note."""
+    """A contact in a list: codes, and no note. struck_at: it counts no longer; mistaken: why, or why it was moved."""
 
     id: UUID
     version: int
@@ -69,6 +83,8 @@ class CounsellingContactOut(BaseModel):
     results: list[CounsellingResult]
     held_by: str
     recorded_at: datetime
+    mistaken: Mistaken | None
+    struck_at: datetime | None
 
     @classmethod
     def of(cls, contact: CounsellingContact) -> "CounsellingContactOut":
@@ -132,15 +148,38 @@ async def correct_counselling_contact(
 ) -> CounsellingContactDetail:
     """What was entered of a contact was wrong, whether its case is open or closed; what is right is told anew."""
     refuse_future(body.held_on or date.min, transaction.clock.now(), "held_on")
-    seen = await get_or_refuse(transaction, CounsellingContact, counselling_contact_id)
-    # The case first, as whoever erases it does.
-    case = await locked(transaction, CounsellingCase, seen.counselling_case_id)
-    contact = await locked(transaction, CounsellingContact, seen.id, version=expected)
+    contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
+    contact.refuse_struck()
     contact.held_on = body.held_on or contact.held_on
     case.begin_by(contact.held_on)
     await _describe(transaction, contact, case, body)
     if not case.is_open:
         await plan_deletion(transaction, case)
+    return await _told(transaction, contact, case, CounsellingCorrected, response)
+
+
+@router.post("/{counselling_contact_id}/move")
+async def move_counselling_contact(
+    counselling_contact_id: UUID, body: ContactMovingIn, transaction: Transaction, expected: Expected,
+    response: Response,
+) -> CounsellingContactDetail:
+    """It was entered at the wrong case and belongs to another open one of the same partner; its note goes along."""
+    contact, former, case = await locked_with_cases(
+        transaction, counselling_contact_id, version=expected, other=body.counselling_case_id)
+    contact.move_to(case, body.reason)
+    contact.note = await resealed(transaction, contact, former.person_ref, case.person_ref)
+    await audited(transaction, "change", f"counselling_contact/{contact.id}", former.person_ref)
+    return await _told(transaction, contact, case, CounsellingCorrected, response)
+
+
+@router.post("/{counselling_contact_id}/strike")
+async def strike_counselling_contact(
+    counselling_contact_id: UUID, body: ContactStrikingIn, transaction: Transaction, expected: Expected,
+    response: Response,
+) -> CounsellingContactDetail:
+    """It should not have been entered: it is counted no longer, its note is erased, and a fact says so."""
+    contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
+    contact.strike(body.reason, transaction.clock.now())
     return await _told(transaction, contact, case, CounsellingCorrected, response)
 
 
@@ -166,12 +205,13 @@ async def _told(
     transaction: OpenTransaction, contact: CounsellingContact, case: CounsellingCase, kind: type[CounsellingFact],
     response: Response,
 ) -> CounsellingContactDetail:
-    """Tell of the contact by codes; the district is as exactly as anybody needs to know where."""
+    """Tell of the contact by codes; the district is as exactly as anybody needs to know where. Of one struck: none."""
     await transaction.flush()
+    struck: dict[str, bool] = {"struck": True} if contact.struck_at else {}
     announce(transaction, kind(
-        contact_id=contact.id, topics=tuple(CounsellingTopic(topic) for topic in contact.topics),
-        results=tuple(CounsellingResult(result) for result in contact.results),
-        region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m")))
+        contact_id=contact.id, topics=() if struck else tuple(CounsellingTopic(topic) for topic in contact.topics),
+        results=() if struck else tuple(CounsellingResult(result) for result in contact.results),
+        region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m"), **struck))
     await audited(transaction, "change", f"counselling_contact/{contact.id}", case.person_ref)
     return await _shown(transaction, contact, response)
 

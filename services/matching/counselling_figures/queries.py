@@ -62,7 +62,8 @@ async def workload(transaction: OpenTransaction, period: Period) -> dict[str, di
 
 async def demand(transaction: OpenTransaction, period: Period) -> dict[Cell, int]:
     """New cases by the month in which they were opened and the topics of their first contact, with all totals."""
-    first = select(CONTACT.counselling_case_id, CONTACT.topics).ext(distinct_on(CONTACT.counselling_case_id)).order_by(
+    first = select(CONTACT.counselling_case_id, CONTACT.topics).where(CONTACT.struck_at.is_(None)).ext(
+        distinct_on(CONTACT.counselling_case_id)).order_by(
         CONTACT.counselling_case_id, CONTACT.held_on, CONTACT.id).subquery()
     new = select(CASE.id, _month(CASE.opened_on).label("month"), _each(first.c.topics).label("topic")).select_from(
         CASE_TABLE).outerjoin(first, first.c.counselling_case_id == CASE.id).where(
@@ -92,7 +93,7 @@ def _figure(row: Any) -> Figure:
 
 
 def _held(scope: Scope, period: Period) -> ColumnElement[bool]:
-    return and_(inside(CounsellingContact, scope), CONTACT.held_on.between(*period))
+    return and_(inside(CounsellingContact, scope), CONTACT.struck_at.is_(None), CONTACT.held_on.between(*period))
 
 
 def _counts(columns: Any) -> tuple[ColumnElement[int], ...]:

@@ -61,7 +61,8 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Unserved: frozenset({"run_id", "possible", "removed", "alone", "missing"}),
     CounsellingCase: frozenset({"id", "opened_on", "closed_on", "state", "gender", "age_band", "languages", "origin",
                                 "origin_region", "result"}),
-    CounsellingContact: frozenset({"counselling_case_id", "held_on", "minutes", "mode", "topics", "results", "note"}),
+    CounsellingContact: frozenset({"counselling_case_id", "held_on", "minutes", "mode", "topics", "results", "note",
+                                   "struck_at"}),
     CounsellingStatus: frozenset({"counselling_case_id", "attribute", "value", "valid_from"}),
     Referral: frozenset({"counselling_case_id", "state", "consented_on", "consent_until", "shared"}),
 })

@@ -57,5 +57,5 @@ async def _addresses(transaction: OpenTransaction, referral: Referral, person_re
 
 async def _topics(transaction: OpenTransaction, case_id: UUID) -> list[str]:
     rows = await transaction.scalars(select(CounsellingContact.topics).where(
-        col(CounsellingContact.counselling_case_id) == case_id))
+        col(CounsellingContact.counselling_case_id) == case_id, col(CounsellingContact.struck_at).is_(None)))
     return sorted({topic for topics in rows for topic in topics})

@@ -1,0 +1,31 @@
+"""Reads about counselling contacts: one with its case, to be corrected; its note, sealed for whom it is about."""
+
+from uuid import UUID
+
+from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.privacy import seal, unseal
+from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_contacts.model import SEALED_NOTE, CounsellingContact
+from services.matching.households.model import Note
+from services.matching.profiles.queries import locked
+
+
+async def locked_with_cases(
+    transaction: OpenTransaction, contact_id: UUID, *, version: int, other: UUID | None = None,
+) -> tuple[CounsellingContact, CounsellingCase, CounsellingCase]:
+    """A contact, its case, and another case, which is the same unless named; all inside the caller's scope, locked."""
+    seen = await get_or_refuse(transaction, CounsellingContact, contact_id)
+    wanted = (seen.counselling_case_id, other or seen.counselling_case_id)
+    # The cases first, as whoever erases them does, and of two the earlier first.
+    cases = {case_id: await get_or_refuse(transaction, CounsellingCase, case_id, lock=True)
+             for case_id in sorted(set(wanted))}
+    contact = await locked(transaction, CounsellingContact, contact_id, version=version)
+    return contact, cases[wanted[0]], cases[wanted[1]]
+
+
+async def resealed(
+    transaction: OpenTransaction, contact: CounsellingContact, former: UUID, person_ref: UUID,
+) -> bytes | None:
+    """The note of a contact, which is about this person and not about the former; None where there is none."""
+    note = await unseal(transaction, former, SEALED_NOTE, contact.note, Note)
+    return None if note is None else await seal(transaction, person_ref, SEALED_NOTE, note)
