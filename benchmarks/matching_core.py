@@ -1,4 +1,4 @@
-"""How fast the computing core of matching is: `python -m benchmarks.matching_core [--large] [--country]`.
+"""How fast the computing core of matching is: `python -m benchmarks.matching_core [--large] [--country] [--file N]`.
 
 Every ratio is of two things measured in the same run, so that it means the same on any machine. The pools are
 invented: people around the towns of a region, clustered as towns are, a few languages each, mostly one place.
@@ -8,6 +8,7 @@ import argparse
 import gc
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -18,10 +19,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import typer
 from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore[import-untyped]
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from benchmarks.matching_peers import deferred_acceptance, greedy, hungarian
+from deploy.local.matching_cli import match
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs, Sides, run
 from services.matching.runs.candidates import find
@@ -31,6 +34,7 @@ from services.matching.runs.pool import Rules
 from services.matching.runs.scoring import points_of
 from services.matching.runs.standing import Standing
 from services.matching.runs.steps import Step
+from services.matching.runs.what_if_file import written
 from services.matching.simulation.people import TODAY, invented_household, invented_unit
 
 Result = TypeVar("Result")
@@ -216,6 +220,8 @@ def main() -> None:
         "--large", action="store_true", help="also a run of 10,000 units and 7,000 households"
     )
     parser.add_argument("--country", action="store_true", help="also one of 100,000 and 70,000, in some minutes")
+    parser.add_argument("--file", type=int, metavar="UNITS",
+                        help="`lotse match --json` of a file with so many units and 0.7 times as many households")
     asked = parser.parse_args()
     print(
         f"| {'what (first : second)':<62} | {'first s':>8} | {'second s':>8} | {'ratio':>6} | {'goal':<18} |"
@@ -231,6 +237,8 @@ def main() -> None:
         whole_run(10_000, 7_000, times=4)
     if asked.country:
         country()
+    if asked.file:
+        from_file(asked.file, asked.file * 7 // 10)
 
 
 def country() -> None:
@@ -251,6 +259,36 @@ def run_of_a_country() -> tuple[int, bool, int]:
 
     outcome = run(invented_pool(3, 100_000, 70_000), tell=tell)
     return outcome.possible_pairs, outcome.certified, peak_memory()
+
+
+def from_file(n_units: int, n_households: int) -> None:
+    """The command over a file, which writes all it found into another one; each step in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "people.json"
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as worker:
+            read = worker.submit(file_of_a_pool, file, n_units, n_households).result()
+            began = time.perf_counter()
+            told, peak = worker.submit(match_of_a_file, file).result()
+    print(f"  a file of {n_units:,} x {n_households:,}, {read} MB, {told} MB told: {time.perf_counter() - began:.0f} s,"
+          f" peak memory {peak} MB (goal: <= 1,024 at 100,000 x 70,000, V4)")
+
+
+def file_of_a_pool(file: Path, n_units: int, n_households: int) -> int:
+    """Write an invented pool; returns the file's size in MB."""
+    with file.open("w", encoding="utf-8") as opened:
+        opened.writelines(written(invented_pool(3, n_units, n_households).sides()))
+    return file.stat().st_size >> 20
+
+
+def match_of_a_file(file: Path) -> tuple[int, int]:
+    """`lotse match FILE --json …`: the size of what it wrote, and the peak memory, in MB."""
+    outcome = file.with_name("outcome.json")
+    try:
+        match(file, written=outcome)
+    except typer.Exit as ended:
+        if ended.exit_code:
+            sys.exit("Not proven best")
+    return outcome.stat().st_size >> 20, peak_memory()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The files that a command is given or asked for; what cannot be read or written is told in a sentence."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.local.exits import CannotGoOn, Exit
@@ -22,10 +23,18 @@ def read_text(file: Path) -> str:
 
 def write_text(file: Path, text: str) -> None:
     """Write a text that ends with a newline into a file, or CannotGoOn."""
+    write_parts(file, [text])
+
+
+def write_parts(file: Path, parts: Iterable[str]) -> None:
+    """The same of a text in parts, which would take much memory as a whole."""
     if file == STANDARD:
-        out.file.write(text + "\n")
+        out.file.writelines(parts)
+        out.file.write("\n")
         return
     try:
-        file.write_text(text + "\n", encoding="utf-8")
+        with file.open("w", encoding="utf-8") as opened:
+            opened.writelines(parts)
+            opened.write("\n")
     except OSError as raised:
         raise CannotGoOn(f"{file} cannot be written: {raised.strerror}.", code=Exit.CANNOT_CREATE) from raised

@@ -1,6 +1,5 @@
 """`lotse match`: a what-if run over a file, for which nothing has to run, and which changes nothing."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,11 +8,11 @@ import typer
 from rich.table import Table
 
 from deploy.local.exits import CannotGoOn, Exit
-from deploy.local.files import STANDARD, read_text, write_text
+from deploy.local.files import STANDARD, read_text, write_parts
 from deploy.local.showing import out, progress, show_rows
 
 if TYPE_CHECKING:
-    from services.matching.runs.batch import Inputs
+    from services.matching.runs.batch import Sides
     from services.matching.runs.outcome import Outcome
     from services.matching.runs.pool import Weights
 
@@ -37,32 +36,32 @@ def match(
     docs/matching.md describes the file. Exit code 1 when no proof was found in time, 2 when the file is malformed.
     """
     # NumPy, OR-tools and SciPy are loaded by this command only.
-    from services.matching.runs.batch import run
+    from services.matching.runs.batch import run_sides
 
     began = time.monotonic()
     with progress() as say_step:
         say_step(f"reading {file}")
-        inputs = _read(file)
+        sides = _read(file)
         try:
-            outcome = run(inputs, tell=lambda step, count: say_step(_SAID[step].format(count)))
+            outcome = run_sides(sides, tell=lambda step, count: say_step(_SAID[step].format(count)))
         except ValueError as raised:
             raise CannotGoOn(f"{file} cannot be matched: {raised}.", "docs/matching.md describes the file.",
                              code=Exit.USAGE) from raised
     took = time.monotonic() - began
     if written:
-        _write(written, outcome, inputs.rules.weights)
+        _write(written, outcome, sides.rules.weights)
     if written != STANDARD:
-        _show(outcome, inputs.rules.weights, language, rows)
-        out.print(_summary(outcome, inputs, took))
+        _show(outcome, sides.rules.weights, language, rows)
+        out.print(_summary(outcome, sides, took))
     raise typer.Exit(Exit.OK if outcome.certified else Exit.FAILED)
 
 
-def _read(file: Path) -> "Inputs":
-    from services.matching.runs.what_if import Malformed, read_inputs
+def _read(file: Path) -> "Sides":
+    from services.matching.runs.what_if import Malformed, read_sides
 
     text = read_text(file)
     try:
-        return read_inputs(text)
+        return read_sides(text)
     except Malformed as malformed:
         faults = "\n".join(f"  line {line}: {field}: {wrong}" for line, field, wrong in malformed.faults)
         raise CannotGoOn(f"{file} cannot be matched:\n{faults}", "docs/matching.md describes the file.",
@@ -86,10 +85,10 @@ def _show(outcome: "Outcome", weights: "Weights", language: Literal["de", "en"],
             out.print(f"… and {count - shown:,} more (--rows, or --json FILE for all)")
 
 
-def _summary(outcome: "Outcome", inputs: "Inputs", took: float) -> str:
+def _summary(outcome: "Outcome", sides: "Sides", took: float) -> str:
     proof = (f"proven best: objective {outcome.objective:,} = bound {outcome.bound:,}" if outcome.certified else
              f"not proven: objective {outcome.objective:,}, bound {outcome.bound:,}")
-    return (f"{len(inputs.households):,} households, {len(inputs.units):,} mentors and groups, "
+    return (f"{len(sides.households):,} households, {len(sides.units):,} mentors and groups, "
             f"{outcome.possible_pairs:,} possible pairs: {len(outcome.proposals):,} proposals, "
             f"{len(outcome.unserved):,} without one; {proof} ({outcome.solver}, {took:.1f} s)")
 
@@ -97,4 +96,4 @@ def _summary(outcome: "Outcome", inputs: "Inputs", took: float) -> str:
 def _write(file: Path, outcome: "Outcome", weights: "Weights") -> None:
     from services.matching.runs.solving import told
 
-    write_text(file, json.dumps(told(outcome, weights), indent=1, ensure_ascii=False, default=str))
+    write_parts(file, told(outcome, weights))

@@ -67,7 +67,7 @@ def test_who_is_copied_out_is_who_it_was(given_: Inputs) -> None:
     one, other = run(given_), run_sides(as_copied(given_))
 
     assert other.inputs_hash == one.inputs_hash == inputs_hash(given_)
-    assert json.dumps(told(other, given_.rules.weights)) == json.dumps(told(one, given_.rules.weights), default=str)
+    assert "".join(told(other, given_.rules.weights)) == "".join(told(one, given_.rules.weights))
 
 
 def test_ids_and_versions_are_told() -> None:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from services.matching.runs.batch import run
+from services.matching.runs.batch import run_sides
 from services.matching.runs.json_lines import line_of
-from services.matching.runs.pool import Point
-from services.matching.runs.what_if import Malformed, read_inputs
+from services.matching.runs.pool import Household, Point, Unit
+from services.matching.runs.what_if import Malformed, read_sides
 
 MENTOR, OTHER, GROUP = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 FAMILY, SINGLE = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")
@@ -42,15 +42,15 @@ def text_of(file: dict[str, Any]) -> str:
 def faults(text: str) -> list[tuple[int, str, str]]:
     """What is wrong with a text."""
     with pytest.raises(Malformed) as raised:
-        read_inputs(text)
+        read_sides(text)
     return list(raised.value.faults)
 
 
 def test_a_file_becomes_the_inputs_of_a_run() -> None:
     """As the database's rows would: wishes as codes, a postcode's point, a home with its rent, places left."""
-    inputs = read_inputs(text_of(a_file()))
-    family, single = inputs.households
-    mentor, other, group = inputs.units
+    inputs = read_sides(text_of(a_file()))
+    family, single = inputs.households.people(Household)
+    mentor, other, group = inputs.units.people(Unit)
 
     assert inputs.today == date(2026, 3, 2)
     assert (set(family.contact_genders), set(family.must_haves)) == ({"f"}, {"step_free"})
@@ -59,7 +59,7 @@ def test_a_file_becomes_the_inputs_of_a_run() -> None:
     assert (mentor.free, other.free, group.free) == (1, 0, 1)
     assert group.housing is not None
     assert (group.step_free, group.housing.rent_secured_until) == (True, date(2027, 4, 1))
-    outcome = run(inputs)
+    outcome = run_sides(inputs)
     assert outcome.certified
     assert {str(one.household): str(one.unit) for one in outcome.proposals} == {FAMILY: GROUP, SINGLE: MENTOR}
 
@@ -68,7 +68,7 @@ def test_rules_and_declined_pairs_count() -> None:
     """Weights of the file, capacity in persons, rent to be secured, and pairs that do not come back."""
     rules = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0, "capacity_in": "persons",
              "rent_months": 24}
-    inputs = read_inputs(text_of(a_file(rules=rules, declined=[[SINGLE, MENTOR]])))
+    inputs = read_sides(text_of(a_file(rules=rules, declined=[[SINGLE, MENTOR]])))
 
     assert (inputs.rules.weights.language, inputs.rules.capacity_in) == (1000, "persons")
     assert inputs.rules.housing is not None
@@ -79,7 +79,7 @@ def test_rules_and_declined_pairs_count() -> None:
 @pytest.mark.parametrize("file", [{"today": "2026-03-02"}, a_file(households=[]), a_file(mentors=[], mentor_groups=[])])
 def test_nobody_on_a_side_is_fine(file: dict[str, Any]) -> None:
     """An empty pool, or one side of it empty: nothing is proposed, and everybody is told why."""
-    outcome = run(read_inputs(text_of(file)))
+    outcome = run_sides(read_sides(text_of(file)))
 
     assert outcome.certified
     assert not outcome.proposals

@@ -91,9 +91,10 @@ class Side:
     @classmethod
     def of(cls, kind: type[Household] | type[Unit], people: Sequence[Household] | Sequence[Unit]) -> Self:
         """From people one by one."""
-        names = [each.name for each in fields(kind)]
-        ids, *columns = map(list, zip(*map(attrgetter(*names), people), strict=True)) if people else [[] for _ in names]
-        return cls(ids, {name: Column.of(column) for name, column in zip(names[1:], columns, strict=True)})
+        # One field after the other: all of them at once would take as much memory as the people.
+        names = [each.name for each in fields(kind) if each.name != "id"]
+        return cls([one.id for one in people], {
+            name: Column.of(list(map(attrgetter(name), people))) for name in names})
 
     def people(self, kind: Callable[..., Person]) -> list[Person]:
         """The same people one by one."""

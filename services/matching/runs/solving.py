@@ -1,5 +1,7 @@
 """What the worker process does: rows from the database in, one exact run, plain data with its reasons out."""
 
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -38,13 +40,26 @@ def sides_of(pool: dict[str, Any]) -> tuple[Sides, dict[str, Any]]:
     return sides, {"households": their_versions, "units": our_versions}
 
 
-def told(outcome: Outcome, weights: Weights) -> dict[str, Any]:
-    """An outcome as plain values, with the reasons in all languages."""
-    return {
-        "run": _run(outcome),
-        "proposals": [proposal_told(one, weights) for one in outcome.proposals],
-        "unserved": [unserved_told(one) for one in outcome.unserved],
-    }
+def told(outcome: Outcome, weights: Weights) -> Iterator[str]:
+    """An outcome as JSON with the reasons in all languages, in parts: of a country they are hundreds of megabytes."""
+    yield '{\n "run": ' + _indented(_run(outcome), 1)
+    yield from _listed("proposals", (proposal_told(one, weights) for one in outcome.proposals))
+    yield from _listed("unserved", (unserved_told(one) for one in outcome.unserved))
+    yield "\n}"
+
+
+def _listed(name: str, rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A member of the outermost object, which is a list."""
+    between, end = f',\n "{name}": [\n  ', f',\n "{name}": []'
+    for row in rows:
+        yield between + _indented(row, 2)
+        between, end = ",\n  ", "\n ]"
+    yield end
+
+
+def _indented(value: Any, depth: int) -> str:
+    """JSON as it stands so deep in an indented one; within texts there are no line breaks."""
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str).replace("\n", "\n" + " " * depth)
 
 
 def _waited(sides: Sides) -> list[tuple[str, int, tuple[Group, ...]]]:

@@ -16,11 +16,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from sys import intern
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr, Gender
@@ -29,8 +30,9 @@ from services.matching.households.rules import HouseholdFields
 from services.matching.mentor_groups.routes import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
-from services.matching.runs.batch import Inputs
-from services.matching.runs.json_lines import line_of
+from services.matching.runs.batch import Sides
+from services.matching.runs.columns import Side
+from services.matching.runs.json_lines import line_of, read_apart
 from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
 from services.matching.runs.rows import home_rule, rent_secured_until
 from services.matching.weights.routes import Weights as WeightFields
@@ -38,6 +40,7 @@ from services.matching.weights.routes import Weights as WeightFields
 MOST_PLACES = 100_000
 SHOWN = 20
 REMEMBERED = 100_000
+IN_ORDER = attrgetter("id.int")
 Fault = tuple[int, str, str]
 """Line, field, and what is wrong."""
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
@@ -77,6 +80,13 @@ class Free(Placed):
     paused: bool = False
 
 
+class HomeRow(HousingIn):
+    """A group's home; of its rooms and its rent matching needs nothing."""
+
+    rooms: int | None = Field(None, ge=1, le=30)  # type: ignore[assignment] # what reads it asks for neither
+    net_cold_rent: int | None = Field(None, ge=0, le=1_000_000)  # type: ignore[assignment]
+
+
 class MentorRow(MentorFields, Free):
     """A mentor of a what-if run."""
 
@@ -90,7 +100,7 @@ class GroupRow(AccompanyingIn, Free):
     largest: int = Field(12, ge=1, le=30)
     contact_genders: list[Gender] = Field(default=[], max_length=20)
     member_refs: list[UUID] = Field(default=[], max_length=50)
-    housing: HousingIn | None = None
+    housing: HomeRow | None = None
 
 
 class HouseholdRow(HouseholdFields, Placed):
@@ -104,12 +114,14 @@ class RulesRow(WeightFields, Body):
 
     rent_months: int = Field(0, ge=0, le=120)
     capacity_in: Literal["households", "persons"] = "households"
+    weights_version: Annotated[str, StringConstraints(pattern="^[a-z0-9-]{1,40}$")] = "what-if"
 
 
 class WhatIf(Body):
     """The whole file; its rows are looked at one by one, so that a large one fits into memory."""
 
     today: date
+    of_run: dict[str, Any] | None = Field(None, description="What a run's download says of the run; it counts not.")
     rules: RulesRow = Field(default_factory=RulesRow)
     mentors: list[Any] = Field(default=[])
     mentor_groups: list[Any] = Field(default=[])
@@ -119,10 +131,28 @@ class WhatIf(Body):
     forbidden: list[tuple[UUID, UUID]] = Field(default=[])
 
 
-def read_inputs(text: str) -> Inputs:
-    """The inputs of a run from a file's text; Malformed with the lines and fields at fault."""
+def read_sides(text: str) -> Sides:
+    """The inputs of a run from a file's text; Malformed with the lines and fields at fault.
+
+    A side's rows are columns before the next one is read: of a country's people only these stay in memory.
+    """
+    reading = _Reading(text, _file(text))
+    file = reading.file
+    households = Side.of(Household, sorted(reading.side("households"), key=IN_ORDER))
+    units = Side.of(Unit, sorted([*reading.side("mentors"), *reading.side("mentor_groups")], key=IN_ORDER))
+    if reading.faults:
+        raise Malformed(reading.faults[:SHOWN])
     try:
-        file = WhatIf.model_validate(json.loads(text, parse_constant=_refuse_constant))
+        return Sides(households, units, _rules(file), file.today, frozenset(file.declined), frozenset(file.pinned),
+                     frozenset(file.forbidden))
+    except ValueError as raised:
+        raise Malformed([_fault(text, ("rules",), raised)]) from raised
+
+
+def _file(text: str) -> WhatIf:
+    """The file but for its rows, of which only is read where they begin."""
+    try:
+        return WhatIf.model_validate(read_apart(text, ROWS, DECODER))
     except json.JSONDecodeError as raised:
         raise Malformed([(raised.lineno, "file", f"not JSON: {raised.msg}")]) from raised
     except _NoNumber as raised:
@@ -130,15 +160,6 @@ def read_inputs(text: str) -> Inputs:
         raise Malformed([(line, "file", f"{raised} is no number")]) from raised
     except ValidationError as raised:
         raise Malformed(_faults(text, (), raised)) from raised
-    reading = _Reading(text, file)
-    households, mentors, groups = (reading.side(name) for name in ("households", "mentors", "mentor_groups"))
-    if reading.faults:
-        raise Malformed(reading.faults[:SHOWN])
-    try:
-        return Inputs(tuple(households), (*mentors, *groups), _rules(file), file.today, frozenset(file.declined),
-                      frozenset(file.pinned), frozenset(file.forbidden))
-    except ValueError as raised:
-        raise Malformed([_fault(text, ("rules",), raised)]) from raised
 
 
 class _NoNumber(Exception):
@@ -147,6 +168,9 @@ class _NoNumber(Exception):
 
 def _refuse_constant(name: str) -> None:
     raise _NoNumber(name)
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _named(path: Sequence[str | int]) -> str:
@@ -158,20 +182,19 @@ class _Reading:
 
     def __init__(self, text: str, file: WhatIf) -> None:
         self.faults: list[Fault] = []
-        self._text, self._file = text, file
+        self.file, self._text = file, text
         # A mentor and a group share their ids' space; households have one of their own.
         self._seen: dict[bool, set[UUID]] = {True: set(), False: set()}
 
     def side(self, name: str) -> list[Any]:
         """The rows of a side, in order."""
         kind, make = ROWS[name]
-        given, made = getattr(self._file, name), []
-        given.reverse()
-        for place in range(len(given)):
+        made = []
+        for place, begin in enumerate(getattr(self.file, name)):
             try:
-                row = kind.model_validate(given.pop())
+                row = kind.model_validate(DECODER.raw_decode(self._text, begin)[0])
                 self._once(name, row.id)
-                made.append(make(row, self._file))
+                made.append(make(row, self.file))
             except ValidationError as raised:
                 self.faults += _faults(self._text, (name, place), raised)
             except ValueError as raised:
@@ -202,7 +225,7 @@ def _rules(file: WhatIf) -> Rules:
     given = file.rules.model_dump()
     weights = Weights.of({name: given.pop(name) for name in CRITERIA})
     housing = home_rule(file.today, given.pop("rent_months"))
-    return Rules(weights_version="what-if", weights=weights, housing=housing, **given)
+    return Rules(weights=weights, housing=housing, **given)
 
 
 def _described(row: DescribedIn, placed: Placed) -> dict[str, Any]:
