@@ -56,6 +56,48 @@ async def test_weights_are_tried_before_they_are_set(field: Field) -> None:
     assert after["weights_version"] == "simulated"
 
 
+async def test_whom_a_run_did_not_look_at_loses_nothing(field: Field) -> None:
+    """The first run's proposal still stands when the second begins: that is told apart, with why, in both orders."""
+    await field.ready_mentor()
+    proposed = await field.waiting_household()
+    first = await field.run()
+    await field.ready_mentor()
+    came = await field.waiting_household()
+    second = await field.run()
+
+    for before, after in ((first, second), (second, first)):
+        compared = await field.get(f"/runs/{before['id']}/comparison?other={after['id']}")
+        address = f"/runs/{before['id']}/comparison/households?other={after['id']}"
+        changes = {one["household_id"]: one for one in (await field.get(address))["items"]}
+        assert (compared["not_in_pool"], compared["gained"], compared["lost"], compared["same"]) == (2, 0, 0, 0)
+        assert {one: change["kind"] for one, change in changes.items()} == {
+            proposed["id"]: "not_in_pool", came["id"]: "not_in_pool"}
+        assert all(set(change["missing"]) == {"de", "en"} for change in changes.values())
+
+
+async def test_of_older_runs_nobody_knows_whom_they_looked_at(field: Field) -> None:
+    """Then everybody counts as looked at, as before: who has somebody in one of them only gains or loses."""
+    await field.ready_mentor()
+    await field.waiting_household()
+    first, second = await field.run(), await field.run()
+    for run in (first, second):
+        await field.network.rows("matching", "DELETE FROM run_pool WHERE id = $1 RETURNING 1", UUID(run["id"]))
+    compared = await field.get(f"/runs/{first['id']}/comparison?other={second['id']}")
+    address = f"/runs/{first['id']}/comparison/households?other={second['id']}"
+
+    assert (compared["not_in_pool"], compared["gained"], compared["lost"]) == (0, 0, 1)
+    assert [one["kind"] for one in (await field.get(address))["items"]] == ["lost"]
+
+
+async def test_runs_of_two_programmes_are_not_compared(field: Field) -> None:
+    """They have neither households nor places in common: the other run is refused, in numbers and by household."""
+    run, other = await field.run(simulate=True), await field.run(field.sponsorship, simulate=True)
+    for path in ("comparison", "comparison/households"):
+        answer = await field.send("GET", f"/runs/{run['id']}/{path}?other={other['id']}")
+        assert (answer.status_code, answer.json()["slug"], answer.json()["field"]) == (
+            422, "programmes-differ", "other")
+
+
 async def test_a_run_beside_itself_changes_nothing(field: Field) -> None:
     """All the same, and nobody is listed."""
     await field.ready_mentor()

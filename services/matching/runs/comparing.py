@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, union_all
+from sqlalchemy import ColumnElement, Subquery, Uuid, cast, false, func, not_, or_, union_all
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -13,10 +13,9 @@ from libs.common.db import OpenTransaction
 from services.matching.households.model import Household
 from services.matching.profiles.queries import among
 from services.matching.proposals.model import Proposal
-from services.matching.runs.model import Run, RunPair, Unserved
+from services.matching.runs.model import Run, RunPair, RunPool, Unserved
 
 Change = tuple[str, RunPair | None, RunPair | None]
-SIDES = ("households", "units")
 
 
 def found_pairs(*runs: UUID) -> type[RunPair]:
@@ -30,19 +29,41 @@ def found_pairs(*runs: UUID) -> type[RunPair]:
     return aliased(RunPair, both.subquery())
 
 
+def looked_at(run_id: UUID) -> Subquery:
+    """The households that a run looked at."""
+    ids = cast(func.jsonb_object_keys(col(RunPool.households)), Uuid)
+    return select_columns(ids.label("household_id")).where(col(RunPool.id) == run_id).subquery()
+
+
 async def totals(transaction: OpenTransaction, before: UUID, after: UUID) -> dict[str, int]:
-    """How many households keep their unit, get another, gain one or lose theirs; and the sums of the scores."""
+    """How many households keep their unit, get another, gain one or lose theirs; and the sums of the scores.
+
+    not_in_pool: those with somebody in one of the runs that the other did not look at: they gain and lose nothing.
+    """
     old, new = (select(found_pairs(run_id)).subquery() for run_id in (before, after))
-    both = old.c.household_id == new.c.household_id
-    same = old.c.unit_id == new.c.unit_id
+    household, pairs = func.coalesce(old.c.household_id, new.c.household_id), old.outerjoin(
+        new, old.c.household_id == new.c.household_id, full=True)
+    elsewhere: ColumnElement[bool] = false()
+    for run_id in await _with_pool(transaction, before, after):
+        seen = looked_at(run_id)
+        pairs = pairs.outerjoin(seen, seen.c.household_id == household)
+        elsewhere = or_(elsewhere, seen.c.household_id.is_(None))
+    gained, lost = old.c.id.is_(None), new.c.id.is_(None)
     counted = select_columns(
-        func.count().filter(same).label("same"), func.count().filter(old.c.unit_id != new.c.unit_id).label("other"),
-        func.count().filter(old.c.id.is_(None)).label("gained"), func.count().filter(new.c.id.is_(None)).label("lost"),
+        func.count().filter(old.c.unit_id == new.c.unit_id).label("same"),
+        func.count().filter(old.c.unit_id != new.c.unit_id).label("other"),
+        func.count().filter(gained, not_(elsewhere)).label("gained"),
+        func.count().filter(lost, not_(elsewhere)).label("lost"), func.count().filter(elsewhere).label("not_in_pool"),
         func.coalesce(func.sum(old.c.score), 0).label("score_before"),
         func.coalesce(func.sum(new.c.score), 0).label("score_after"),
-    ).select_from(old.outerjoin(new, both, full=True))
+    ).select_from(pairs)
     row = (await transaction.execute(counted)).mappings().one()
     return {name: int(value) for name, value in row.items()}
+
+
+async def _with_pool(transaction: OpenTransaction, *runs: UUID) -> list[UUID]:
+    """Those of which is kept whom they looked at; of others it is taken that they looked at everybody."""
+    return sorted(await transaction.scalars(select(RunPool.id).where(col(RunPool.id).in_(runs))))
 
 
 def differing(before: UUID, after: UUID) -> SelectOfScalar[Household]:
@@ -56,19 +77,25 @@ def differing(before: UUID, after: UUID) -> SelectOfScalar[Household]:
 async def changes_of(
     transaction: OpenTransaction, before: UUID, after: UUID, households: Sequence[UUID],
 ) -> dict[UUID, Change]:
-    """By household: gained, lost or other, and its pairs in both runs."""
+    """By household: gained, lost, other or not_in_pool, and its pairs in both runs."""
     found: dict[UUID, dict[UUID, RunPair]] = {one: {} for one in households}
     both = found_pairs(before, after)
     for pair in await transaction.scalars(select(both).where(among(both.household_id, households))):
         found[pair.household_id][pair.run_id] = pair
-    return {one: (_kind(pairs.get(before), pairs.get(after)), pairs.get(before), pairs.get(after))
+    there = set(households)
+    for run_id in await _with_pool(transaction, before, after):
+        seen = looked_at(run_id).c.household_id
+        there &= set(await transaction.scalars(select_columns(seen).where(among(seen, households))))
+    return {one: (_kind(pairs.get(before), pairs.get(after), in_both=one in there), pairs.get(before), pairs.get(after))
             for one, pairs in found.items()}
 
 
-def _kind(before: RunPair | None, after: RunPair | None) -> str:
-    if before is None:
-        return "gained"
-    return "lost" if after is None else "other"
+def _kind(before: RunPair | None, after: RunPair | None, *, in_both: bool) -> str:
+    if before and after:
+        return "other"
+    if not in_both:
+        return "not_in_pool"
+    return "lost" if before else "gained"
 
 
 async def missing_in(

@@ -116,6 +116,11 @@ def what_is_missing(unserved: "Unserved", language: Language) -> tuple[str, ...]
     )
 
 
+def in_words(what: Literal["changed_meanwhile", "not_looked_at"]) -> dict[str, list[str]]:
+    """Return why a run has nobody for a household although nothing is missing, by language."""
+    return {language: [_text("unserved", language)[what]] for language in LANGUAGES}
+
+
 def label(kind: Literal["advice", "scarcity"], value: str, language: Language) -> str:
     """Return the sentence for an advice, or the word for how scarce a place is."""
     said: str = _text(kind, language)[value]

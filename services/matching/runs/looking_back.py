@@ -9,9 +9,11 @@ from sqlmodel import col
 
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Page, PageOf, Transaction, page
+from libs.common.refusals import Invalid
 from services.matching.households.model import Household
 from services.matching.profiles.queries import beyond_scope, inside
 from services.matching.runs import comparing, staleness
+from services.matching.runs.explanation import in_words
 from services.matching.runs.model import Run
 from services.matching.runs.routes import PairOut
 
@@ -19,7 +21,10 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 
 
 class ComparisonOut(BaseModel):
-    """Two runs beside each other: how many households keep their unit, get another, gain one or lose theirs."""
+    """Two runs beside each other: how many households keep their unit, get another, gain one or lose theirs.
+
+    Only whom both looked at gains or loses.
+    """
 
     before: UUID
     after: UUID
@@ -27,6 +32,7 @@ class ComparisonOut(BaseModel):
     other: int
     gained: int
     lost: int
+    not_in_pool: int = Field(description="With somebody in one run, and not looked at by the other.")
     score_before: int
     score_after: int
     same_inputs: bool
@@ -36,7 +42,7 @@ class ChangeOut(BaseModel):
     """What another run means for a household: its pairs, how the points differ, and why it got nobody where it did."""
 
     household_id: UUID
-    kind: Literal["gained", "lost", "other"]
+    kind: Literal["gained", "lost", "other", "not_in_pool"]
     before: PairOut | None
     after: PairOut | None
     points: dict[str, int] = Field(description="After less before, by criterion.")
@@ -98,6 +104,9 @@ async def _both(transaction: OpenTransaction, *runs: UUID) -> tuple[Run, Run]:
     before, after = [await get_or_refuse(transaction, Run, one) for one in runs]
     for run in (before, after):
         run.refuse_unless_done()
+    if before.programme_id != after.programme_id:
+        raise Invalid("programmes-differ", "The two runs are of different programmes; compare runs of one.",
+                      field="other")
     return before, after
 
 
@@ -107,5 +116,6 @@ def _change(household_id: UUID, change: comparing.Change, missing: dict[str, lis
     points = {name: (after.points.get(name, 0) if after else 0) - (before.points.get(name, 0) if before else 0)
               for name in names}
     return ChangeOut.model_validate({
-        "household_id": household_id, "kind": kind, "points": points, "missing": missing,
+        "household_id": household_id, "kind": kind, "points": points,
+        "missing": in_words("not_looked_at") if kind == "not_in_pool" else missing,
         "before": PairOut.of(before) if before else None, "after": PairOut.of(after) if after else None})

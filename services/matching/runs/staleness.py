@@ -113,7 +113,7 @@ async def _standing(transaction: OpenTransaction, run: Run) -> dict[str, Standin
     day = today(transaction.clock.now())
     mentors = _with_places(
         Mentor, run, _held(Mentor, run, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
-        lapsed=and_(col(Mentor.record_next_due) > run.today, col(Mentor.record_next_due) <= day),
+        lapsed=and_(col(Mentor.record_next_due) > (run.today or day), col(Mentor.record_next_due) <= day),
     ).where(col(Mentor.state) != MentorState.LEFT)
     held = _held(MentorGroup, run, Proposal.mentor_group_id, Tandem.mentor_group_id)
     elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
