@@ -237,11 +237,11 @@ class Field:
         ended: Json = found
         return ended
 
-    async def found_by_a_run(self) -> tuple[UUID, Json, Json]:
+    async def found_by_a_run(self, **given: Any) -> tuple[UUID, Json, Json]:
         """A run that has found whom to propose and has not taken it over: its id, what it looked at, what it found."""
         async with self.network["matching"].running.database.transaction() as transaction:
             run = Run(region=REGION, programme_id=self.programme, started_by="test", state=RunState.RUNNING,
-                      started_at=transaction.clock.now())
+                      started_at=transaction.clock.now(), **given)
             transaction.add(run)
             await transaction.flush()
             pool = await load_pool(transaction, run)

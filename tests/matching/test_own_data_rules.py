@@ -19,6 +19,7 @@ from services.matching.mentors.model import Mentor, MentorState
 from services.matching.own_data.queries import TOLD, lacking
 from services.matching.own_data.rules import LISTS, UNSAID, noted, told
 from services.matching.profiles.rules import DAYS, PARTS, SLOTS, ContactIn, ContactOut
+from services.matching.runs.keeping import changed_meanwhile
 from services.matching.runs.model import Unserved
 from services.matching.self_service.rules import (
     AvailabilityIn,
@@ -89,6 +90,15 @@ def test_why_nobody_was_found_is_told_without_the_vetoes_of_others() -> None:
     row.removed = {"vetoed": 2}
 
     assert (lacking(row)["removed"], lacking(row)["missing"]) == ({}, {})
+
+
+def test_that_something_changed_while_a_run_computed_is_told() -> None:
+    """It is no hard constraint of anybody, and says nothing about the other side."""
+    (why,) = changed_meanwhile([str(uuid4())])
+    row = Unserved(run_id=uuid4(), region="15087", **why)
+
+    assert lacking(row)["removed"] == {"changed_meanwhile": 1}
+    assert set(lacking(row)["missing"]) == {"de", "en"}
 
 
 def test_every_state_and_part_of_the_week_has_its_words() -> None:

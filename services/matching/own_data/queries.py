@@ -40,6 +40,7 @@ from services.matching.runs.explanation import what_is_missing
 from services.matching.runs.hard import HardCode
 from services.matching.runs.model import Unserved
 from services.matching.runs.outcome import Unserved as Lacking
+from services.matching.runs.words import CHANGED_MEANWHILE
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import running_of
 
@@ -261,6 +262,8 @@ def _invitation(proposal: Proposal, *, household: bool) -> dict[str, Any]:
 
 def lacking(unserved: Unserved) -> dict[str, Any]:
     """Why a run found nobody for them; without what others may have said of them."""
+    if CHANGED_MEANWHILE in unserved.removed:
+        return unserved.model_dump(include=set(TOLD[Unserved]))
     removed, alone = ({HardCode(code): number for code, number in codes.items() if code not in OF_OTHERS}
                       for codes in (unserved.removed, unserved.alone))
     told = Lacking(unserved.household_id, unserved.possible, removed, alone)

@@ -19,8 +19,11 @@ from libs.common.outbox import announce
 from services.matching.households.model import HouseholdState
 from services.matching.mentor_groups.model import PREPARED
 from services.matching.mentors.model import AVAILABLE
-from services.matching.proposals.model import ProposalState
+from services.matching.proposals.model import OPEN, PENDING, ProposalState
+from services.matching.runs.explanation import in_words
 from services.matching.runs.model import Run, Unserved
+from services.matching.runs.words import CHANGED_MEANWHILE
+from services.matching.tandems.model import RUNNING
 
 # Others have their turn in between.
 ROWS_AT_ONCE = 1000
@@ -44,6 +47,13 @@ PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY
 LOCK = (
     "SELECT id::text, region, version FROM {table} WHERE id = ANY ($1::uuid[]) AND state = ANY ($2::text[])"
     " ORDER BY id FOR UPDATE")
+# How many places are left once those that are taken or spoken for are counted.
+PLACES = (
+    "SELECT unit.id::text, unit.places - count(held.unit_id) AS remaining"
+    " FROM (SELECT id, capacity AS places FROM mentor UNION ALL SELECT id, 1 FROM mentor_group) AS unit LEFT JOIN"
+    " (SELECT coalesce(mentor_id, mentor_group_id) AS unit_id FROM proposal WHERE state = ANY ($2::text[]) UNION ALL"
+    " SELECT coalesce(mentor_id, mentor_group_id) FROM tandem WHERE state = ANY ($3::text[])) AS held"
+    " ON held.unit_id = unit.id WHERE unit.id = ANY ($1::uuid[]) GROUP BY unit.id, unit.places")
 
 
 async def still_waiting(transaction: OpenTransaction, ids: list[str]) -> tuple[dict[str, str], dict[str, int]]:
@@ -57,6 +67,34 @@ async def still_there(transaction: OpenTransaction, ids: list[str]) -> tuple[dic
     mentors = await _locked(transaction, "mentor", ids, AVAILABLE)
     groups = await _locked(transaction, "mentor_group", ids, PREPARED)
     return {row.id: row.version for row in mentors}, {row.id: row.version for row in groups}
+
+
+async def places_left(transaction: OpenTransaction, ids: list[str]) -> dict[str, int]:
+    """How many places of these units, which are locked, are free: others may have given them away meanwhile."""
+    connection = await transaction.connection()
+    states = [[str(one) for one in some] for some in (OPEN | PENDING, RUNNING)]
+    rows = await connection.exec_driver_sql(PLACES, (ids, *states))
+    return {row.id: row.remaining for row in rows}
+
+
+def to_be_had(
+    found: Columns, seen: dict[str, dict[str, int]], now: dict[str, dict[str, int]], places: dict[str, int],
+) -> list[bool]:
+    """Which pairs stand as they were seen, both in the same version, and have a place; who is worth most has it."""
+    keep, left = [False] * len(found["worth"]), dict(places)
+    for at in sorted(range(len(keep)), key=lambda at: -found["worth"][at]):
+        household, unit = found["household_id"][at], found["unit_id"][at]
+        keep[at] = left.get(unit, 0) > 0 and all(
+            now[side].get(one) == seen[side][one] for side, one in (("households", household), ("units", unit)))
+        left[unit] = left.get(unit, 0) - keep[at]
+    return keep
+
+
+def changed_meanwhile(household_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Why these, for whom somebody was found, have nobody all the same, as the columns of their table."""
+    one = {CHANGED_MEANWHILE: 1}
+    return [{"household_id": household, "possible": 0, "removed": one, "alone": one,
+             "missing": in_words(CHANGED_MEANWHILE)} for household in household_ids]
 
 
 async def _locked(transaction: OpenTransaction, table: str, ids: list[str], states: Iterable[str]) -> list[Any]:

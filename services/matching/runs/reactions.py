@@ -1,6 +1,8 @@
 """What falls due for runs: they are computed, and their result is taken over in one transaction."""
 
 from concurrent.futures.process import BrokenProcessPool
+from itertools import compress
+from operator import not_
 from uuid import UUID
 
 import structlog
@@ -10,7 +12,17 @@ from libs.common.due import schedule
 from libs.common.reactions import when_due
 from services.matching.profiles.queries import locked
 from services.matching.runs.fairness import counted, shown
-from services.matching.runs.keeping import chosen, keep_pairs, keep_unserved, propose, still_there, still_waiting
+from services.matching.runs.keeping import (
+    changed_meanwhile,
+    chosen,
+    keep_pairs,
+    keep_unserved,
+    places_left,
+    propose,
+    still_there,
+    still_waiting,
+    to_be_had,
+)
 from services.matching.runs.model import Run, RunPool, RunState
 from services.matching.runs.queries import load_pool
 from services.matching.runs.staleness import seen_besides
@@ -68,15 +80,15 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
     """Keep what was found; unless it was simulated, pairs that are still to be had are proposed, the others counted.
 
     What was found about a household that waits no more is left out: it may have been erased while the run computed. So
-    is a pair of which a side was changed meanwhile: what was found of it may no longer hold.
+    is a pair of which a side was changed, or given away, meanwhile: what was found of it may no longer hold. Who waits
+    on because of that is kept among the unserved, and why.
     """
-    pairs, unserved, seen = found["proposals"], found["unserved"], found["seen"]
+    pairs, seen = found["proposals"], found["seen"]
     regions, waiting = await still_waiting(
-        transaction, [*pairs["household_id"], *(one["household_id"] for one in unserved)])
+        transaction, [*pairs["household_id"], *(one["household_id"] for one in found["unserved"])])
     mentors, groups = await still_there(transaction, pairs["unit_id"])
-    there = mentors | groups
-    keep = [waiting.get(household) == seen["households"][household] and there.get(unit) == seen["units"][unit]
-            for household, unit in zip(pairs["household_id"], pairs["unit_id"], strict=True)]
+    keep = to_be_had(pairs, seen, {"households": waiting, "units": mentors | groups},
+                     await places_left(transaction, pairs["unit_id"]))
     kept = chosen(pairs, keep)
     kept["region"] = [regions[household] for household in kept["household_id"]]
     run.finish(found["run"] | {"proposed": 0 if run.simulated else sum(keep), "dropped": len(keep) - sum(keep)},
@@ -85,8 +97,9 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
     run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
     transaction.add(RunPool(id=run.id, region=run.region, **seen, **seen_besides(pool)))
     await transaction.flush()
-    await keep_unserved(transaction, run, [
-        one | {"region": regions[one["household_id"]]} for one in unserved if one["household_id"] in regions])
+    dropped = changed_meanwhile(compress(pairs["household_id"], map(not_, keep)))
+    await keep_unserved(transaction, run, [one | {"region": regions[one["household_id"]]}
+                                           for one in found["unserved"] + dropped if one["household_id"] in regions])
     if run.simulated:
         await keep_pairs(transaction, run, kept)
     else:

@@ -1,6 +1,10 @@
 """What is advised of options, in codes that a service without NumPy reads too; the sentences are in `reasons.toml`."""
 
 from enum import StrEnum
+from typing import Final
+
+# Beside the hard codes: somebody was found for a household, but a side changed while the run computed.
+CHANGED_MEANWHILE: Final = "changed_meanwhile"
 
 
 class Advice(StrEnum):
