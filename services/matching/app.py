@@ -18,6 +18,7 @@ from services.matching.counselling_figures import routes as counselling_figures
 from services.matching.counselling_statuses import routes as counselling_statuses
 from services.matching.households import routes as households
 from services.matching.meetings import routes as meetings
+from services.matching.members import reactions as member_reactions
 from services.matching.members import routes as members
 from services.matching.mentor_groups import reactions as group_reactions
 from services.matching.mentor_groups import routes as mentor_groups
@@ -58,9 +59,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                  concerns.router, closings.router,
                  counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
                  counselling_figures.router, referrals.router, self_service.router],
-        reactions=[mentor_reactions, prerequisite_reactions, group_reactions, project_reactions, run_reactions,
-                   option_reactions, proposal_reactions, checkin_reactions, closing_reactions, case_reactions,
-                   offer_reactions, referral_reactions, consent_reactions, person_reactions],
+        reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
+                   run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
+                   case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs, forget_changes],
         copies=COPIES,

@@ -35,7 +35,8 @@ OWN = {
             OR gender <> 'not_stated' OR state <> 'left')""",
         "members that still say something": """
             SELECT id FROM mentor_group_member WHERE person_ref = ANY($1)
-            AND (consented_on IS NOT NULL OR gender <> 'not_stated' OR left_on IS NULL)""",
+            AND (consented_on IS NOT NULL OR record_seen_on IS NOT NULL OR gender <> 'not_stated'
+            OR left_on IS NULL)""",
         "concerns with their words": """
             SELECT id FROM concern WHERE person_ref = ANY($1) AND (text IS NOT NULL OR outcome IS NOT NULL)""",
         "check-ins with their answers": """

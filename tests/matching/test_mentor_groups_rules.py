@@ -133,8 +133,9 @@ def test_a_checklist_has_a_line_for_everything_the_rule_set_asks_for() -> None:
     assert demanded(a_rule_set()) == {
         (Demand.MIN_MEMBERS, ""): 4, (Demand.MAIN_CONTACTS, ""): 1, (Demand.TRAINING, "basic"): 2,
         (Demand.DOCUMENT, "support_plan"): 1, (Demand.RENT, ""): 12}
+    assert demanded(a_rule_set(required_records=3))[Demand.RECORD, ""] == 3
     assert demanded(a_rule_set(min_members=0, main_contacts=0, rent_months=0, required_trainings=[],
-                               required_documents=[])) == {}
+                               required_documents=[], required_records=0)) == {}
 
 
 @pytest.mark.parametrize(("key", "there", "evidence"), [
@@ -145,12 +146,14 @@ def test_a_checklist_has_a_line_for_everything_the_rule_set_asks_for() -> None:
     ((Demand.DOCUMENT, "support_plan"), 1, ["document/support_plan/2026-03-01"]),
     ((Demand.DOCUMENT, "other"), 0, []),
     ((Demand.RENT, ""), 11, ["housing/secured_months/11"]),
+    ((Demand.RECORD, ""), 2, [f"person/{BEN}", f"person/{CEM}"]),
 ])
 def test_each_line_refers_to_what_shows_it(key: Any, there: int, evidence: list[str]) -> None:
-    """Members, trainings, documents and the home: how many are there, and where to look it up."""
+    """Members, trainings, documents, certificates and the home: how many are there, and where to look it up."""
     stand = GroupStand(
         members=(ANNA, BEN, CEM), main_contacts=(ANNA,), documents={"support_plan": "2026-03-01"},
-        trainings={"basic": {ANNA: UUID(int=9), BEN: UUID(int=8)}}, housing={"secured_months": 11})
+        trainings={"basic": {ANNA: UUID(int=9), BEN: UUID(int=8)}}, housing={"secured_months": 11},
+        records=(CEM, BEN))
 
     assert shown(key, stand) == (there, evidence)
 

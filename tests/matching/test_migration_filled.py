@@ -82,6 +82,7 @@ async def fill(filled: asyncpg.Connection, refs: list[UUID]) -> UUID:
     group = await a_row(filled, "mentor_group", region="15087", state="applied")
     await a_row(filled, "mentor_group_member", mentor_group_id=group, person_ref=refs[2], region="15087",
                 consented_on=LONG_AGO)
+    await a_row(filled, "rule_set", code="sponsorship")
     await a_row(filled, "household", person_ref=refs[3], region="15087", state="registered")
     await a_row(filled, "checkin", region="15087", state="planned")
     return mentor
@@ -126,6 +127,8 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
         due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
         pinned = {row["id"]: row["pinned"] for row in await filled.fetch("SELECT id, pinned FROM proposal")}
         changed = await filled.fetchval("SELECT count(*) FROM checkin WHERE changed_at IS NULL")
+        records = await filled.fetchrow(
+            "SELECT required_records, (SELECT count(record_seen_on) FROM mentor_group_member) FROM rule_set")
         await _change_as_coordinator(cluster, empty, mentor)
         noted = await filled.fetchval("SELECT count(*) FROM unit_change WHERE unit_id = $1", mentor)
     finally:
@@ -136,6 +139,7 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
     assert found == [both, both, both | {"authority"}, set()]
     assert (due["about"], today(due["due_at"])) == (mentor, NEXT_DUE)
     assert (changed, noted) == (0, 1)
+    assert tuple(records) == (0, 0)
     assert pinned == {wanted: True, found_by_itself: False}
 
 

@@ -14,7 +14,7 @@ PILOT = {
 }
 FROM_2023 = PILOT | {
     "valid_until": "2025-12-31", "min_members": 4, "rent_months": 12,
-    "required_documents": ["support_plan", "training_certificate"], "main_contacts": 2,
+    "required_documents": ["support_plan", "training_certificate"], "main_contacts": 2, "required_records": 4,
     "checkin_days": [365, 28, 182, 28],
 }
 
@@ -38,11 +38,13 @@ async def test_nest_is_entered_with_the_rules_of_its_pilot_and_of_2023(network: 
     assert [(one["valid_from"], one["min_members"], one["rent_months"]) for one in sets] == [
         ("2019-05-01", 5, 24), ("2023-01-01", 4, 12)]
     assert sets[1]["checkin_days"] == [28, 182, 365]
+    assert [one["required_records"] for one in sets] == [0, 4]
     facts = [json.loads(row["body"]) for row in await network.rows("registry", "SELECT body FROM outbox ORDER BY id")]
     assert [(fact["valid_from"], fact["valid_until"], fact["code"]) for fact in facts] == [
         ("2023-01-01", "2025-12-31", "nest"), ("2019-05-01", "2022-12-31", "nest")]
     assert (facts[0]["required_trainings"], facts[0]["chooser"]) == (
         [{"training_code": "basic_training", "members": 1}], "authority")
+    assert [fact["required_records"] for fact in facts] == [4, 0]
 
 
 async def test_the_demonstrations_own_programme_follows_itself(network: Network, registry: Any) -> None:

@@ -17,7 +17,8 @@ def rules(valid_from: date, valid_until: date | None = None, members: int = 4) -
     return RuleSet(
         programme_id=uuid4(), valid_from=valid_from, valid_until=valid_until, min_members=members, main_contacts=1,
         rent_months=12, support_months=12, trial_days=28, checkin_days=[28, 182],
-        required_trainings=[{"training_code": "basic_training", "members": 2}], chooser=Chooser.AUTHORITY)
+        required_trainings=[{"training_code": "basic_training", "members": 2}], chooser=Chooser.AUTHORITY,
+        required_records=3)
 
 
 PILOT = (date(2019, 5, 1), date(2022, 12, 31))
@@ -90,3 +91,4 @@ def test_the_fact_tells_every_rule() -> None:
     assert (fact.code, fact.chooser, fact.rent_months, fact.checkin_days) == ("nest", "authority", 12, (28, 182))
     assert (fact.required_trainings[0].training_code, fact.required_trainings[0].members) == ("basic_training", 2)
     assert (fact.valid_from, fact.valid_until) == (date(2023, 1, 1), date(2025, 12, 31))
+    assert fact.required_records == 3

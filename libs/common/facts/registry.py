@@ -200,6 +200,7 @@ class ProgrammeRulesChanged(Fact):
     checkin_days: tuple[int, ...]
     required_trainings: tuple[RequiredTraining, ...] = ()
     required_documents: tuple[Code, ...] = ()
+    required_records: int = 0
     chooser: Code
 
 

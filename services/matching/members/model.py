@@ -3,16 +3,20 @@
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy import CheckConstraint
+
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, personal, plain
 from libs.common.refusals import Refused
+from services.matching.profiles.model import CertificateSeen
 from services.matching.tables import Table
 
 
-class Member(Table, table=True):
+class Member(CertificateSeen, Table, table=True):
     """A person in a group. Who has left stays as a row without a name, so that the past of the group adds up."""
 
     __tablename__ = "mentor_group_member"
+    __table_args__ = (CheckConstraint("record_relevant_entry IS NOT TRUE", name="no_relevant_entry_kept"),)
 
     mentor_group_id: UUID = plain(index=True, foreign_key="mentor_group.id")
     region: str = plain()
@@ -38,16 +42,23 @@ class Member(Table, table=True):
         if self.left_on is not None:
             raise Refused("member-left", "This member has left already.")
 
+    def note_record(self, *, seen_on: date, certificate_date: date, relevant_entry: bool) -> None:
+        """The certificate was seen. With a relevant entry nothing of it is kept, and the checklist misses it."""
+        self.refuse_left()
+        super().note_record(seen_on=seen_on, certificate_date=certificate_date, relevant_entry=relevant_entry)
+
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""
         self.refuse_left()
         self.consented_on = given_on
 
     def withdraw_consent(self, day: date) -> None:
-        """They took their consent back, and are no longer of the group."""
+        """They took their consent back, and are no longer of the group; nothing is kept of a certificate."""
         self.left_on, self.consented_on = self.left_on or day, None
+        self.forget_record()
 
     def erase(self, day: date) -> None:
         """Blank what can be read of the person; they have left."""
         self.left_on = self.left_on or day
         self.gender, self.consented_on = Gender.NOT_STATED, None
+        self.forget_record()

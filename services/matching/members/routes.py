@@ -17,10 +17,10 @@ from libs.common.persons import PersonDetails, details_of
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.members.model import Member
-from services.matching.members.reactions import group_to_change, left_group, members_changed
+from services.matching.members.reactions import group_to_change, left_group, members_changed, record_noted
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import contact_changed, met
-from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, refuse_future, today
+from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, RecordIn, refuse_future, today
 
 router = APIRouter(prefix="/members", tags=["members"])
 
@@ -50,7 +50,10 @@ class MemberChange(Body):
 
 
 class MemberOut(BaseModel):
-    """A member; name and addresses are missing once the person has been erased."""
+    """A member; name and addresses are missing once the person has been erased.
+
+    Of a criminal-record certificate only that it was seen, and when it has to be seen again.
+    """
 
     id: UUID
     version: int
@@ -63,6 +66,10 @@ class MemberOut(BaseModel):
     is_main_contact: bool
     joined_on: date
     left_on: date | None
+    record_seen_on: date | None
+    record_certificate_date: date | None
+    record_relevant_entry: bool | None
+    record_next_due: date | None
 
 
 @router.post("", status_code=201)
@@ -95,6 +102,18 @@ async def change_member(
     member.gender, member.is_main_contact = body.gender, body.is_main_contact
     await contact_changed(transaction, member, body.contact)
     await members_changed(transaction, group)
+    return await _shown(transaction, member, response)
+
+
+@router.post("/{member_id}/record")
+async def note_member_record(
+    member_id: UUID, body: RecordIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MemberOut:
+    """The coordinator has seen a member's criminal-record certificate (section 72a SGB VIII); only that is noted."""
+    refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
+    member, group = await _locked(transaction, member_id, expected)
+    member.note_record(**body.model_dump())
+    await record_noted(transaction, member, group)
     return await _shown(transaction, member, response)
 
 

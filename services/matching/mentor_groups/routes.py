@@ -22,7 +22,7 @@ from services.matching.mentor_groups.model import GroupState, MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse
-from services.matching.prerequisites.reactions import recheck
+from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import (
     AccompanyingIn,
@@ -250,6 +250,7 @@ async def reject_mentor_group(
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     invited = await has_open_invitation(transaction, group)
     group.reject(body.reason, transaction.clock.now(), invited=invited)
+    await group_ended(transaction, group)
     await let_go(transaction, group)
     return await _told(transaction, group, response)
 
@@ -262,6 +263,7 @@ async def withdraw_mentor_group(
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     invited = await has_open_invitation(transaction, group)
     group.withdraw(body.reason, transaction.clock.now(), invited=invited)
+    await group_ended(transaction, group)
     await let_go(transaction, group)
     return await _told(transaction, group, response)
 

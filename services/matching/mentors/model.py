@@ -9,14 +9,11 @@ from sqlalchemy import CheckConstraint
 
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
-from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying
+from libs.common.refusals import Refused
+from services.matching.profiles.model import Accompanying, CertificateSeen
 from services.matching.tables import Table
 
-# s. 72a SGB VIII as the field applies it: not older than three months when seen, seen again after five years, and
-# what was noted is deleted three months after the activity ends, or at once when there is none.
-OLDEST = relativedelta(months=3)
-SEEN_AGAIN = relativedelta(years=5)
+# What was noted of a certificate is deleted three months after the activity ends, or at once when there is none.
 KEPT = relativedelta(months=3)
 
 
@@ -35,7 +32,7 @@ AVAILABLE = frozenset({MentorState.READY, MentorState.ACTIVE})
 VETTED = AVAILABLE | {MentorState.PAUSED}
 
 
-class Mentor(Accompanying, Table, table=True):
+class Mentor(Accompanying, CertificateSeen, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
     A relevant entry is never kept either: the check constraint says so to whoever writes past this class. held_back_on:
@@ -57,10 +54,6 @@ class Mentor(Accompanying, Table, table=True):
     capacity: int = plain(1)
     consented_on: date | None = personal(None)
     consent_version: int | None = personal(None)
-    record_seen_on: date | None = personal(None)
-    record_certificate_date: date | None = personal(None)
-    record_relevant_entry: bool | None = personal(None)
-    record_next_due: date | None = personal(None)
     held_back_on: date | None = personal(None)
     active_since: datetime | None = moment(None)
     left_at: datetime | None = moment(None)
@@ -78,22 +71,7 @@ class Mentor(Accompanying, Table, table=True):
     def note_record(self, *, seen_on: date, certificate_date: date, relevant_entry: bool) -> None:
         """The certificate was seen. With a relevant entry nothing of it is kept, and they are not proposed any more."""
         self._only(set(MentorState) - {MentorState.LEFT}, "checked")
-        if certificate_date > seen_on:
-            raise Invalid("record-after-seen", "A certificate is not dated after the day on which it was seen.",
-                          field="certificate_date")
-        if certificate_date < seen_on - OLDEST:
-            raise Refused("record-too-old", "A certificate is at most three months old on the day it is seen.",
-                          field="certificate_date")
-        if relevant_entry:
-            self.forget_record()
-            return
-        self.record_seen_on, self.record_certificate_date = seen_on, certificate_date
-        self.record_relevant_entry, self.record_next_due = False, seen_on + SEEN_AGAIN
-
-    def forget_record(self) -> None:
-        """Nothing about the certificate is kept any longer."""
-        self.record_seen_on = self.record_certificate_date = self.record_next_due = None
-        self.record_relevant_entry = None
+        super().note_record(seen_on=seen_on, certificate_date=certificate_date, relevant_entry=relevant_entry)
 
     def approve(self, day: date) -> None:
         """Screening went well: a certificate was seen that still holds, and they consented to be matched."""
@@ -103,10 +81,6 @@ class Mentor(Accompanying, Table, table=True):
         if self.consented_on is None:
             raise Refused("consent-missing", "Consent to matching must be noted first.")
         self.state = MentorState.READY
-
-    def has_valid_record(self, day: date) -> bool:
-        """Whether a certificate was seen within the last five years."""
-        return self.record_next_due is not None and day < self.record_next_due
 
     def pause(self, *, invited: bool) -> None:
         """No new household for now; running tandems go on. Not while an invitation waits for an answer."""

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, or_, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
@@ -32,6 +31,7 @@ from services.matching.profiles.rules import (
     ContactIn,
     ContactOut,
     LocalAgs,
+    RecordIn,
     begin_of,
     columns_of,
     refuse_future,
@@ -64,14 +64,6 @@ class MentorIn(MentorFields):
     consented_on: Day | None = None
     consent_version: int = Field(1, ge=1, le=10_000)
     consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
-
-
-class RecordIn(Body):
-    """That a criminal-record certificate was seen. The paper itself is not taken, and there is no way to upload it."""
-
-    seen_on: Day
-    certificate_date: Day
-    relevant_entry: bool = Field(description="If so, nothing is kept, and the mentor is not proposed.")
 
 
 class MentorOut(BaseModel):

@@ -33,7 +33,7 @@ from services.matching.obstacles.reactions import check
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.prerequisites.queries import members_of
-from services.matching.prerequisites.reactions import forget_evidence
+from services.matching.prerequisites.reactions import forget_evidence, forget_record
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.reactions import step_back
@@ -134,6 +134,7 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
         member.erase(today(now))
     else:
         member.withdraw_consent(today(now))
+    await forget_record(transaction, group, member)
     touch(group)
     await check(transaction, group)
     await ask_others(transaction, group)

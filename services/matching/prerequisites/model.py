@@ -29,6 +29,7 @@ class Demand(StrEnum):
     TRAINING = "training"
     DOCUMENT = "document"
     RENT = "rent_secured"
+    RECORD = "record_seen"
 
 
 class Standing(StrEnum):
@@ -61,6 +62,7 @@ class RuleSet(Table, table=True):
     checkin_days: list[int] = plain(default_factory=list, sa_type=JSONB)
     required_trainings: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
     required_documents: list[str] = plain(default_factory=list, sa_type=ARRAY(Text))
+    required_records: int = plain(0, column={"server_default": "0"})
     chooser: str = plain(Chooser.COORDINATOR.value)
 
     @property

@@ -13,6 +13,8 @@ from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet
 from services.matching.prerequisites.rules import GroupStand
+from services.matching.profiles.rules import begin_of, today
+from services.matching.tandems.model import Tandem
 
 
 async def rules_on(transaction: OpenTransaction, programme_id: UUID, day: date) -> RuleSet | None:
@@ -54,7 +56,7 @@ async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequ
 async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupStand:
     """What the group has to show."""
     members = await members_of(transaction, group.id)
-    refs = [member.person_ref for member in members]
+    refs, day = [member.person_ref for member in members], today(transaction.clock.now())
     trainings: dict[str, dict[UUID, UUID]] = defaultdict(dict)
     attended = await transaction.scalars(select(AttendedTraining).where(
         col(AttendedTraining.person_ref).in_(refs), col(AttendedTraining.counts)).order_by(col(AttendedTraining.id)))
@@ -63,4 +65,13 @@ async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupSta
     return GroupStand(
         members=tuple(refs), main_contacts=tuple(one.person_ref for one in members if one.is_main_contact),
         trainings=trainings, documents={one["document"]: one["seen_on"] for one in group.documents_seen},
-        housing=group.housing)
+        housing=group.housing,
+        records=tuple(one.person_ref for one in members if one.has_valid_record(day)))
+
+
+async def has_accompanied(transaction: OpenTransaction, member: Member) -> bool:
+    """Whether the group accompanied a household while the member belonged to it."""
+    query = select(Tandem.id).where(
+        Tandem.mentor_group_id == member.mentor_group_id,
+        or_(col(Tandem.ended_at).is_(None), col(Tandem.ended_at) >= begin_of(member.joined_on)))
+    return (await transaction.scalars(query.limit(1))).first() is not None

@@ -1,20 +1,31 @@
 """What follows when something that a checklist asks for has changed: rule sets, attendances, members, documents."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import select as select_rows
 from sqlmodel import select
 
 from libs.common.db import OpenTransaction
+from libs.common.due import cancel, schedule
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
 from libs.common.facts.matching import MentorGroupReady, PrerequisiteExpired, PrerequisiteFulfilled
 from libs.common.facts.registry import ProgrammeRulesChanged
 from libs.common.outbox import announce
 from libs.common.reactions import keeps_copy
 from libs.common.tables import person
+from services.matching.members.model import Member
 from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
-from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet, Standing
-from services.matching.prerequisites.queries import checklist, contact_refs, rules_on, stand_of
+from services.matching.mentors.model import record_deleted_at
+from services.matching.prerequisites.model import AttendedTraining, Demand, Prerequisite, RuleSet, Standing
+from services.matching.prerequisites.queries import (
+    checklist,
+    contact_refs,
+    has_accompanied,
+    members_of,
+    rules_on,
+    stand_of,
+)
 from services.matching.prerequisites.rules import CheckKey, GroupStand, demanded, is_complete, shown
 
 
@@ -76,6 +87,36 @@ async def forget_evidence(transaction: OpenTransaction, group: MentorGroup, pers
     gone = {f"person/{person_ref}", *(f"attendance/{one}" for one in attended)}
     for line in await checklist(transaction, group.id):
         line.evidence = [one for one in line.evidence if one not in gone]
+
+
+async def group_ended(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """A locked group has ended: what was noted of its members' certificates goes in time."""
+    await end_records(transaction, group, await members_of(transaction, group.id))
+
+
+async def end_records(transaction: OpenTransaction, group: MentorGroup, members: Iterable[Member]) -> None:
+    """These members take part no longer, or their group has ended: what was noted of certificates goes in three months.
+
+    At once where they accompanied nobody. The group must be locked.
+    """
+    for member in members:
+        if member.record_seen_on is None:
+            continue
+        if await has_accompanied(transaction, member):
+            gone_at = record_deleted_at(transaction.clock.now())
+            await schedule(transaction, "member_record_deletion", member.id, gone_at)
+        else:
+            await forget_record(transaction, group, member)
+
+
+async def forget_record(transaction: OpenTransaction, group: MentorGroup, member: Member) -> None:
+    """Nothing says any more that a member's certificate was seen, nor does a checklist that rests."""
+    member.forget_record()
+    for kind in ("member_record_due", "member_record_deletion"):
+        await cancel(transaction, kind, member.id)
+    for line in await checklist(transaction, group.id):
+        if line.demand is Demand.RECORD:
+            line.evidence = [one for one in line.evidence if one != f"person/{member.person_ref}"]
 
 
 @keeps_copy(ProgrammeRulesChanged)

@@ -15,6 +15,7 @@ class GroupStand:
     """What a group has: its members, who is a main contact, who attended which training, documents, and its home.
 
     trainings: training code -> person_ref -> id of the attendance; only of members, and only what counts.
+    records: the members whose criminal-record certificate was seen and still holds.
     """
 
     members: tuple[UUID, ...]
@@ -22,6 +23,7 @@ class GroupStand:
     trainings: Mapping[str, Mapping[UUID, UUID]] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     housing: Mapping[str, Any] | None = None
+    records: tuple[UUID, ...] = ()
 
 
 def demanded(rules: RuleSet) -> dict[CheckKey, int]:
@@ -32,6 +34,7 @@ def demanded(rules: RuleSet) -> dict[CheckKey, int]:
         **{(Demand.TRAINING, one["training_code"]): int(one["members"]) for one in rules.required_trainings},
         **{(Demand.DOCUMENT, document): 1 for document in rules.required_documents},
         (Demand.RENT, ""): rules.rent_months,
+        (Demand.RECORD, ""): rules.required_records,
     }
     return {key: needed for key, needed in lines.items() if needed > 0}
 
@@ -49,7 +52,8 @@ def shown(key: CheckKey, stand: GroupStand) -> tuple[int, list[str]]:
         home = stand.housing or {}
         months = 0 if home.get("rent_limit_ok") is False else int(home.get("secured_months") or 0)
         return months, [f"housing/secured_months/{months}"] if months else []
-    persons = stand.members if demand is Demand.MIN_MEMBERS else stand.main_contacts
+    of = {Demand.MIN_MEMBERS: stand.members, Demand.MAIN_CONTACTS: stand.main_contacts, Demand.RECORD: stand.records}
+    persons = of[demand]
     return len(persons), [f"person/{one}" for one in sorted(persons)]
 
 

@@ -1,14 +1,24 @@
-"""A profile: the columns that both sides have, readable because matching computes with them, blanked by an erasure."""
+"""A profile: the columns that both sides have, readable because matching computes with them, blanked by an erasure.
+
+And what is kept of a criminal-record certificate of whoever accompanies.
+"""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from dateutil.relativedelta import relativedelta
 from sqlalchemy import Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import SQLModel
 
 from libs.common.columns import personal
+from libs.common.refusals import Invalid, Refused
+
+# s. 72a SGB VIII as the field applies it: not older than three months when seen, and seen again after five years.
+OLDEST = relativedelta(months=3)
+SEEN_AGAIN = relativedelta(years=5)
 
 
 def code_list() -> Any:
@@ -59,3 +69,38 @@ class Accompanying(Described):
         """Forget everything that was said."""
         for name, given in Accompanying.model_fields.items():
             setattr(self, name, given.get_default(call_default_factory=True))
+
+
+class CertificateSeen(SQLModel):
+    """Of a criminal-record certificate only that it was seen, when, and when it has to be seen again; never the paper.
+
+    A relevant entry is never kept either: whose table it is says so by a check constraint, too.
+    """
+
+    record_seen_on: date | None = personal(None)
+    record_certificate_date: date | None = personal(None)
+    record_relevant_entry: bool | None = personal(None)
+    record_next_due: date | None = personal(None)
+
+    def note_record(self, *, seen_on: date, certificate_date: date, relevant_entry: bool) -> None:
+        """The certificate was seen. With a relevant entry nothing of it is kept."""
+        if certificate_date > seen_on:
+            raise Invalid("record-after-seen", "A certificate is not dated after the day on which it was seen.",
+                          field="certificate_date")
+        if certificate_date < seen_on - OLDEST:
+            raise Refused("record-too-old", "A certificate is at most three months old on the day it is seen.",
+                          field="certificate_date")
+        if relevant_entry:
+            self.forget_record()
+            return
+        self.record_seen_on, self.record_certificate_date = seen_on, certificate_date
+        self.record_relevant_entry, self.record_next_due = False, seen_on + SEEN_AGAIN
+
+    def forget_record(self) -> None:
+        """Nothing about the certificate is kept any longer."""
+        self.record_seen_on = self.record_certificate_date = self.record_next_due = None
+        self.record_relevant_entry = None
+
+    def has_valid_record(self, day: date) -> bool:
+        """Whether a certificate was seen within the last five years."""
+        return self.record_next_due is not None and day < self.record_next_due

@@ -101,6 +101,14 @@ class ConsentIn(Body):
     besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
+class RecordIn(Body):
+    """That a criminal-record certificate was seen. The paper itself is not taken, and there is no way to upload it."""
+
+    seen_on: Day
+    certificate_date: Day
+    relevant_entry: bool = Field(description="If so, nothing is kept, and who showed it counts as unchecked.")
+
+
 class ContactOut(BaseModel):
     """Who somebody is, how to reach them, and the languages to write to them in."""
 

@@ -9,7 +9,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import held_back
-from services.matching.prerequisites.reactions import recheck
+from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.proposals.queries import Pair, Unit
 from services.matching.tandems.model import EndReason, Tandem
 from services.matching.tandems.queries import locked_with_pair, persons_of_tandem, running_of
@@ -68,6 +68,7 @@ async def completed(transaction: OpenTransaction, tandem: Tandem, pair: Pair, re
     await drop_checkins(transaction, tandem)
     if isinstance(pair.unit, MentorGroup):
         pair.unit.complete(now)
+        await group_ended(transaction, pair.unit)
     announce(transaction, tandem_fact(TandemCompleted, tandem, told))
 
 

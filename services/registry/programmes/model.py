@@ -55,6 +55,7 @@ class RuleSet(Table, table=True):
     checkin_days: list[int] = plain(sa_type=ARRAY(Integer))
     required_trainings: list[dict[str, Any]] = plain(sa_type=JSONB)
     required_documents: list[str] = codes()
+    required_records: int = plain(0, column={"server_default": "0"})
     chooser: Chooser = code(Chooser)
     statutory_status: str | None = plain(None)
 

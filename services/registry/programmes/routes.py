@@ -62,6 +62,8 @@ class RuleSetIn(Body):
         default=[28, 182, 365], max_length=20, examples=[[28, 182, 365]])
     required_trainings: list[TrainingIn] = Field(default=[], max_length=20)
     required_documents: list[Code] = Field(default=[], max_length=20, examples=[["support_plan"]])
+    required_records: Members = Field(0, examples=[4], description=(
+        "How many members' criminal-record certificates must have been seen."))
     chooser: Chooser = Field(examples=["coordinator"])
     statutory_status: ResidenceStatus | None = Field(None, examples=["resettlement"])
 
@@ -84,6 +86,7 @@ class RuleSetOut(BaseModel):
     checkin_days: list[int]
     required_trainings: list[TrainingIn]
     required_documents: list[str]
+    required_records: int
     chooser: Chooser
     statutory_status: ResidenceStatus | None
 
