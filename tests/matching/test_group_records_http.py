@@ -252,3 +252,22 @@ async def test_a_member_reads_what_is_noted(field: Field) -> None:
 
     assert [told["stored"][name] for name in COLUMNS] == [first[name] for name in COLUMNS]
     assert "Führungszeugnis gesehen am" in page
+
+
+async def test_groups_are_listed_by_when_a_certificate_is_due(field: Field) -> None:
+    """Also while they accompany, when their checklist rests; of who has left nothing is due."""
+    group = await a_group(field)
+    first, second = await seen(field, group)
+    address = f"/mentor_groups?programme_id={group['programme_id']}&record_due_by="
+    due = field.day + relativedelta(years=5)
+
+    async def listed(day: Any) -> list[str]:
+        return [one["id"] for one in (await field.get(f"{address}{day}"))["items"]]
+
+    await tandem_of(field, group)
+    assert (await listed(due - timedelta(days=1)), await listed(due)) == ([], [group["id"]])
+    await field.act(f"/members/{first['id']}/leave")
+    assert await listed(due) == [group["id"]]
+    await field.act(f"/members/{second['id']}/record", record(field, entry=True))
+
+    assert await listed(due) == []

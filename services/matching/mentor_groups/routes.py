@@ -1,10 +1,10 @@
 """The HTTP door of mentor groups: interest, members, home and documents, and each step on the way."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 from sqlmodel import col, select
 
@@ -21,7 +21,7 @@ from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.obstacles.reactions import check, look_again
-from services.matching.prerequisites.queries import contact_refs, rules_or_refuse
+from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import (
@@ -143,12 +143,15 @@ async def register_interest(body: GroupIn, transaction: Transaction, once: Creat
 async def list_mentor_groups(
     transaction: Transaction, paging: PageOf, region: Ags | None = None, programme_id: UUID | None = None,
     state: GroupState | None = None,
+    record_due_by: Annotated[date | None, Query(
+        description="Those of which a member has to show a certificate again by then.")] = None,
 ) -> Page[GroupOut]:
     """The groups inside the caller's scope, oldest first."""
     query = select(MentorGroup).where(inside(MentorGroup, transaction.caller.scope))
     for given, condition in (
         (region, col(MentorGroup.region).startswith(region or "")), (state, col(MentorGroup.state) == state),
         (programme_id, col(MentorGroup.programme_id) == programme_id),
+        (record_due_by, with_record_due(record_due_by or date.max)),
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(MentorGroup.id))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, or_, select
 
 from libs.common.db import OpenTransaction
@@ -45,6 +46,12 @@ async def contact_refs(transaction: OpenTransaction, mentor_group_id: UUID) -> t
     members = await members_of(transaction, mentor_group_id)
     main = tuple(member.person_ref for member in members if member.is_main_contact)
     return main or tuple(member.person_ref for member in members)
+
+
+def with_record_due(day: date) -> ColumnElement[bool]:
+    """Groups in which a member takes part who has to show a certificate again by the day."""
+    return col(MentorGroup.id).in_(select(Member.mentor_group_id).where(
+        col(Member.left_on).is_(None), col(Member.record_next_due) <= day))
 
 
 async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequence[Prerequisite]:
