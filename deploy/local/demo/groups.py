@@ -9,7 +9,7 @@ from deploy.local.demo.stage import Actor, Answer, Stage
 RULES_2023 = {
     "min_members": 4, "main_contacts": 1, "rent_months": 12, "support_months": 12, "trial_days": 28,
     "checkin_days": [28, 182, 365], "required_trainings": [{"training_code": "basic_training", "members": 2}],
-    "chooser": "coordinator",
+    "required_records": 4, "chooser": "coordinator",
 }
 MENTORING = {"min_members": 1, "rent_months": 0, "chooser": "coordinator"}
 MEMBERS = [
@@ -27,11 +27,12 @@ RENT_MONTHS = 12
 
 
 async def act(stage: Stage) -> None:
-    """Rules are entered, the group registers, two members attend the training, the rent is shown."""
+    """Rules are entered, the group registers, two members attend the training, certificates and the rent are shown."""
     coordinator = stage.cast["coordinator"]
     await _programme(stage, coordinator)
     address, group = await _interest(stage, coordinator)
     await _training(stage, coordinator, group)
+    await _certificates(stage, coordinator, group)
     await _ready(stage, coordinator, address)
 
 
@@ -79,6 +80,16 @@ async def _training(stage: Stage, coordinator: Actor, group: Answer) -> None:
     await stage.post(coordinator, "events", f"/events/{event['id']}/attendance", {
         "present": [{"registration_id": one["id"]} for one in registered]})
     stage.tell("The training took place; the coordinator ticks who was there.")
+
+
+async def _certificates(stage: Stage, coordinator: Actor, group: Answer) -> None:
+    day = (await stage.now()).date().isoformat()
+    for member in (await stage.get(coordinator, "matching", "/members", mentor_group_id=group["id"])).content:
+        read = Answer(200, member, f'"{member["version"]}"')
+        await stage.post(coordinator, "matching", f"/members/{member['id']}/record", {
+            "seen_on": day, "certificate_date": day, "relevant_entry": False}, after=read)
+    stage.observe((await _checklist(stage, coordinator))["record_seen"] == "fulfilled",
+                  "all four have shown a criminal-record certificate: only that it was seen is kept")
 
 
 async def _ready(stage: Stage, coordinator: Actor, address: str) -> None:
