@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "matching_0013"
-down_revision = "matching_0009"
+down_revision = "matching_0012"
 branch_labels = None
 depends_on = None
 
