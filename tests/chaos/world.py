@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from deploy.local import ports
 from deploy.local.demo.mailbox import MailFolder
@@ -138,6 +139,10 @@ class World:
     async def now(self, service: str) -> datetime:
         """What time it is in a service's network."""
         return datetime.fromisoformat((await self.operate(service, "GET", "/v1/clock")).json["now"])
+
+    async def today(self, service: str) -> str:
+        """What day it is in a service's network, in Germany."""
+        return (await self.now(service)).astimezone(ZoneInfo("Europe/Berlin")).date().isoformat()
 
     async def move_clocks(self, by: timedelta) -> None:
         """Move every service's clock forward, to the same time; a try whose answer was lost is looked after."""

@@ -119,3 +119,29 @@ async def test_a_running_tandem_is_planned_anew(field: Field) -> None:
     await field.act(f"{address}/end_early", {"reason": "moved"})
 
     assert await field.refused(address, body, method="PUT") == (409, "tandem-state")
+
+
+async def test_nothing_is_of_a_day_before_it_began(field: Field) -> None:
+    """Neither met before somebody approved it, signed before they met, planned nor closed before it began."""
+    proposal = await field.accepted()
+    await field.network.move(timedelta(days=3))
+    first, tomorrow, early = field.day - timedelta(days=3), field.day + timedelta(days=1), (422, "day-too-early")
+    address = f"/proposals/{proposal['id']}/first_meeting"
+    for day, refusal in (("1999-01-01", early), (first - timedelta(days=1), early), (tomorrow, (422, "day-in-future"))):
+        assert await field.refused(address, {"on": str(day)}) == refusal
+    assert (await field.act(address, {"on": str(first)}))["first_meeting_on"] == str(first)
+    body = {"proposal_id": proposal["id"], "kind": "everyday"}
+    refused = await field.send("POST", "/tandems", body | {"planned_until": str(field.day - timedelta(days=1))})
+    assert (refused.status_code, refused.json()["slug"], refused.json()["field"]) == (*early, "planned_until")
+    assert str(field.day) in refused.json()["detail"]
+    tandem = await field.create("/tandems", body | {"planned_until": str(field.day)})
+    address = f"/tandems/{tandem['id']}"
+    assert await field.refused(address, {"planned_until": "1950-01-01"}, method="PUT") == early
+    assert await field.refused(f"{address}/agreement", {"signed_on": "1901-01-01"}) == early
+    assert (await field.act(f"{address}/agreement", {"signed_on": str(first)}))["agreement_signed_on"] == str(first)
+    await field.act(f"{address}/end_early", {"reason": "moved"})
+    closing = {"tandem_id": tandem["id"], "held_on": str(field.day - timedelta(days=1))}
+    refused = await field.send("POST", "/closings", closing)
+
+    assert (refused.status_code, refused.json()["slug"], refused.json()["field"]) == (*early, "held_on")
+    assert (await field.send("POST", "/closings", closing | {"held_on": str(field.day)})).status_code == 201

@@ -25,7 +25,7 @@ from services.matching.consents.queries import refuse_without
 from services.matching.households.model import Note
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import beyond_scope, inside, locked
-from services.matching.profiles.rules import Rating, refuse_future
+from services.matching.profiles.rules import Rating, refuse_before, refuse_future, today
 from services.matching.proposals.queries import Pair
 from services.matching.tandems.model import EndReason, Tandem
 from services.matching.tandems.queries import locked_tandem, persons_of_tandem
@@ -91,6 +91,7 @@ async def hold_closing(body: ClosingIn, transaction: Transaction, once: Creation
         return await _shown(transaction, await get_or_refuse(transaction, Closing, once.id), response)
     refuse_future(body.held_on, transaction.clock.now(), "held_on")
     tandem, pair = await locked_tandem(transaction, body.tandem_id)
+    refuse_before(body.held_on, today(tandem.started_at), "held_on")
     await _refuse_second(transaction, tandem)
     if body.tells:
         await _refuse_erased(transaction, pair)

@@ -167,3 +167,10 @@ def refuse_future(day: date, now: datetime, field: str) -> None:
     """What has been seen or signed was so by today."""
     if day > today(now):
         raise Invalid("day-in-future", "This day has not come yet.", field=field)
+
+
+def refuse_before(day: date, begin: date, field: str) -> None:
+    """Nothing was so, or is planned, for a day before what it is about began."""
+    if day < begin:
+        raise Invalid("day-too-early", "This day lies before {begin}, when what it is about began.", field=field,
+                      begin=begin.isoformat())

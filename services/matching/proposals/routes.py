@@ -22,7 +22,7 @@ from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, asking_page, done, turned_down
 from services.matching.obstacles.rules import Obstacle, told
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import refuse_future
+from services.matching.profiles.rules import refuse_before, refuse_future, today
 from services.matching.proposals.model import (
     OF_SYSTEM,
     OPEN,
@@ -209,6 +209,8 @@ async def note_first_meeting(
     refuse_future(body.on, transaction.clock.now(), "on")
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     proposal.meet(body.on)
+    if proposal.approved_at:
+        refuse_before(body.on, today(proposal.approved_at), "on")
     return await _told(transaction, proposal, pair.household, response)
 
 

@@ -1,6 +1,7 @@
 """Reads about tandems: who belongs to one, which side somebody is on, and locking one with its pair."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -10,6 +11,8 @@ from libs.common.facts.matching import Side
 from libs.common.refusals import NotFound
 from services.matching.households.model import Household
 from services.matching.profiles.queries import beyond_scope, locked
+from services.matching.profiles.rules import today
+from services.matching.proposals.model import Proposal
 from services.matching.proposals.queries import Pair, Unit, lock_pair, lock_units, of_unit, pair_of, persons_of
 from services.matching.tandems.model import RUNNING, Tandem
 
@@ -54,6 +57,12 @@ async def locked_with_pair(
     """A tandem that follows from what was found inside the caller's scope, wherever it lies itself, and its pair."""
     pair = await lock_pair(transaction, seen)
     return await locked(transaction, Tandem, seen.id, version=version), pair
+
+
+async def met_on(transaction: OpenTransaction, tandem: Tandem) -> date:
+    """The day on which the two met for the first time; nothing between them was signed before."""
+    proposal = await transaction.get_one(Proposal, tandem.proposal_id)
+    return proposal.first_meeting_on or today(tandem.started_at)
 
 
 async def running_of(transaction: OpenTransaction, of: Household | Unit) -> Sequence[Tandem]:

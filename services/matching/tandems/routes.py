@@ -28,11 +28,11 @@ from services.matching.obstacles.queries import refuse_obstacles
 from services.matching.obstacles.rules import Obstacle, told
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.queries import inside, locked
-from services.matching.profiles.rules import refuse_future, today
+from services.matching.profiles.rules import refuse_before, refuse_future, today
 from services.matching.projects.queries import refuse_unless_open
 from services.matching.proposals.queries import Pair, locked_proposal
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
-from services.matching.tandems.queries import locked_tandem, persons_of_tandem, side_in
+from services.matching.tandems.queries import locked_tandem, met_on, persons_of_tandem, side_in
 from services.matching.tandems.reactions import begun, consented, ended_early
 from services.matching.tandems.rules import (
     USUAL_MONTHS,
@@ -114,6 +114,8 @@ async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation,
         return _shown(await get_or_refuse(transaction, Tandem, once.id), response)
     proposal, pair = await locked_proposal(transaction, body.proposal_id)
     now = transaction.clock.now()
+    if body.planned_until:
+        refuse_before(body.planned_until, today(now), "planned_until")
     await refuse_unless_open(transaction, body.project_id, region=proposal.region, day=today(now))
     await refuse_obstacles(transaction, proposal)
     proposal.become_tandem(now)
@@ -168,6 +170,7 @@ async def change_tandem(
     if body.project_id != tandem.project_id:
         await refuse_unless_open(
             transaction, body.project_id, region=tandem.region, day=today(transaction.clock.now()))
+    refuse_before(body.planned_until, today(tandem.started_at), "planned_until")
     tandem.plan(body.planned_until, sorted(set(body.goals)), body.project_id)
     return await _told(transaction, tandem, pair, response)
 
@@ -180,6 +183,7 @@ async def note_agreement(
     refuse_future(body.signed_on, transaction.clock.now(), "signed_on")
     tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
     tandem.sign(body.signed_on)
+    refuse_before(body.signed_on, await met_on(transaction, tandem), "signed_on")
     return await _told(transaction, tandem, pair, response)
 
 

@@ -10,7 +10,6 @@ import httpx
 from tests.chaos.ledger import Thing
 from tests.chaos.promises import Promise
 from tests.chaos.workloads.playing import Caller, Shown, Workload
-from tests.harness import in_days
 
 LASTING = frozenset({"active", "paused"})
 CLOSED = LASTING | {"ended_early"}
@@ -46,7 +45,7 @@ class ClosingsWorkload(Workload):
         text = f"Feste Treffen am selben Wochentag haben geholfen, und ein {_word(number)}."
         closing = self.ledger.add(Thing("matching", "closing", text))
         closing.more = {"tandem_id": tandem.id, "learning": "draft"}
-        body = {"tandem_id": tandem.id, "held_on": in_days(0).date().isoformat(), "mentors_rating": 4,
+        body = {"tandem_id": tandem.id, "held_on": await self.world.today("matching"), "mentors_rating": 4,
                 "household_rating": 5, "goals_reached": ["school"], "learning": {"text": text, "kind": "lesson"}}
         answer = await self.create("/v1/closings", body, closing)
         if answer.ok:

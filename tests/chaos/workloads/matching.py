@@ -10,7 +10,6 @@ from tests.chaos.ledger import Thing
 from tests.chaos.promises import Promise
 from tests.chaos.workloads.playing import Caller, Shown, Workload
 from tests.chaos.world import Person
-from tests.harness import in_days
 
 REGION = "15087"
 MOST_MENTORS, MOST_HOUSEHOLDS, FOR_EACH_MENTOR, PLACES = 8, 36, 4, 3
@@ -182,7 +181,7 @@ class MatchingWorkload(Workload):
             case "invited" | "accepted_one":
                 await self._answer(proposal, shown, accepted=not against)
             case "accepted_both":
-                day = in_days(0).date().isoformat()
+                day = await self.world.today("matching")
                 await self.step(proposal, "first_meeting", "first_meeting", "first_meeting_on", on=day)
             case "first_meeting":
                 await self._begin(proposal)
