@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog  # type: ignore[import-untyped] # it brings no types
 
-from services.matching.suppression.rules import LEAST, Cell, hidden_in_list, hidden_in_table
+from services.matching.suppression.rules import (
+    LEAST,
+    PART,
+    REST,
+    Cell,
+    hidden_in_list,
+    hidden_in_part,
+    hidden_in_table,
+    hidden_over_months,
+)
 
 SMALL = st.integers(min_value=0, max_value=9)
 TABLES = st.integers(1, 4).flatmap(lambda columns: st.lists(
@@ -108,6 +117,71 @@ def test_nought_is_shown_and_nothing_is_hidden_without_need(rows: list[list[int]
 def test_the_smallest_other_count_is_hidden_with_a_lonely_one(counts: dict[str, int], hidden: set[str | None]) -> None:
     """So that the difference to the total tells nothing."""
     assert hidden_in_list(counts, sum(counts.values())) == hidden
+
+
+@given(st.lists(st.tuples(SMALL, SMALL), min_size=1, max_size=5))
+def test_who_subtracts_a_part_from_the_whole_reckons_nothing(sides: list[tuple[int, int]]) -> None:
+    """Neither of the part nor of the rest, with all that the whole shows by itself; and few are hidden in both."""
+    named = {str(place): sides for place, sides in enumerate(sides)}
+    part, rest = ({None: sum(side[at] for side in sides)} | {row: side[at] for row, side in named.items()}
+                  for at in (0, 1))
+    whole = {row: part[row] + rest[row] for row in part}
+    in_whole = hidden_in_list({row: counted for row, counted in whole.items() if row is not None}, whole[None])
+    hidden: set[Cell] = {(row, None) for row in in_whole} | {(row, PART) for row in hidden_in_part(part, rest)} | {
+        (row, REST) for row in hidden_in_part(rest, part)}
+    counts: dict[Cell, int] = {(row, name): side[row] for name, side in ((PART, part), (REST, rest), (None, whole))
+                               for row in part}
+
+    assert {key for key, counted in counts.items() if 0 < counted < LEAST} <= hidden
+    unknown = {key for key in hidden if counts[key]}
+    nothing_told = {(row, name) for row in part for name in (PART, REST)} <= hidden
+    assert nothing_told or not {key for key in reckoned(counts, unknown) if counts[key] < LEAST}
+
+
+PERIODS = [(begins, ends) for begins in range(4) for ends in range(begins, 4)]
+
+
+@given(st.lists(st.lists(SMALL, min_size=4, max_size=4), min_size=1, max_size=4))
+def test_who_subtracts_periods_from_each_other_reckons_nothing(rows: list[list[int]]) -> None:
+    """All periods of four months are asked for, values and totals; no month that counts too few comes out of it all."""
+    counts = with_totals(rows)
+    months = [str(month) for month in range(4)]
+    told: list[tuple[set[Cell], int]] = []
+    for begins, ends in PERIODS:
+        asked = {key: counted for key, counted in counts.items() if key[1] in months[begins:ends + 1]}
+        hidden = hidden_over_months(asked, {})
+        for row in {row for row, _ in asked} - {row for row, month in hidden if month is None}:
+            cells: set[Cell] = {key for key in asked if key[0] == row}
+            told.append((cells, sum(counts[key] for key in cells)))
+    cells_of_months = sorted((key for key in counts if key[1] is not None), key=str)
+    left = [[int(key in cells) for key in cells_of_months] for cells, _ in told]
+    right = [counted for _, counted in told]
+    for month in months:
+        left.append([(1 if key[0] is None else -1) if key[1] == month else 0 for key in cells_of_months])
+        right.append(0)
+    for place, key in enumerate(cells_of_months):
+        if 0 < counts[key] < LEAST:
+            assert not _is_one_value(left, right, place, len(cells_of_months)), key
+
+
+def _is_one_value(left: list[list[int]], right: list[int], place: int, many: int) -> bool:
+    """Whether all that is told leaves an unknown one value."""
+    goal = np.zeros(many)
+    goal[place] = 1
+    least, most = [linprog(sign * goal, A_eq=left, b_eq=right, bounds=(0, 1000)) for sign in (1, -1)]
+    assert least.success
+    return bool(round(least.fun, 3) == round(-most.fun, 3))
+
+
+def test_a_period_that_begins_a_month_later_tells_nothing() -> None:
+    """Planted: a period looked at as a list of its own shows six of one and seven of the next; subtracted, one."""
+    counts = with_totals([[6, 1], [9, 8]])
+    first = {key: counted for key, counted in counts.items() if key[1] == "0"}
+    both = {key: counted for key, counted in counts.items() if key[1] is not None}
+
+    assert hidden_in_list({"0": 7, "1": 17}, 24) == set()
+    assert hidden_over_months(first, {}) == set()
+    assert ("0", None) in hidden_over_months(both, {})
 
 
 def test_totals_need_not_be_sums() -> None:

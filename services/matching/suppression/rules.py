@@ -6,11 +6,16 @@ as into it: that is all that a reader can reckon with. A hidden count cannot be 
 one less and all that is shown still be true: when it lies on a circle of hidden counts. So each hidden count gets such
 a circle, the cheapest there is; what is hidden for it besides is safe by the same circle.
 
-Not guarded against: two tables of overlapping periods, of which one is taken from the other.
+Who subtracts one period from another learns what is between them. So each month is looked at by itself, whatever the
+period, and of a period only what is shown in each of its months: all that is told of contacts and minutes are sums of
+what the months tell. Who subtracts a part, such as a region, from the whole learns the rest: both are one table.
+
+Not guarded against: parts that overlap or are three and more, the same figures before and after a correction, and how
+many of a shown month's cases are among those of another, which the cases of both together tell.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -35,6 +40,7 @@ class Flow(Generic[Key]):
     counted: int
 
 
+PART, REST = "part", "rest"
 Steps = dict[Hashable, list[tuple[Flow[Key], Hashable]]]
 
 
@@ -53,6 +59,41 @@ def hidden_in_table(counts: Mapping[Cell, int], *, least: int = LEAST) -> set[Ce
     return _hidden([Flow(key, *_places(*key), counted) for key, counted in counts.items()], least)
 
 
+def hidden_in_part(part: Mapping[str | None, int], rest: Mapping[str | None, int]) -> set[str | None]:
+    """Which counts of a part are to be hidden, where the whole is shown as a list of its own; None is the total.
+
+    What the whole shows it keeps showing, so nothing but part and rest may give way. Asked of the rest, as when two
+    partners make up the whole, the answer is that of the same table.
+    """
+    values = sorted(part.keys() | rest.keys() | {None}, key=str)
+    whole = {value: part.get(value, 0) + rest.get(value, 0) for value in values}
+    hidden = hidden_in_list({value: counted for value, counted in whole.items() if value is not None}, whole[None])
+    if not rest.get(None):
+        return hidden
+    counts: dict[Cell, int] = {(value, None): counted for value, counted in whole.items()}
+    sides = sorted(((PART, part), (REST, rest)), key=lambda one: [one[1].get(value, 0) for value in values])
+    counts |= {(value, name): side.get(value, 0) for value in values for name, side in sides}
+    before: set[Cell] = {(value, None) for value in hidden}
+    flows = [Flow(key, *_places(*key), counted) for key, counted in counts.items()]
+    kept = {key for key in counts if key[1] is None} - before
+    try:
+        return {row for row, column in _hidden(flows, LEAST, before=before, kept=kept) if column == PART}
+    except ValueError:
+        return set(values)  # the whole tells too much for any of the part to be shown
+
+
+def hidden_over_months(part: Mapping[Cell, int], rest: Mapping[Cell, int]) -> set[Cell]:
+    """Which counts of a table are to be hidden whose columns are months, told of a part of the whole or of all of it.
+
+    Each month is decided by itself, so that it is the same in every period; a row's total is hidden when it is in any.
+    """
+    hidden: set[Cell] = set()
+    for month in {column for _, column in part.keys() | rest.keys() if column is not None}:
+        sides = [{row: counted for (row, column), counted in side.items() if column == month} for side in (part, rest)]
+        hidden |= {(row, month) for row in hidden_in_part(*sides)}
+    return hidden | {(row, None) for row, _ in hidden}
+
+
 def _places(row: str | None, column: str | None) -> tuple[Hashable, Hashable]:
     if row is None and column is None:
         return SINK, SOURCE
@@ -61,9 +102,15 @@ def _places(row: str | None, column: str | None) -> tuple[Hashable, Hashable]:
     return (("column", column), SINK) if row is None else (("row", row), ("column", column))
 
 
-def _hidden(flows: Sequence[Flow[Key]], least: int) -> set[Key]:
-    """What counts too few, and what is hidden besides so that it cannot be reckoned."""
-    hidden, steps = {flow.key for flow in flows if 0 < flow.counted < least}, _steps(flows)
+def _hidden(
+    flows: Sequence[Flow[Key]], least: int, *, before: Collection[Key] = (), kept: Collection[Key] = (),
+) -> set[Key]:
+    """What counts too few, and what is hidden besides so that it cannot be reckoned.
+
+    before: hidden already, elsewhere; kept: shown already, elsewhere, so that hiding it would be of no use.
+    """
+    hidden = {flow.key for flow in flows if 0 < flow.counted < least or flow.key in before} - set(kept)
+    steps = _steps([flow for flow in flows if flow.key not in kept])
     for flow in [flow for flow in flows if flow.key in hidden]:
         if not any(_way(flow, steps, hidden, only_hidden=True, back=back) for back in _turns(flow)):
             hidden |= _circle(flow, steps, hidden)
@@ -80,7 +127,7 @@ def _circle(flow: Flow[Key], steps: Steps[Key], hidden: set[Key]) -> set[Key]:
     ways = [_way(flow, steps, hidden, only_hidden=False, back=back) for back in _turns(flow)]
     found = [way for way in ways if way is not None]
     if not found:
-        raise ValueError("a row or column of the table has no total")
+        raise ValueError("a row or column of the table has no total that could be hidden")
     return min(found, key=lambda way: way[0])[1]
 
 
