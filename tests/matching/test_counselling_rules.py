@@ -27,6 +27,7 @@ from services.matching.counselling_figures.rules import (
     title_of,
 )
 from services.matching.counselling_statuses.rules import CODES, Attribute, refuse_value, standing
+from services.matching.suppression.rules import Cell
 
 DAY = date(2026, 3, 2)
 S = CaseState
@@ -168,12 +169,27 @@ TOTAL = Figure(None, 50, 25, 1000)
 
 def test_few_people_are_hidden_with_all_that_is_counted_of_them() -> None:
     """Six contacts of four people too, and the next larger, so that no difference tells; the sum is shown."""
-    rows, total = shown(FIGURES, TOTAL)
+    cases: dict[Cell, int] = {(one.value, "2026-02"): one.cases or 0 for one in (*FIGURES, TOTAL)}
+    rows, total = shown(FIGURES, TOTAL, cases, {})
 
     assert rows == [FIGURES[0], Figure("health", None, None, None), Figure("other", None, None, None)]
     assert total == TOTAL
-    assert shown([Figure("housing", 9, 1, 90)], Figure(None, 9, 1, 90))[1] == Figure(None, None, None, None)
-    assert shown([], Figure(None, 0, 0, 0)) == ([], Figure(None, 0, 0, 0))
+    one: dict[Cell, int] = {("housing", "2026-02"): 1, (None, "2026-02"): 1}
+    assert shown([Figure("housing", 9, 1, 90)], Figure(None, 9, 1, 90), one, {})[1] == Figure(None, None, None, None)
+    assert shown([], Figure(None, 0, 0, 0), {}, {}) == ([], Figure(None, 0, 0, 0))
+
+
+def test_what_is_hidden_in_a_month_is_hidden_in_every_period_with_it() -> None:
+    """Else the months before it, subtracted, would tell it; and a part is not shown where its rest may not be."""
+    cases: dict[Cell, int] = {("housing", "2026-01"): 9, ("housing", "2026-02"): 8, ("health", "2026-01"): 7,
+                              ("health", "2026-02"): 2, (None, "2026-01"): 16, (None, "2026-02"): 10}
+    figures, total = [Figure("housing", 20, 12, 900), Figure("health", 9, 8, 90)], Figure(None, 29, 20, 990)
+    rows, shown_total = shown(figures, total, cases, {})
+    assert ([one.cases for one in rows], shown_total.cases) == ([None, None], 20)
+    january = {key: counted for key, counted in cases.items() if key[1] == "2026-01"}
+    assert [one.cases for one in shown(figures, total, january, {})[0]] == [12, 8]
+    rest: dict[Cell, int] = {("health", "2026-01"): 3, (None, "2026-01"): 3}
+    assert shown(figures, total, january, rest)[0][1].cases is None
 
 
 @pytest.mark.parametrize(("language", "first", "last"), [
@@ -182,7 +198,9 @@ def test_few_people_are_hidden_with_all_that_is_counted_of_them() -> None:
 ])
 def test_figures_leave_as_a_table_with_labels(language: str, first: str, last: str) -> None:
     """In German and English; what is hidden says so."""
-    lines = file_of(By.TOPIC, *shown(FIGURES, TOTAL), language).splitlines()
+    cases: dict[Cell, int] = {(one.value, "2026-02"): one.cases or 0 for one in (*FIGURES, TOTAL)}
+    hidden_health = shown(FIGURES, TOTAL, cases, {})
+    lines = file_of(By.TOPIC, *hidden_health, language).splitlines()
     hidden = {"de": "weniger als 5 oder geschützt", "en": '"fewer than 5, or protected"'}[language]
 
     assert (lines[0], lines[-1]) == (first, last)
@@ -196,16 +214,23 @@ def test_every_value_has_a_label(by: By) -> None:
     for language in ("de", "en"):
         assert title_of(by, language)
         assert label_of(by, UNSAID, language) in {"Ohne Angabe", "Not stated"}
-        values = list(LISTS[by]) if by in LISTS else ["2026-03"]
+        values = list(LISTS[by]) if by in LISTS else ["ar"]
         assert all(label_of(by, value, language) for value in values)
     assert label(WorldRegion.WESTERN_ASIA, "de") == "Westasien"
 
 
-def test_a_period_is_the_running_year_unless_said() -> None:
-    """It ends after it begins, and is no longer than five years."""
-    assert period(None, None, DAY) == (date(2026, 1, 1), DAY)
-    assert period(DAY, DAY, DAY) == (DAY, DAY)
-    assert period(date(2021, 3, 2), DAY, DAY) == (date(2021, 3, 2), DAY)
-    for begins, ends in ((DAY, DAY - timedelta(days=1)), (date(2021, 3, 1), DAY)):
-        with pytest.raises(Invalid, match="period"):
+def test_a_period_is_whole_months_that_are_over() -> None:
+    """The year of the last of them unless said; it ends after it begins, and is no longer than five years."""
+    over = date(2026, 2, 28)
+    assert period(None, None, DAY) == (date(2026, 1, 1), over)
+    assert period(None, None, date(2026, 1, 31)) == (date(2025, 1, 1), date(2025, 12, 31))
+    assert period(date(2026, 2, 1), over, DAY) == (date(2026, 2, 1), over)
+    assert period(date(2021, 3, 1), None, DAY) == (date(2021, 3, 1), over)
+    for begins, ends in ((date(2026, 2, 1), date(2026, 1, 31)), (date(2021, 2, 1), over)):
+        with pytest.raises(Invalid, match="A period ends"):
             period(begins, ends, DAY)
+    for begins, ends, wrong in ((date(2026, 1, 2), over, "from"), (date(2026, 1, 1), date(2026, 2, 27), "until"),
+                                (date(2026, 1, 1), DAY, "until"), (date(2026, 1, 1), date(2026, 3, 31), "until")):
+        with pytest.raises(Invalid, match="whole months") as refused:
+            period(begins, ends, DAY)
+        assert refused.value.field == wrong

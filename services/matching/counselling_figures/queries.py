@@ -1,24 +1,38 @@
 """Figures of counselling, added up by PostgreSQL: contacts, distinct cases, minutes; workload, and demand over time."""
 
-from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, distinct, func, literal, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    distinct,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
 
 from libs.common.callers import Scope
-from libs.common.codes.lists import ResidenceStatus
+from libs.common.codes.lists import CounsellingResult, ResidenceStatus
 from libs.common.db import OpenTransaction
-from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.model import CaseState, CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
-from services.matching.counselling_figures.rules import COUNTS, UNSAID, By, Figure
+from services.matching.counselling_figures.rules import COUNTS, UNSAID, Asked, By, Figure
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
 from services.matching.profiles.queries import inside
 from services.matching.suppression.rules import Cell
 from services.matching.tables import Table
 
-Period = tuple[date, date]
 CONTACT_TABLE, CASE_TABLE, STATUS_TABLE = (Table.metadata.tables[str(kind.__tablename__)] for kind in (
     CounsellingContact, CounsellingCase, CounsellingStatus))
 CONTACT, CASE, STATUS = CONTACT_TABLE.c, CASE_TABLE.c, STATUS_TABLE.c
@@ -37,45 +51,64 @@ def _each(codes: Any) -> ColumnElement[str]:
 VALUES: dict[By, ColumnElement[str]] = {
     By.TOPIC: _each(CONTACT.topics), By.RESULT: _each(CONTACT.results), By.MODE: cast(CONTACT.mode, Text),
     By.MONTH: _month(CONTACT.held_on), By.COUNSELLOR: CONTACT.held_by,
-    By.ORIGIN_REGION: func.coalesce(cast(CASE.origin_region, Text), UNSAID),
+    By.ORIGIN_REGION: func.coalesce(cast(CASE.origin_region, Text), UNSAID), By.GENDER: cast(CASE.gender, Text),
+    By.AGE_BAND: func.coalesce(cast(CASE.age_band, Text), UNSAID), By.LANGUAGE: _each(CASE.languages),
+    By.CASE_RESULT: func.coalesce(cast(CASE.result, Text), case(
+        (CASE.state != CaseState.CLOSED, CounsellingResult.OPEN.value), else_=UNSAID)),
 }
+# What contacts are told apart by that stands in their case.
+OF_CASES = frozenset({By.ORIGIN_REGION, By.GENDER, By.AGE_BAND, By.LANGUAGE, By.CASE_RESULT})
 
 
-async def figures(transaction: OpenTransaction, by: By, period: Period) -> tuple[list[Figure], Figure]:
-    """What was done in a period, told apart by something, and all of it; who came for two topics counts with both."""
+async def figures(transaction: OpenTransaction, by: By, asked: Asked) -> tuple[list[Figure], Figure, dict[Cell, int]]:
+    """What was done in a period, told apart by something, all of it, and the cases by month, with the months' totals.
+
+    Who came for two topics counts with both.
+    """
     scope = transaction.caller.scope
-    told = _told_apart(by, scope).where(_held(scope, period)).subquery()
-    query = select(told.c.value, *_counts(told.c)).group_by(told.c.value).order_by(told.c.value)
-    rows = [_figure(row) for row in await transaction.execute(query)]
-    everything = select(literal(None).label("value"), *_counts(CONTACT)).where(_held(scope, period))
-    return rows, _figure((await transaction.execute(everything)).one())
+    told = _told_apart(by, scope).add_columns(_month(CONTACT.held_on).label("month")).where(
+        _held(scope, asked)).subquery()
+    # A line for each case in a month first: what is to be told apart then is a part of it.
+    each = select(
+        told.c.value, told.c.month, told.c.counselling_case_id, func.count().label("contacts"),
+        func.sum(told.c.minutes).label("minutes"),
+    ).group_by(told.c.value, told.c.month, told.c.counselling_case_id).subquery()
+    sets = func.grouping_sets(tuple_(each.c.value), tuple_(each.c.value, each.c.month), tuple_(each.c.month))
+    query = select(each.c.value, each.c.month, func.sum(each.c.contacts).label("contacts"),
+                   func.count(distinct(each.c.counselling_case_id)).label("cases"),
+                   func.sum(each.c.minutes).label("minutes"))
+    rows = (await transaction.execute(query.group_by(sets).order_by(each.c.value))).all()
+    everything = select(literal(None).label("value"), *_counts(CONTACT)).where(_held(scope, asked))
+    total = _figure((await transaction.execute(everything)).one())
+    return ([_figure(row) for row in rows if row.month is None], total,
+            {(row.value, row.month): row.cases for row in rows if row.month is not None})
 
 
-async def workload(transaction: OpenTransaction, period: Period) -> dict[str, dict[Cell, int]]:
+async def workload(transaction: OpenTransaction, asked: Asked) -> dict[str, dict[Cell, int]]:
     """Contacts, cases, minutes and open cases by counsellor and month, with all totals."""
     scope, month = transaction.caller.scope, _month(CONTACT.held_on)
-    query = select(CONTACT.held_by, month, *_counts(CONTACT)).where(_held(scope, period))
+    query = select(CONTACT.held_by, month, *_counts(CONTACT)).where(_held(scope, asked))
     rows = (await transaction.execute(query.group_by(func.cube(CONTACT.held_by, month)))).all()
     done = {name: {(row[0], row[1]): row[place] for row in rows} for place, name in enumerate(COUNTS, 2)}
-    return done | {"open_cases": await _open_cases(transaction, period)}
+    return done | {"open_cases": await _open_cases(transaction, asked)}
 
 
-async def demand(transaction: OpenTransaction, period: Period) -> dict[Cell, int]:
-    """New cases by the month in which they were opened and the topics of their first contact, with all totals."""
+async def demand(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
+    """New cases by the topics of their first contact and the month in which they were opened, with all totals."""
     first = select(CONTACT.counselling_case_id, CONTACT.topics).where(CONTACT.struck_at.is_(None)).ext(
         distinct_on(CONTACT.counselling_case_id)).order_by(
         CONTACT.counselling_case_id, CONTACT.held_on, CONTACT.id).subquery()
     new = select(CASE.id, _month(CASE.opened_on).label("month"), _each(first.c.topics).label("topic")).select_from(
         CASE_TABLE).outerjoin(first, first.c.counselling_case_id == CASE.id).where(
-            inside(CounsellingCase, transaction.caller.scope), CASE.opened_on.between(*period)).subquery()
-    query = select(new.c.month, new.c.topic, func.count(distinct(new.c.id))).group_by(
-        func.cube(new.c.month, new.c.topic))
-    return {(month, topic): counted for month, topic, counted in await transaction.execute(query) if counted}
+            _among(CounsellingCase, transaction.caller.scope, asked), CASE.opened_on.between(*asked.period)).subquery()
+    query = select(new.c.topic, new.c.month, func.count(distinct(new.c.id))).group_by(
+        func.cube(new.c.topic, new.c.month))
+    return {(topic, month): counted for topic, month, counted in await transaction.execute(query) if counted}
 
 
-async def _open_cases(transaction: OpenTransaction, period: Period) -> dict[Cell, int]:
+async def _open_cases(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
     """The cases that were open some time in a month, by counsellor and month; one opened again was so all along."""
-    begins, ends = period
+    begins, ends = asked.period
     months = select(func.generate_series(
         begins.replace(day=1), ends, text("interval '1 month'")).label("begins")).subquery()
     month = func.to_char(months.c.begins, "YYYY-MM")
@@ -83,7 +116,7 @@ async def _open_cases(transaction: OpenTransaction, period: Period) -> dict[Cell
     was_open = and_(CASE.opened_on <= over, or_(
         CASE.closed_on.is_(None), CASE.closed_on >= func.greatest(begins, cast(months.c.begins, CASE.opened_on.type))))
     query = select(CASE.counsellor, month, func.count(distinct(CASE.id))).select_from(CASE_TABLE).join(
-        months, was_open).where(inside(CounsellingCase, transaction.caller.scope))
+        months, was_open).where(_among(CounsellingCase, transaction.caller.scope, asked))
     rows = await transaction.execute(query.group_by(func.cube(CASE.counsellor, month)))
     return {(counsellor, named): counted for counsellor, named, counted in rows if counted}
 
@@ -92,8 +125,18 @@ def _figure(row: Any) -> Figure:
     return Figure(value=row.value, contacts=row.contacts, cases=row.cases, minutes=row.minutes)
 
 
-def _held(scope: Scope, period: Period) -> ColumnElement[bool]:
-    return and_(inside(CounsellingContact, scope), CONTACT.struck_at.is_(None), CONTACT.held_on.between(*period))
+def _among(kind: Any, scope: Scope, asked: Asked) -> ColumnElement[bool]:
+    """The rows of a table inside the scope and in the part that is asked for, or in the rest of the scope."""
+    columns = kind.__table__.c
+    part = and_(true(), *(
+        condition for given, condition in ((asked.region, columns.region.startswith(asked.region or "")),
+                                           (asked.partner_id, columns.partner_id == asked.partner_id)) if given))
+    return and_(inside(kind, scope), not_(part) if asked.rest else part)
+
+
+def _held(scope: Scope, asked: Asked) -> ColumnElement[bool]:
+    return and_(_among(CounsellingContact, scope, asked), CONTACT.struck_at.is_(None),
+                CONTACT.held_on.between(*asked.period))
 
 
 def _counts(columns: Any) -> tuple[ColumnElement[int], ...]:
@@ -106,7 +149,7 @@ def _told_apart(by: By, scope: Scope) -> Select[Any]:
     told = select(CONTACT.counselling_case_id, CONTACT.minutes)
     if by is By.RESIDENCE_STATUS:
         return _by_residence_status(told, scope)
-    if by is By.ORIGIN_REGION:
+    if by in OF_CASES:
         told = told.join(CASE_TABLE, CASE.id == CONTACT.counselling_case_id)
     return told.add_columns(VALUES[by].label("value"))
 

@@ -1,19 +1,24 @@
 """The HTTP door of counselling figures: what funders ask, as JSON and as CSV; workload, and demand over time."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
 from libs.common.codes.languages import fallback_chain
-from libs.common.codes.types import Day
+from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction
 from libs.common.dependencies import Transaction
 from services.matching.counselling_figures.queries import demand, figures, workload
 from services.matching.counselling_figures.rules import (
     COUNTS,
     UNSAID,
+    Asked,
     By,
     Figure,
     file_of,
@@ -26,7 +31,24 @@ from services.matching.counselling_figures.rules import (
 from services.matching.profiles.rules import today
 from services.matching.suppression.rules import LEAST, Cell
 
-router = APIRouter(prefix="/counselling_figures", tags=["counselling_figures"])
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    """What may stand in the query of a route."""
+    yield from (one.alias for one in dependant.query_params)
+    for needed in dependant.dependencies:
+        yield from _names(needed)
+
+
+def _known_parameters(request: Request) -> None:
+    """A filter that is not known is refused: who is told other figures than asked for passes them on unaware."""
+    unknown = request.query_params.keys() - set(_names(request.scope["route"].dependant))
+    if unknown:
+        raise RequestValidationError([
+            {"loc": ("query", name), "type": "extra_forbidden", "msg": "", "input": ""} for name in sorted(unknown)])
+
+
+router = APIRouter(
+    prefix="/counselling_figures", tags=["counselling_figures"], dependencies=[Depends(_known_parameters)])
 # Where the counts of a table are a total.
 TOTAL = "total"
 
@@ -97,66 +119,74 @@ def _language(
     return next(tag for tag in asked if tag in {"de", "en"})
 
 
-def _period(
+def _asked(
     transaction: Transaction,
-    begins: Annotated[Day | None, Query(alias="from", description="The first day; else of the year's begin.")] = None,
-    until: Annotated[Day | None, Query(description="The last day; else today.")] = None,
-) -> tuple[date, date]:
-    return period(begins, until, today(transaction.clock.now()))
+    begins: Annotated[Day | None, Query(
+        alias="from", description="The first day of a month; else of January of the year of the last.")] = None,
+    until: Annotated[Day | None, Query(description="The last day of a month that is over; else of the last.")] = None,
+    region: Annotated[Ags | None, Query(description="Of this region alone.")] = None,
+    partner_id: Annotated[UUID | None, Query(description="Of this partner alone.")] = None,
+) -> Asked:
+    return Asked(period(begins, until, today(transaction.clock.now())), region, partner_id)
 
 
 LanguageOf = Annotated[str, Depends(_language)]
-PeriodOf = Annotated[tuple[date, date], Depends(_period, scope="function")]
+AskedOf = Annotated[Asked, Depends(_asked, scope="function")]
 
 
 @router.get("")
 async def read_counselling_figures(
-    transaction: Transaction, between: PeriodOf, language: LanguageOf, by: By = By.TOPIC,
+    transaction: Transaction, asked: AskedOf, language: LanguageOf, by: By = By.TOPIC,
 ) -> FiguresOut:
-    """How many contacts, distinct cases and minutes there were in a period, told apart by one thing.
+    """How many contacts, distinct cases and minutes there were in whole months, told apart by one thing.
 
-    null where fewer than five cases stand behind it, or where the sums would tell what is null elsewhere.
+    null where in one of the months fewer than five cases stand behind it, or where sums, another period or the rest of
+    the scope would tell what is null elsewhere.
     """
-    rows, total = await _shown(transaction, by, between)
-    return FiguresOut(by=by, begins=between[0], ends=between[1], figures=[_out(by, row, language) for row in rows],
+    rows, total = await _shown(transaction, by, asked)
+    return FiguresOut(by=by, begins=asked.period[0], ends=asked.period[1],
+                      figures=[_out(by, row, language) for row in rows],
                       total=FigureOut(value=TOTAL, label=total_label(language), **_counts(total)))
 
 
 @router.get("/export.csv", response_class=Response, responses={
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The figures as CSV (UTF-8)."}})
 async def export_counselling_figures(
-    transaction: Transaction, between: PeriodOf, language: LanguageOf, by: By = By.TOPIC,
+    transaction: Transaction, asked: AskedOf, language: LanguageOf, by: By = By.TOPIC,
 ) -> Response:
     """The same figures as a file for spreadsheets; what is hidden there is hidden here."""
-    rows, total = await _shown(transaction, by, between)
+    rows, total = await _shown(transaction, by, asked)
     headers = {"Content-Disposition": f'attachment; filename="counselling-{by.value}.csv"',
                "Content-Language": language}
     return Response(file_of(by, rows, total, language), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/workload")
-async def read_workload(transaction: Transaction, between: PeriodOf) -> WorkloadOut:
+async def read_workload(transaction: Transaction, asked: AskedOf) -> WorkloadOut:
     """How many open cases, contacts and minutes each counsellor has by month; null as in the figures."""
-    counted = await workload(transaction, between)
-    shown_cases, open_cases = shown_counts(counted["cases"]), shown_counts(counted["open_cases"])
-    return WorkloadOut(begins=between[0], ends=between[1], work=[
+    counted = await workload(transaction, asked)
+    others = await workload(transaction, asked.others) if asked.others else {}
+    shown_cases, open_cases = (shown_counts(counted[name], others.get(name, {})) for name in ("cases", "open_cases"))
+    return WorkloadOut(begins=asked.period[0], ends=asked.period[1], work=[
         WorkOut(**_places(key, "counsellor", "month"), open_cases=open_cases.get(key, 0), **{
             name: None if shown_cases.get(key, 0) is None else counted[name].get(key, 0) for name in COUNTS})
         for key in sorted(shown_cases.keys() | open_cases.keys(), key=_order)])
 
 
 @router.get("/demand")
-async def read_demand(transaction: Transaction, between: PeriodOf, language: LanguageOf) -> DemandOut:
+async def read_demand(transaction: Transaction, asked: AskedOf, language: LanguageOf) -> DemandOut:
     """How many new cases there were by month and topic: what people come with, over time; null as in the figures."""
-    counted = shown_counts(await demand(transaction, between))
-    return DemandOut(begins=between[0], ends=between[1], demand=[
-        NewCasesOut(**_places(key, "month", "topic"), new_cases=counted[key],
-                    label=total_label(language) if key[1] is None else label_of(By.TOPIC, key[1], language))
-        for key in sorted(counted, key=_order)])
+    others = await demand(transaction, asked.others) if asked.others else {}
+    counted = shown_counts(await demand(transaction, asked), others)
+    return DemandOut(begins=asked.period[0], ends=asked.period[1], demand=[
+        NewCasesOut(**_places(key, "topic", "month"), new_cases=counted[key],
+                    label=total_label(language) if key[0] is None else label_of(By.TOPIC, key[0], language))
+        for key in sorted(counted, key=lambda key: _order((key[1], key[0])))])
 
 
-async def _shown(transaction: OpenTransaction, by: By, between: tuple[date, date]) -> tuple[list[Figure], Figure]:
-    return shown(*await figures(transaction, by, between))
+async def _shown(transaction: OpenTransaction, by: By, asked: Asked) -> tuple[list[Figure], Figure]:
+    others = (await figures(transaction, by, asked.others))[2] if asked.others else {}
+    return shown(*await figures(transaction, by, asked), others)
 
 
 def _out(by: By, figure: Figure, language: str) -> FigureOut:

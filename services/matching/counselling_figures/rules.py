@@ -2,23 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 
 from libs.common.codes.labels import label
+from libs.common.codes.languages import language_name
 from libs.common.codes.lists import (
+    AgeBand,
     CodeList,
     CounsellingMode,
     CounsellingResult,
     CounsellingTopic,
+    Gender,
     ResidenceStatus,
     WorldRegion,
 )
 from libs.common.refusals import Invalid
 from libs.common.sheets import as_csv
-from services.matching.suppression.rules import Cell, hidden_in_list, hidden_in_table
+from services.matching.suppression.rules import Cell, hidden_over_months
 
 
 class By(StrEnum):
@@ -31,11 +35,16 @@ class By(StrEnum):
     MODE = "mode"
     MONTH = "month"
     COUNSELLOR = "counsellor"
+    GENDER = "gender"
+    AGE_BAND = "age_band"
+    LANGUAGE = "language"
+    CASE_RESULT = "case_result"
 
 
 LISTS: dict[By, type[CodeList]] = {
     By.TOPIC: CounsellingTopic, By.RESULT: CounsellingResult, By.ORIGIN_REGION: WorldRegion,
     By.RESIDENCE_STATUS: ResidenceStatus, By.MODE: CounsellingMode,
+    By.GENDER: Gender, By.AGE_BAND: AgeBand, By.CASE_RESULT: CounsellingResult,
 }
 COUNTS = ("contacts", "cases", "minutes")
 LONGEST = relativedelta(years=5)
@@ -43,10 +52,27 @@ LONGEST = relativedelta(years=5)
 UNSAID = "not_said"
 WORDS = {
     "de": {UNSAID: "Ohne Angabe", "total": "Gesamt", By.MONTH: "Monat", By.COUNSELLOR: "Beratende Person",
+           By.LANGUAGE: "Sprache", By.CASE_RESULT: "Ergebnis des Falls",
            "contacts": "Kontakte", "cases": "Fälle", "minutes": "Minuten", "hidden": "weniger als 5 oder geschützt"},
     "en": {UNSAID: "Not stated", "total": "Total", By.MONTH: "Month", By.COUNSELLOR: "Counsellor",
+           By.LANGUAGE: "Language", By.CASE_RESULT: "Result of the case",
            "contacts": "Contacts", "cases": "Cases", "minutes": "Minutes", "hidden": "fewer than 5, or protected"},
 }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: whole months, and a part of the caller's scope; rest: what the scope holds besides it."""
+
+    period: tuple[date, date]
+    region: str | None = None
+    partner_id: UUID | None = None
+    rest: bool = False
+
+    @property
+    def others(self) -> "Asked | None":
+        """The rest of the same scope; None where all of it is asked for."""
+        return replace(self, rest=True) if self.region or self.partner_id else None
 
 
 @dataclass(frozen=True)
@@ -63,32 +89,37 @@ class Figure:
         return replace(self, contacts=None, cases=None, minutes=None)
 
 
-def shown(figures: Sequence[Figure], total: Figure) -> tuple[list[Figure], Figure]:
+def shown(
+    figures: Sequence[Figure], total: Figure, cases: Mapping[Cell, int], others: Mapping[Cell, int],
+) -> tuple[list[Figure], Figure]:
     """The figures as they may be shown: whom fewer than five cases stand behind is hidden, and what would tell it.
 
-    Contacts and minutes are never fewer than cases, so what protects the number of cases protects them too.
+    cases: by value and month; others: the same of the rest of the scope, where a part was asked for. Contacts and
+    minutes are never fewer than cases, so what protects the number of cases protects them too.
     """
-    hidden = hidden_in_list({one.value or UNSAID: one.cases or 0 for one in figures}, total.cases or 0)
-    return ([one.without_counts() if (one.value or UNSAID) in hidden else one for one in figures],
-            total.without_counts() if None in hidden else total)
+    hidden = hidden_over_months(cases, others)
+    return ([one.without_counts() if (one.value, None) in hidden else one for one in figures],
+            total.without_counts() if (None, None) in hidden else total)
 
 
-def shown_counts(counts: Mapping[Cell, int]) -> dict[Cell, int | None]:
-    """A table with its totals as it may be shown; None where a count is hidden."""
-    hidden = hidden_in_table(counts)
+def shown_counts(counts: Mapping[Cell, int], others: Mapping[Cell, int]) -> dict[Cell, int | None]:
+    """A table by something and month with its totals as it may be shown; None where a count is hidden."""
+    hidden = hidden_over_months(counts, others)
     return {key: None if key in hidden else counted for key, counted in counts.items()}
 
 
 def label_of(by: By, value: str, language: str) -> str:
-    """What a value is called: a code by its list, a month and a principal by themselves."""
+    """What a value is called: a code by its list, a language by its name, a month and a principal by themselves."""
     if value == UNSAID:
         return WORDS[language][UNSAID]
+    if by is By.LANGUAGE:
+        return language_name(value, language)
     return label(LISTS[by](value), language) if by in LISTS else value
 
 
 def title_of(by: By, language: str) -> str:
     """What the values are called together."""
-    return label(LISTS[by], language) if by in LISTS else WORDS[language][by]
+    return WORDS[language][by] if by in WORDS[language] else label(LISTS[by], language)
 
 
 def total_label(language: str) -> str:
@@ -106,9 +137,16 @@ def file_of(by: By, figures: Iterable[Figure], total: Figure, language: str) -> 
 
 
 def period(begins: date | None, ends: date | None, today: date) -> tuple[date, date]:
-    """From when until when, both days included: the running year unless given."""
-    ends = ends or today
+    """From when until when, both days included, whole months that are over; unless given the year of the last of them.
+
+    Who could ask for any days would subtract two periods that differ by one.
+    """
+    over = today.replace(day=1) - timedelta(days=1)
+    ends = ends or over
     begins = begins or ends.replace(month=1, day=1)
+    if wrong := "from" if begins.day != 1 else "until" if ends > over or (ends + timedelta(days=1)).day != 1 else None:
+        raise Invalid("period-not-months", "Figures are told of whole months that are over: from the first day of one"
+                      " until the last day of one.", field=wrong)
     if not begins <= ends <= begins + LONGEST:
         raise Invalid("period-odd", "A period ends after it begins, and within {years} years.", field="until",
                       years=LONGEST.years)
