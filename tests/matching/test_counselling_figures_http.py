@@ -138,13 +138,15 @@ async def test_a_coordinator_asks_for_one_district_or_partner(field: Field) -> N
 async def test_what_was_struck_or_moved_counts_where_it_belongs(field: Field) -> None:
     """Struck: nowhere, in no figure; moved: with the other case."""
     _, headers = await of_partner(field)
-    made = await counsel(field, headers, 7, topics=["housing"])
+    made = await counsel(field, headers, 7, topics=["housing"], opened_on=str(last_month(field)))
     await field.act(f"/counselling_contacts/{made[0]['id']}/strike", {"reason": "not_held"}, headers=headers)
     await field.act(f"/counselling_contacts/{made[1]['id']}/move", {
         "counselling_case_id": made[2]["counselling_case_id"]}, headers=headers)
     assert by_value(await field.get("/counselling_figures", headers=headers)) == {"housing": (6, 5, 270)}
     work = (await field.get("/counselling_figures/workload", headers=headers))["work"]
     assert (work[-1]["contacts"], work[-1]["cases"]) == (6, 5)
+    new = (await field.get("/counselling_figures/demand", headers=headers))["demand"]
+    assert (new[-1]["month"], new[-1]["new_cases"]) == ("total", 5)
 
 
 async def test_few_people_are_hidden_and_cannot_be_reckoned(field: Field) -> None:

@@ -94,12 +94,15 @@ async def workload(transaction: OpenTransaction, asked: Asked) -> dict[str, dict
 
 
 async def demand(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
-    """New cases by the topics of their first contact and the month in which they were opened, with all totals."""
+    """New cases by the topics of their first contact and the month in which they were opened, with all totals.
+
+    A case without a contact, such as one entered twice whose contacts were moved, is nobody's need.
+    """
     first = select(CONTACT.counselling_case_id, CONTACT.topics).where(CONTACT.struck_at.is_(None)).ext(
         distinct_on(CONTACT.counselling_case_id)).order_by(
         CONTACT.counselling_case_id, CONTACT.held_on, CONTACT.id).subquery()
     new = select(CASE.id, _month(CASE.opened_on).label("month"), _each(first.c.topics).label("topic")).select_from(
-        CASE_TABLE).outerjoin(first, first.c.counselling_case_id == CASE.id).where(
+        CASE_TABLE).join(first, first.c.counselling_case_id == CASE.id).where(
             _among(CounsellingCase, transaction.caller.scope, asked), CASE.opened_on.between(*asked.period)).subquery()
     query = select(new.c.topic, new.c.month, func.count(distinct(new.c.id))).group_by(
         func.cube(new.c.topic, new.c.month))
