@@ -194,8 +194,11 @@ async def test_a_closed_case_takes_nothing_until_they_come_again(field: Field) -
     """Closed with a result, reopened without; a change needs the version that was read."""
     contact = await field.counselled()
     address, case = f"/counselling_cases/{contact['counselling_case_id']}", contact["counselling_case_id"]
-    early = {"result": "granted", "closed_on": str(field.day - timedelta(days=9))}
-    assert await field.refused(f"{address}/close", early) == (422, "case-day")
+    await field.counselled(counselling_case_id=case, held_on=str(field.day - timedelta(days=20)))
+    for days in (25, 9, 1):
+        early = await field.attempt(f"{address}/close", {
+            "result": "granted", "closed_on": str(field.day - timedelta(days=days))})
+        assert (early.status_code, early.json()["slug"], early.json()["field"]) == (422, "case-day", "closed_on")
     closed = await field.act(f"{address}/close", {"result": "granted"})
     assert (closed["state"], closed["result"], closed["closed_on"]) == ("closed", "granted", str(field.day))
     body = {"counselling_case_id": case, "minutes": 5, "topics": ["housing"]}
@@ -286,6 +289,21 @@ async def test_a_contact_that_should_not_be_there_is_struck(field: Field) -> Non
     for path, body, method in (("/strike", {"reason": "other"}, "POST"), ("", right, "PUT"),
                                ("/move", {"counselling_case_id": other}, "POST")):
         assert await field.refused(f"{address}{path}", body, method=method) == (409, "contact-struck")
+
+
+async def test_a_contact_of_a_closed_case_is_not_put_behind_its_end(field: Field) -> None:
+    """Its notes would go before three years have passed; what was struck holds up no closing."""
+    before = field.day - timedelta(days=9)
+    contact = await field.counselled(held_on=str(before))
+    late = await field.counselled(counselling_case_id=contact["counselling_case_id"])
+    await field.act(f"/counselling_contacts/{late['id']}/strike", {"reason": "not_held"})
+    closing = {"result": "granted", "closed_on": str(before)}
+    await field.act(f"/counselling_cases/{contact['counselling_case_id']}/close", closing)
+    right = {"held_on": str(before + timedelta(days=1)), "minutes": 20, "topics": ["health"]}
+    address = f"/counselling_contacts/{contact['id']}"
+    refused = await field.attempt(address, right, method="PUT")
+    assert (refused.json()["slug"], refused.json()["field"]) == ("contact-after-closing", "held_on")
+    await field.act(address, right | {"held_on": str(before)}, method="PUT")
 
 
 async def test_what_cannot_be_meant_is_refused(field: Field) -> None:

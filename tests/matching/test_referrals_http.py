@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from dateutil.relativedelta import relativedelta
 
 from libs.common.callers import Role
 from libs.common.facts.registry import (
@@ -179,3 +180,43 @@ async def test_who_is_erased_is_referred_nowhere_any_more(field: Field) -> None:
     assert (await field.send("GET", f"/referrals/{referral['id']}/handover")).status_code == 409
     assert await field.network.rows(
         "matching", "SELECT 1 FROM due WHERE about = $1", UUID(referral["id"])) == []
+
+
+async def test_with_the_case_ends_what_was_not_sent(field: Field) -> None:
+    """Proposed, consented or expired; what was sent goes on, and nothing begins at a case that is closed."""
+    waiting, ready, sent = [await proposed(field) for _ in range(3)]
+    for one in (ready, sent):
+        await act(field, one, "consent", consent(field))
+    await act(field, sent, "send")
+    for one in (waiting, ready, sent):
+        await field.act(f"/counselling_cases/{one['counselling_case_id']}/close", {"result": "referred"})
+    found = [await field.get(f"/referrals/{one['id']}") for one in (waiting, ready, sent)]
+    assert [(one["state"], one["shared"]) for one in found] == [
+        ("revoked", []), ("revoked", []), ("sent", ["languages", "name"])]
+    assert await field.network.rows("matching", "SELECT 1 FROM due WHERE about = $1", UUID(ready["id"])) == []
+    assert (await field.send("GET", f"/referrals/{ready['id']}/handover")).status_code == 409
+    # As it was left by a version that ended nothing with the case.
+    await field.network.rows("matching", "UPDATE referral SET state = 'consented', shared = '{name}' WHERE id = $1",
+                             UUID(ready["id"]))
+    assert await field.refused(f"/referrals/{ready['id']}/send") == (409, "case-closed")
+    assert (await field.send("GET", f"/referrals/{ready['id']}/handover")).json()["slug"] == "case-closed"
+    assert (await act(field, sent, "answer", {"accepted": True}))["state"] == "accepted"
+
+
+async def test_nothing_is_handed_over_once_the_notes_are_deleted(field: Field) -> None:
+    """Three years after the case was closed, however long the consent was to hold; the referral ends then."""
+    referral = await proposed(field)
+    await act(field, referral, "consent", consent(field, days=9000))
+    await act(field, referral, "send")
+    await field.act(f"/counselling_cases/{referral['counselling_case_id']}/close", {"result": "referred"})
+    address = f"/referrals/{referral['id']}"
+    assert (await field.get(f"{address}/handover"))["name"] == "Amina Beispiel"
+    await field.network.move(field.day + relativedelta(years=3, days=1) - field.day)
+
+    assert (await field.send("GET", f"{address}/handover")).status_code == 409
+    ended = await field.get(address)
+    assert (ended["state"], ended["shared"]) == ("revoked", [])
+    # As it was left by a version that deleted notes alone.
+    await field.network.rows("matching", "UPDATE referral SET state = 'sent', shared = '{name}' WHERE id = $1",
+                             UUID(referral["id"]))
+    assert (await field.send("GET", f"{address}/handover")).json()["slug"] == "case-deleted"

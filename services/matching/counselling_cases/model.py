@@ -78,14 +78,18 @@ class CounsellingCase(Table, table=True):
         self.begin_by(held_on)
 
     def begin_by(self, day: date) -> None:
-        """A contact of the case lies on this day: it began then at the latest."""
+        """A contact of the case lies on this day: it began then at the latest, and had not ended."""
+        if self.closed_on is not None and day > self.closed_on:
+            raise Invalid("contact-after-closing", "The case was closed before this day; reopen it first.",
+                          field="held_on")
         self.opened_on = min(self.opened_on, day)
 
-    def close(self, result: CounsellingResult, on: date) -> None:
-        """Counselling has ended, with this result."""
+    def close(self, result: CounsellingResult, on: date, *, last_contact: date | None = None) -> None:
+        """Counselling has ended, with this result; its notes are kept for three years from the last contact on."""
         self.refuse_closed()
-        if on < self.opened_on:
-            raise Invalid("case-day", "A case is not closed before the day on which it was opened.", field="closed_on")
+        if on < max(self.opened_on, last_contact or self.opened_on):
+            raise Invalid("case-day", "A case is not closed before the day on which it was opened, nor before that of"
+                          " its last contact.", field="closed_on")
         self.state, self.result, self.closed_on = CaseState.CLOSED, result, on
 
     def reopen(self) -> None:
@@ -98,6 +102,11 @@ class CounsellingCase(Table, table=True):
         """What is closed is not changed any more."""
         if not self.is_open:
             raise Refused("case-closed", "The case is closed; reopen it first.")
+
+    def refuse_deleted(self, day: date) -> None:
+        """Nothing of a case is told any more once its notes are to be deleted."""
+        if self.closed_on is not None and day >= self.closed_on + KEPT:
+            raise Refused("case-deleted", "What was noted of this case has been deleted.")
 
     def forget(self) -> None:
         """What was kept of a closed case word for word goes; what figures count stays."""

@@ -36,6 +36,7 @@ async def delete_notes(transaction: OpenTransaction, case_id: UUID) -> None:
     case = await locked(transaction, CounsellingCase, case_id)
     if not case.is_open:
         case.forget()
+        await end_referrals(transaction, [case_id])
         await _forget_notes(transaction, [case_id])
         await audited(transaction, "erase", f"counselling_case/{case.id}", case.person_ref)
 

@@ -19,10 +19,12 @@ from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, 
 from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
+from services.matching.counselling_contacts.queries import last_contact_of
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.queries import contact_changed, contact_out, inside
 from services.matching.profiles.rules import ContactIn, ContactOut, refuse_future, today
+from services.matching.referrals.reactions import end_unsent
 
 router = APIRouter(prefix="/counselling_cases", tags=["counselling_cases"])
 
@@ -158,12 +160,13 @@ async def change_counselled_person(
 async def close_counselling_case(
     counselling_case_id: UUID, body: CaseClosingIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> CaseDetail:
-    """Counselling has ended; three years later its notes are deleted."""
+    """Counselling has ended; what was not sent on ends with it, and three years later its notes are deleted."""
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
     now = transaction.clock.now()
     closed_on = body.closed_on or today(now)
     refuse_future(closed_on, now, "closed_on")
-    case.close(body.result, closed_on)
+    case.close(body.result, closed_on, last_contact=await last_contact_of(transaction, case.id))
+    await end_unsent(transaction, case)
     await plan_deletion(transaction, case)
     return await _told(transaction, case, response)
 

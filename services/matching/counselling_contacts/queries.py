@@ -1,6 +1,10 @@
 """Reads about counselling contacts: one with its case, to be corrected; its note, sealed for whom it is about."""
 
+from datetime import date
 from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.privacy import seal, unseal
@@ -21,6 +25,12 @@ async def locked_with_cases(
              for case_id in sorted(set(wanted))}
     contact = await locked(transaction, CounsellingContact, contact_id, version=version)
     return contact, cases[wanted[0]], cases[wanted[1]]
+
+
+async def last_contact_of(transaction: OpenTransaction, case_id: UUID) -> date | None:
+    """The day of the last contact of a case, of those that were not struck; None without any."""
+    return await transaction.scalar(select(func.max(CounsellingContact.held_on)).where(
+        col(CounsellingContact.counselling_case_id) == case_id, col(CounsellingContact.struck_at).is_(None)))
 
 
 async def resealed(

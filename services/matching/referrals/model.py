@@ -48,6 +48,7 @@ class TurnedDown(StrEnum):
 
 
 HANDED_OVER = frozenset({ReferralState.CONSENTED, ReferralState.SENT, ReferralState.ACCEPTED})
+UNSENT = frozenset({ReferralState.PROPOSED, ReferralState.CONSENTED, ReferralState.EXPIRED})
 OPEN = HANDED_OVER | {ReferralState.PROPOSED, ReferralState.EXPIRED}
 
 

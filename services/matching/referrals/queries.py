@@ -13,12 +13,17 @@ from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.rules import today
-from services.matching.referrals.model import Referral, Shared
+from services.matching.referrals.model import UNSENT, Referral, Shared
 
 
 async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, version: int) -> Referral:
     """The referral inside the caller's scope, locked; NotFound or Stale else."""
     return await get_or_refuse(transaction, Referral, referral_id, version=version, lock=True)
+
+
+async def refuse_ended(transaction: OpenTransaction, referral: Referral) -> None:
+    """Of a case that is closed nothing is begun, nor sent, any more."""
+    (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).refuse_closed()
 
 
 async def person_of(transaction: OpenTransaction, referral: Referral) -> UUID:
@@ -31,6 +36,9 @@ async def handed_over(transaction: OpenTransaction, referral: Referral) -> dict[
     day = today(transaction.clock.now())
     referral.refuse_without_consent(day)
     case = await transaction.get_one(CounsellingCase, referral.counselling_case_id)
+    case.refuse_deleted(day)
+    if referral.state in UNSENT:
+        case.refuse_closed()
     told: dict[str, Any] = {}
     for what in map(Shared, referral.shared):
         match what:

@@ -9,9 +9,10 @@ from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
+from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import BERLIN, today
-from services.matching.referrals.model import Referral, ReferralState
+from services.matching.referrals.model import UNSENT, Referral, ReferralState
 from services.matching.referrals.queries import person_of
 
 CONSENT_OVER = "referral_consent_over"
@@ -34,8 +35,18 @@ async def expire_referral(transaction: OpenTransaction, referral_id: UUID) -> No
         await audited(transaction, "change", f"referral/{referral.id}", await person_of(transaction, referral))
 
 
+async def end_unsent(transaction: OpenTransaction, case: CounsellingCase) -> None:
+    """Who is counselled no longer is sent nowhere any more; what was sent goes on."""
+    query = select(Referral).where(
+        Referral.counselling_case_id == case.id, col(Referral.state).in_(UNSENT)).order_by(col(Referral.id))
+    for referral in (await transaction.scalars(query.with_for_update())).all():
+        referral.revoke(transaction.clock.now())
+        await watch_consent(transaction, referral)
+        await audited(transaction, "change", f"referral/{referral.id}", case.person_ref)
+
+
 async def end_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
-    """Who is erased is referred nowhere any more."""
+    """Who is erased, or of whom nothing is kept any more, is referred nowhere any more."""
     query = select(Referral).where(col(Referral.counselling_case_id).in_(case_ids)).order_by(col(Referral.id))
     for referral in (await transaction.scalars(query.with_for_update())).all():
         referral.erase(transaction.clock.now())

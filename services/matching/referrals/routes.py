@@ -21,7 +21,7 @@ from services.matching.offers.model import KnownOffer
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future, today
 from services.matching.referrals.model import Referral, ReferralState, Shared, TurnedDown
-from services.matching.referrals.queries import handed_over, person_of, referral_to_change
+from services.matching.referrals.queries import handed_over, person_of, referral_to_change, refuse_ended
 from services.matching.referrals.reactions import watch_consent
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
@@ -147,6 +147,7 @@ async def note_referral_consent(
     now = transaction.clock.now()
     given_on = body.given_on or today(now)
     refuse_future(given_on, now, "given_on")
+    await refuse_ended(transaction, referral)
     referral.consent(body.what, to_whom=body.to_whom, given_on=given_on, until=body.until, day=today(now))
     return await _told(transaction, referral, response)
 
@@ -158,6 +159,7 @@ async def send_referral(
     """What they consented to is handed over to whoever offers it; the bus learns that it was, and of whom nothing."""
     referral = await referral_to_change(transaction, referral_id, expected)
     offer, now = await transaction.get(KnownOffer, referral.offer_id), transaction.clock.now()
+    await refuse_ended(transaction, referral)
     referral.send(now, day=today(now), available=offer is not None and offer.available)
     _announce(transaction, ReferralSent, referral)
     return await _told(transaction, referral, response)
