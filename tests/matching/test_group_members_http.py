@@ -7,7 +7,7 @@ import pytest
 
 from libs.common.facts.notify import ConsentWithdrawn
 from libs.common.facts.registry import ErasureRequested
-from services.matching.links.queries import ANSWER
+from services.matching.links.queries import ANSWER, OWN_DATA
 from tests.matching.field import BESIDES, LONG_AGO, Field, Json, sponsorship
 
 
@@ -173,6 +173,45 @@ async def test_a_main_contact_who_consents_is_asked_how_it_goes(field: Field) ->
     await becomes_main_contact(field, third)
 
     assert await asked(field, tandem) == {"planned"}
+
+
+async def test_a_training_attended_elsewhere_counts_with_its_certificate(field: Field) -> None:
+    """The code is the evidence and stands with the member; shown again it is replaced, and one person counts once."""
+    group = await field.ready_group()
+    assert (await leaves(field, group, 1))["state"] == "in_preparation"
+    first, _, third, _ = await members(field, group)
+    address, shown = f"/members/{third['id']}/trainings", {
+        "training_code": "basic", "attended_on": LONG_AGO, "certificate": "ZKS-2024-01"}
+    await field.act(f"/members/{first['id']}/trainings", shown)
+    assert (await joins(field, group))["state"] == "in_preparation"
+    await field.act(address, shown)
+    assert (await read(field, group))["state"] == "ready"
+    again = await field.act(address, shown | {"certificate": "ZKS-2024-02"})
+    assert [one["certificate"] for one in again["trainings_shown"]] == ["ZKS-2024-02"]
+    path = await field.link(OWN_DATA, third["id"], third["person_ref"])
+    assert "basic, 08.01.2024, ZKS-2024-02" in (await field.client.get(path, headers={"Accept": "text/html"})).text
+    assert "ZKS" not in str(await field.told(group["id"]))
+    for wrong in ({"attended_on": "2099-01-01"}, {"certificate": "von Mira Beispiel"}):
+        assert (await field.refused(address, shown | wrong))[0] == 422
+    await field.act(f"/members/{third['id']}/leave")
+
+    assert await field.refused(address, shown) == (409, "member-left")
+    assert (await read(field, group))["state"] == "in_preparation"
+
+
+async def test_an_erased_member_leaves_no_certificate_behind(field: Field) -> None:
+    """Neither with them nor on the checklist, which rests while the group accompanies."""
+    group = await field.ready_group()
+    *_, last = await members(field, group)
+    await field.act(f"/members/{last['id']}/trainings", {
+        "training_code": "basic", "attended_on": LONG_AGO, "certificate": "ZKS-2024-01"})
+    await field.tandem(group=group)
+    assert last["person_ref"] in str(await field.get(f"/prerequisites?mentor_group_id={group['id']}"))
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(last["person_ref"]),)))
+
+    assert last["person_ref"] not in str(await field.get(f"/prerequisites?mentor_group_id={group['id']}"))
+    assert (await members(field, group))[-1]["trainings_shown"] == []
 
 
 async def becomes_main_contact(field: Field, member: Json) -> None:

@@ -152,8 +152,8 @@ def test_each_line_refers_to_what_shows_it(key: Any, there: int, evidence: list[
     """Members, trainings, documents, certificates and the home: how many are there, and where to look it up."""
     stand = GroupStand(
         members=(ANNA, BEN, CEM), main_contacts=(ANNA,), documents={"support_plan": "2026-03-01"},
-        trainings={"basic": {ANNA: UUID(int=9), BEN: UUID(int=8)}}, housing={"secured_months": 11},
-        records=(CEM, BEN))
+        trainings={"basic": {ANNA: f"attendance/{UUID(int=9)}", BEN: f"attendance/{UUID(int=8)}"}},
+        housing={"secured_months": 11}, records=(CEM, BEN))
 
     assert shown(key, stand) == (there, evidence)
 

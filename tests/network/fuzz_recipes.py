@@ -363,7 +363,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_mentor_group", "change_mentor_group", "set_housing", "note_document", "form_mentor_group",
                      "prepare_mentor_group", "reject_mentor_group", "withdraw_mentor_group", "change_member",
                      "leave_group", "waive_prerequisite"), of("group")),
-    "note_member_record": of("group", relevant_entry=False),
+    "note_member_record": of("group", relevant_entry=False), "note_training_shown": of("group"),
     "apply_mentor_group": of("group", "ready"), "list_for_placement": of("group", "applied"),
     "demand_prerequisite": of("waived"),
     **dict.fromkeys(("list_members", "list_prerequisites"), lambda w: query_of(w.group(), "mentor_group_id")),

@@ -4,6 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, personal, plain
@@ -26,6 +27,8 @@ class Member(CertificateSeen, Table, table=True):
     consented_on: date | None = personal(None)
     joined_on: date = plain()
     left_on: date | None = plain(None)
+    trainings_shown: list[dict[str, str]] = personal(
+        default_factory=list, sa_type=JSONB, column={"server_default": "[]"})
 
     @property
     def takes_part(self) -> bool:
@@ -47,6 +50,13 @@ class Member(CertificateSeen, Table, table=True):
         self.refuse_left()
         super().note_record(seen_on=seen_on, certificate_date=certificate_date, relevant_entry=relevant_entry)
 
+    def note_training(self, *, training_code: str, attended_on: date, certificate: str) -> None:
+        """They were trained elsewhere, and showed the certificate's code; shown again it replaces what was noted."""
+        self.refuse_left()
+        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
+        self.trainings_shown = [*others, {"training_code": training_code, "attended_on": attended_on.isoformat(),
+                                          "certificate": certificate}]
+
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""
         self.refuse_left()
@@ -60,5 +70,5 @@ class Member(CertificateSeen, Table, table=True):
     def erase(self, day: date) -> None:
         """Blank what can be read of the person; they have left."""
         self.left_on = self.left_on or day
-        self.gender, self.consented_on = Gender.NOT_STATED, None
+        self.gender, self.consented_on, self.trainings_shown = Gender.NOT_STATED, None, []
         self.forget_record()

@@ -55,6 +55,12 @@ async def record_noted(transaction: OpenTransaction, member: Member, group: Ment
     await check(transaction, group)
 
 
+async def training_noted(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
+    """A locked member has shown that they were trained elsewhere: their group's checklist is checked again."""
+    await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
+    await check(transaction, group)
+
+
 @when_due("member_record_due")
 async def follow_lapsed_member_record(transaction: OpenTransaction, member_id: UUID) -> None:
     """A certificate is to be seen again from today on: the group no longer has it to show."""

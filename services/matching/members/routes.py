@@ -10,14 +10,20 @@ from uuid_utils.compat import uuid7
 
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
-from libs.common.codes.types import Day
+from libs.common.codes.types import Code, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.members.model import Member
-from services.matching.members.reactions import group_to_change, left_group, members_changed, record_noted
+from services.matching.members.reactions import (
+    group_to_change,
+    left_group,
+    members_changed,
+    record_noted,
+    training_noted,
+)
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import contact_changed, met
 from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, RecordIn, refuse_future, today
@@ -49,6 +55,14 @@ class MemberChange(Body):
     is_main_contact: bool = False
 
 
+class TrainingShownIn(Body):
+    """That a member was trained elsewhere: in what, when, and the code of the certificate that they showed."""
+
+    training_code: Code = Field(examples=["basic_training"])
+    attended_on: Day
+    certificate: str = Field(pattern="^[A-Za-z0-9-]{4,40}$", max_length=40, examples=["ZKS-2026-0117"])
+
+
 class MemberOut(BaseModel):
     """A member; name and addresses are missing once the person has been erased.
 
@@ -70,6 +84,7 @@ class MemberOut(BaseModel):
     record_certificate_date: date | None
     record_relevant_entry: bool | None
     record_next_due: date | None
+    trainings_shown: list[TrainingShownIn]
 
 
 @router.post("", status_code=201)
@@ -114,6 +129,21 @@ async def note_member_record(
     member, group = await _locked(transaction, member_id, expected)
     member.note_record(**body.model_dump())
     await record_noted(transaction, member, group)
+    return await _shown(transaction, member, response)
+
+
+@router.post("/{member_id}/trainings")
+async def note_training_shown(
+    member_id: UUID, body: TrainingShownIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MemberOut:
+    """The coordinator has seen that a member was trained elsewhere; the certificate's code is the evidence.
+
+    It stands with the member alone; the checklist refers to them.
+    """
+    refuse_future(body.attended_on, transaction.clock.now(), "attended_on")
+    member, group = await _locked(transaction, member_id, expected)
+    member.note_training(**body.model_dump())
+    await training_noted(transaction, member, group)
     return await _shown(transaction, member, response)
 
 

@@ -33,6 +33,7 @@ def worded(name: str, value: Any, say: Say, language: str) -> str:
     special: dict[str, Callable[[], str]] = {
         "languages": lambda: _languages(value, language), "slots": lambda: _slots(value, say),
         "region": lambda: region_of(value).name, "members": lambda: _members(value, language),
+        "trainings_shown": lambda: _trainings(value),
         "kinds": lambda: ", ".join(say(f"kind_{kind}") for kind in value)}
     if name in special:
         return special[name]()
@@ -88,6 +89,11 @@ def _slots(slots: Sequence[str], say: Say) -> str:
     days = {day: [part for part in PARTS if f"{day}_{part}" in slots] for day in DAYS}
     return "; ".join(f"{say(f'day_{day}')}: {', '.join(say(f'part_{part}') for part in parts)}"
                      for day, parts in days.items() if parts)
+
+
+def _trainings(shown: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(f"{one['training_code'].replace('_', ' ')}, {said_day(date.fromisoformat(one['attended_on']))}, "
+                     f"{one['certificate']}" for one in shown)
 
 
 def _members(members: Sequence[Mapping[str, str]], language: str) -> str:

@@ -64,11 +64,14 @@ async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupSta
     """What the group has to show."""
     members = await members_of(transaction, group.id)
     refs, day = [member.person_ref for member in members], today(transaction.clock.now())
-    trainings: dict[str, dict[UUID, UUID]] = defaultdict(dict)
+    trainings: dict[str, dict[UUID, str]] = defaultdict(dict)
     attended = await transaction.scalars(select(AttendedTraining).where(
         col(AttendedTraining.person_ref).in_(refs), col(AttendedTraining.counts)).order_by(col(AttendedTraining.id)))
     for one in attended:
-        trainings[one.training_code].setdefault(one.person_ref, one.id)
+        trainings[one.training_code].setdefault(one.person_ref, f"attendance/{one.id}")
+    for member in members:
+        for shown in member.trainings_shown:
+            trainings[shown["training_code"]].setdefault(member.person_ref, f"person/{member.person_ref}")
     return GroupStand(
         members=tuple(refs), main_contacts=tuple(one.person_ref for one in members if one.is_main_contact),
         trainings=trainings, documents={one["document"]: one["seen_on"] for one in group.documents_seen},

@@ -14,13 +14,13 @@ CheckKey = tuple[Demand, str]
 class GroupStand:
     """What a group has: its members, who is a main contact, who attended which training, documents, and its home.
 
-    trainings: training code -> person_ref -> id of the attendance; only of members, and only what counts.
+    trainings: training code -> person_ref -> the attendance, or who shows a certificate; only what counts.
     records: the members whose criminal-record certificate was seen and still holds.
     """
 
     members: tuple[UUID, ...]
     main_contacts: tuple[UUID, ...]
-    trainings: Mapping[str, Mapping[UUID, UUID]] = field(default_factory=dict)
+    trainings: Mapping[str, Mapping[UUID, str]] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     housing: Mapping[str, Any] | None = None
     records: tuple[UUID, ...] = ()
@@ -44,7 +44,7 @@ def shown(key: CheckKey, stand: GroupStand) -> tuple[int, list[str]]:
     demand, subject = key
     if demand is Demand.TRAINING:
         attended = stand.trainings.get(subject, {})
-        return len(attended), [f"attendance/{one}" for one in sorted(attended.values())]
+        return len(attended), sorted(attended.values())
     if demand is Demand.DOCUMENT:
         seen = stand.documents.get(subject)
         return (1, [f"document/{subject}/{seen}"]) if seen else (0, [])

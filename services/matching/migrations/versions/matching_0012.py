@@ -1,7 +1,8 @@
-"""Certificates of a group's members: that one was seen is noted, and a rule set may ask for it."""
+"""Of a group's members: that a certificate was seen, which a rule set may ask for; and trainings attended elsewhere."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "matching_0012"
 down_revision = "matching_0011"
@@ -15,5 +16,7 @@ def upgrade() -> None:
     for name, kind in (("record_seen_on", sa.Date()), ("record_certificate_date", sa.Date()),
                        ("record_relevant_entry", sa.Boolean()), ("record_next_due", sa.Date())):
         op.add_column("mentor_group_member", sa.Column(name, kind, nullable=True))
+    op.add_column("mentor_group_member", sa.Column(
+        "trainings_shown", postgresql.JSONB(), server_default="[]", nullable=False))
     op.create_check_constraint(op.f("ck_mentor_group_member_no_relevant_entry_kept"), "mentor_group_member",
                                "record_relevant_entry IS NOT TRUE")
