@@ -26,7 +26,7 @@ from tests.matching.pools import HOUSING, TODAY, Chance
 Seen = set[str]
 # Beside the criteria: how a run computes. None of it is about what somebody is.
 HOW = {"base", "min_common_slots", "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots"}
-ABOUT = {"id", "version", "programme_id", "number", "set_by", "set_at"}
+ABOUT = {"id", "version", "programme_id", "number", "set_by", "set_at", "reason"}
 
 
 class Watched:

@@ -84,7 +84,7 @@ class Proposal(Table, table=True):
     reasons and besides: as they were told when they were still written down, by older versions; unit_price: what one
     more place there would have added to the whole run; pinned: who started the run wanted this pair. Without a run a
     coordinator proposed them; the price is then what the place is worth to those who are yet to come. obstacles: hard
-    codes that stand between the two since one of them has changed.
+    codes that stand between the two since one of them has changed. weights_version: of one without a run.
     """
 
     __table_args__ = (
@@ -105,6 +105,7 @@ class Proposal(Table, table=True):
     worth: int = plain(0)
     unit_price: int = plain(0)
     pinned: bool = plain(default=False, column={"server_default": "false"})
+    weights_version: str | None = plain(None)
     points: dict[str, int] = personal(default_factory=dict, sa_type=JSONB)
     reasons: list[dict[str, Any]] = personal(default_factory=list, sa_type=JSONB)
     besides: dict[str, list[str]] = personal(default_factory=dict, sa_type=JSONB)

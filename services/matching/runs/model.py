@@ -24,6 +24,28 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PairReason(StrEnum):
+    """Why somebody wants a pair in a run, or rules it out."""
+
+    WISH_OF_BOTH = "wish_of_both"
+    KNOWN_TO_FIT = "known_to_fit"
+    WAITED_LONGEST = "waited_longest"
+    AUTHORITY_DECIDED = "authority_decided"
+    NOT_SUITABLE = "not_suitable"
+    CONFLICT = "conflict"
+    OTHER_PLAN = "other_plan"
+    OTHER = "other"
+
+
+class CancelReason(StrEnum):
+    """Why nobody waits for a run any more."""
+
+    STARTED_BY_MISTAKE = "started_by_mistake"
+    POOL_CHANGED = "pool_changed"
+    TAKES_TOO_LONG = "takes_too_long"
+    OTHER = "other"
+
+
 UNFINISHED = frozenset({RunState.WAITING, RunState.RUNNING})
 
 
@@ -32,6 +54,8 @@ class Run(Table, table=True):
 
     unit_prices and household_values are the proof (0 left out); dropped: proposals whose pair was no longer to be had
     when the result was taken over. A simulated run proposes nothing: it tells what other weights or pairs would bring.
+    pinned_reasons, forbidden_reasons: why, in the order of the pairs; None where nobody said. rules_valid_from: since
+    when the programme's rule set holds that it computed with.
     """
 
     region: str = plain(index=True)
@@ -44,9 +68,12 @@ class Run(Table, table=True):
     weights: dict[str, int] | None = plain(None, sa_type=JSONB(none_as_null=True))
     pinned: list[list[str]] = plain(default_factory=list, sa_type=JSONB)
     forbidden: list[list[str]] = plain(default_factory=list, sa_type=JSONB)
+    pinned_reasons: list[str | None] = plain(default_factory=list, sa_type=JSONB, column={"server_default": "[]"})
+    forbidden_reasons: list[str | None] = plain(default_factory=list, sa_type=JSONB, column={"server_default": "[]"})
     step: Step | None = code(Step, None)
     step_count: int = plain(0, sa_type=BigInteger)
     today: date | None = plain(None)
+    rules_valid_from: date | None = plain(None)
     households: int = plain(0)
     units: int = plain(0)
     inputs_hash: str | None = plain(None)
@@ -65,6 +92,8 @@ class Run(Table, table=True):
     fairness: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
     failed_with: str | None = plain(None)
     failed_pair: list[str] | None = plain(None, sa_type=JSONB(none_as_null=True))
+    cancelled_by: str | None = plain(None)
+    cancelled_why: CancelReason | None = code(CancelReason, None)
 
     def begin(self) -> None:
         """It is being computed."""
@@ -74,11 +103,15 @@ class Run(Table, table=True):
         """It could not be computed, because of a pair with its codes where there is one; a new run may be started."""
         self.state, self.failed_with, self.finished_at, self.failed_pair = RunState.FAILED, reason, now, pair
 
-    def cancel(self, now: datetime) -> None:
-        """Nobody waits for its result any more; what has been taken over stays."""
+    def cancel(self, by: str, why: CancelReason | None, now: datetime) -> None:
+        """Somebody says that nobody waits for its result any more; what has been taken over stays."""
         if self.state not in UNFINISHED:
             raise Refused("run-over", "The run is over: {state}.", state=self.state)
-        self.state, self.finished_at = RunState.CANCELLED, now
+        self.state, self.finished_at, self.cancelled_by, self.cancelled_why = RunState.CANCELLED, now, by, why
+
+    def why_pinned(self) -> dict[tuple[str, ...], str | None]:
+        """Why who started it wanted a pair; of runs from before reasons were kept there are none."""
+        return dict(zip(map(tuple, self.pinned), self.pinned_reasons, strict=False))
 
     def refuse_unless_done(self) -> None:
         """There is a result."""

@@ -1,6 +1,6 @@
 """The HTTP door of oversight: how fair a run was, which data moved what in it, and who decided what and why."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +12,17 @@ from sqlmodel import col, select
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Transaction
 from libs.common.sheets import as_csv
-from services.matching.profiles.queries import inside
+from services.matching.profiles.queries import among, inside
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.queries import bool_column
-from services.matching.runs.model import Run
+from services.matching.runs.model import CancelReason, PairReason, Run
 from services.matching.runs.reading import BONUS, CRITERIA, HARD
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "proposed_by",
            "proposed_reason", "approved_by", "approved_at", "approved_reason", "decided_on", "decision_reference",
-           "dismissed_by", "dismissed_reason", "declined_side", "declined_reason")
+           "dismissed_by", "dismissed_reason", "declined_side", "declined_reason", "pinned", "pin_reason", "worth",
+           "unit_price", "gain", "weights_version")
 
 
 class GroupOut(BaseModel):
@@ -59,6 +60,9 @@ class AccountOut(BaseModel):
     started_by: str
     started_at: datetime
     finished_at: datetime | None
+    cancelled_by: str | None
+    cancelled_why: CancelReason | None
+    rules_valid_from: date | None
     computing_version: str | None
     weights_version: str | None
     solver: str | None
@@ -68,6 +72,8 @@ class AccountOut(BaseModel):
     hard: dict[str, list[str]]
     pinned: list[list[str]]
     forbidden: list[list[str]]
+    pinned_reasons: list[PairReason | None] = Field(description="In the order of the pairs; null: nobody told.")
+    forbidden_reasons: list[PairReason | None]
 
 
 @router.get("/{run_id}/fairness")
@@ -94,7 +100,10 @@ async def read_account(run_id: UUID, transaction: Transaction) -> AccountOut:
 @router.get("/{run_id}/decisions.csv", response_class=Response, responses={
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The decisions as CSV (UTF-8)."}})
 async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
-    """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names."""
+    """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names.
+
+    pin_reason: why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
+    """
     run = await get_or_refuse(transaction, Run, run_id)
     return await decisions_file(transaction, f"decisions-{run.id}.csv", bool_column(Proposal.run_id == run.id))
 
@@ -102,11 +111,18 @@ async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
 async def decisions_file(transaction: OpenTransaction, name: str, which: ColumnElement[bool]) -> Response:
     """The decisions on these proposals inside the caller's scope, in the order in which they were made."""
     query = select(Proposal).where(which, inside(Proposal, transaction.caller.scope)).order_by(col(Proposal.id))
-    rows = [_decision(one) for one in await transaction.scalars(query)]
+    found = (await transaction.scalars(query)).all()
+    runs = await transaction.scalars(select(Run).where(among(Run.id, {one.run_id for one in found if one.run_id})))
+    of_run = {run.id: (run.weights_version, run.why_pinned()) for run in runs}
+    rows = [_decision(one, *(of_run[one.run_id] if one.run_id else (one.weights_version, {}))) for one in found]
     return Response(as_csv(COLUMNS, rows), media_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _decision(proposal: Proposal) -> dict[str, Any]:
+def _decision(
+    proposal: Proposal, weights_version: str | None, why_pinned: dict[tuple[str, ...], str | None],
+) -> dict[str, Any]:
     return {name: getattr(proposal, name) for name in COLUMNS if hasattr(proposal, name)} | {
-        "proposal_id": proposal.id, **{name: proposal.points.get(name) for name in CRITERIA}}
+        "proposal_id": proposal.id, **{name: proposal.points.get(name) for name in CRITERIA},
+        "pin_reason": why_pinned.get((str(proposal.household_id), str(proposal.unit_id))),
+        "gain": proposal.worth - proposal.unit_price, "weights_version": weights_version}

@@ -73,4 +73,5 @@ def examined(rules_of_day: Mapping[str, Any], household: Mapping[str, Any], unit
         return codes
     found = told_pair(one, other, points(one, other, rules), rules, bonus=bonus(one, rules, day), unit_price=price)
     return {"score": found.score, "bonus": found.bonus, "worth": found.worth, "unit_price": price,
-            "points": asdict(found.points), "shared": shared(found) | {"most": asdict(rules.weights)}}
+            "points": asdict(found.points), "shared": shared(found) | {"most": asdict(rules.weights)},
+            "weights_version": rules.weights_version}

@@ -135,6 +135,7 @@ async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict
     rules, weights = await rules_on(transaction, programme_id, day), await weights_now(transaction, programme_id)
     given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
     return {"today": day, "rent_months": rules.rent_months if rules else 0,
+            "rules_valid_from": rules.valid_from if rules else None,
             "authority_chooses": bool(rules and rules.authority_chooses),
             "weights": given | {"weights_version": str(weights.number if weights else 0)}}
 

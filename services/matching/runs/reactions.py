@@ -53,7 +53,7 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     run = await locked(transaction, Run, run_id)
     if run.state is not RunState.RUNNING:
         return
-    run.today = pool["today"]
+    run.today, run.rules_valid_from = pool["today"], pool["rules_valid_from"]
     run.households, run.units = (pool[side][1].count(b"\n") for side in ("households", "units"))
     if failure:
         run.fail(*failure, now=transaction.clock.now())

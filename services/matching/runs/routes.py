@@ -22,7 +22,7 @@ from services.matching.proposals.model import ApproveReason
 from services.matching.proposals.queries import locked_proposal
 from services.matching.proposals.reactions import approved
 from services.matching.runs import comparing
-from services.matching.runs.model import Run, RunPair, RunState, Unserved
+from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
 from services.matching.weights.routes import FullWeights
 
@@ -34,6 +34,7 @@ class PairIn(Body):
 
     household_id: UUID
     unit_id: UUID
+    reason: PairReason | None = Field(None, description="Why. Without it nobody told, and so say account and export.")
 
 
 class RunIn(Body):
@@ -70,12 +71,15 @@ class RunOut(BaseModel):
     region: str
     programme_id: UUID
     state: RunState
+    cancelled_by: str | None
+    cancelled_why: CancelReason | None
     started_at: datetime
     finished_at: datetime | None
     simulated: bool
     step: Step | None = Field(description="What is being done while it runs.")
     step_count: int = Field(description="How much of it: people, pairs, rounds, proposals.")
     today: date | None
+    rules_valid_from: date | None = Field(description="Since when the rule set holds that it computed with.")
     households: int
     units: int
     inputs_hash: str | None
@@ -105,6 +109,8 @@ class ProvenOut(RunOut):
     weights: dict[str, int] | None
     pinned: list[list[str]]
     forbidden: list[list[str]]
+    pinned_reasons: list[PairReason | None] = Field(description="In the order of the pairs.")
+    forbidden_reasons: list[PairReason | None]
 
 
 class PairOut(BaseModel):
@@ -145,7 +151,9 @@ async def start_run(body: RunIn, transaction: Transaction, once: Creation, respo
     await rules_or_refuse(transaction, body.programme_id, today(now))
     run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
               started_by=transaction.caller.principal, simulated=body.simulate, pinned=_written(body.pinned),
-              forbidden=_written(body.forbidden), weights=body.weights.model_dump() if body.weights else None)
+              forbidden=_written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
+              forbidden_reasons=[one.reason for one in body.forbidden],
+              weights=body.weights.model_dump() if body.weights else None)
     transaction.add(run)
     await schedule(transaction, "run", run.id, now)
     await transaction.flush()
@@ -175,16 +183,6 @@ async def list_unserved(run_id: UUID, transaction: Transaction, paging: PageOf) 
     query = select(Unserved).where(Unserved.run_id == run.id, inside(Unserved, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(Unserved.id))
     return Page(items=[UnservedOut.model_validate(row, from_attributes=True) for row in rows], next=following)
-
-
-@router.post("/{run_id}/cancel")
-async def cancel_run(run_id: UUID, transaction: Transaction) -> RunOut:
-    """Nobody waits for its result any more: it is stopped within seconds, and proposes nothing."""
-    run = await get_or_refuse(transaction, Run, run_id, lock=True)
-    if run.state is not RunState.CANCELLED:
-        run.cancel(transaction.clock.now())
-    await transaction.flush()
-    return RunOut.of(run)
 
 
 @router.get("/{run_id}/pairs")

@@ -10,7 +10,7 @@ from services.matching.tables import Table
 
 
 class WeightSet(Table, table=True):
-    """One version. base: how much every pair is worth besides its score, so that more people are matched."""
+    """One version, with who set it and why. base: how much every pair is worth besides its score."""
 
     __tablename__ = "weight_set"
     __table_args__ = (
@@ -34,3 +34,4 @@ class WeightSet(Table, table=True):
     enough_slots: int = plain(8)
     set_by: str = plain()
     set_at: datetime = moment()
+    reason: str | None = plain(None)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import func, text
 from sqlmodel import col, select
 
-from libs.common.bodies import Body
+from libs.common.bodies import Body, Line
 from libs.common.db import get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from services.matching.prerequisites.queries import rules_or_refuse
@@ -52,15 +52,20 @@ class WeightsIn(FullWeights):
     """A new version for a programme; earlier runs keep the version they computed with."""
 
     programme_id: UUID
+    reason: Line | None = Field(None, description=(
+        "Why, for those who look at runs later; no person's name. Without it the version says that nobody told."),
+        examples=["Sprachkurse fallen aus: gemeinsame Sprache zählt mehr."])
 
 
 class WeightsOut(Weights):
-    """One version of a programme's weights."""
+    """One version of a programme's weights, who set it and why."""
 
     id: UUID
     programme_id: UUID
     number: int
     set_at: datetime
+    set_by: str
+    reason: str | None
 
     @classmethod
     def of(cls, weights: WeightSet) -> "WeightsOut":

@@ -1,0 +1,33 @@
+"""The HTTP door by which a run is cancelled: by whom, and why."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from libs.common.bodies import Body
+from libs.common.db import get_or_refuse
+from libs.common.dependencies import Transaction
+from services.matching.runs.model import CancelReason, Run, RunState
+from services.matching.runs.routes import RunOut
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+
+class CancellingIn(Body):
+    """Why nobody waits for the result any more."""
+
+    reason: CancelReason | None = Field(None, description="Without it the run says that nobody told.")
+
+
+@router.post("/{run_id}/cancel")
+async def cancel_run(run_id: UUID, transaction: Transaction, body: CancellingIn | None = None) -> RunOut:
+    """Nobody waits for its result any more: it is stopped within seconds, and proposes nothing.
+
+    Who cancelled it first, and why, is kept with the run.
+    """
+    run = await get_or_refuse(transaction, Run, run_id, lock=True)
+    if run.state is not RunState.CANCELLED:
+        run.cancel(transaction.caller.principal, body.reason if body else None, transaction.clock.now())
+    await transaction.flush()
+    return RunOut.of(run)

@@ -1,0 +1,107 @@
+"""What people decide about runs is kept with who and why: weights, pairs wanted or ruled out, cancelling."""
+
+import csv
+import io
+from uuid import UUID
+
+import pytest
+
+from libs.common.callers import Role
+from tests.matching.field import Field, Json
+from tests.matching.test_runs_together_http import pair
+
+
+async def decisions(field: Field, address: str) -> list[Json]:
+    """The rows of an export."""
+    answer = await field.send("GET", address)
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+
+
+async def waiting_again(field: Field, run: Json) -> str:
+    """The address of a run as if it had not been computed yet."""
+    await field.network.rows("matching", "UPDATE run SET state = 'waiting' WHERE id = $1 RETURNING 1", UUID(run["id"]))
+    return f"/runs/{run['id']}/cancel"
+
+
+async def test_weights_say_who_set_them_and_why(field: Field) -> None:
+    """Whoever reads a version reads the reason; of one that was set without there is none, and nobody makes one up."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    body = {"programme_id": str(field.programme)}
+    said = await field.create("/weights", body | {"reason": "Gemeinsame Sprache zählt mehr."}, headers=admin)
+    await field.create("/weights", body, headers=admin)
+    versions = (await field.get(f"/weights?programme_id={field.programme}"))["items"]
+
+    assert [one["reason"] for one in versions] == ["Gemeinsame Sprache zählt mehr.", None]
+    assert said["set_by"] == versions[0]["set_by"] != ""
+    assert (await field.send("POST", "/weights", body | {"reason": ""}, headers=admin)).status_code == 422
+
+
+async def test_a_cancelled_run_says_who_cancelled_it_and_why(field: Field) -> None:
+    """Who did it first counts, in the run and in its account."""
+    address = await waiting_again(field, run := await field.run(simulate=True))
+    cancelled = await field.send("POST", address, {"reason": "started_by_mistake"})
+    again = await field.send("POST", address, {"reason": "other"})
+    account = await field.get(f"/runs/{run['id']}/account")
+
+    assert cancelled.json()["cancelled_why"] == again.json()["cancelled_why"] == "started_by_mistake"
+    assert cancelled.json()["cancelled_by"] == account["cancelled_by"] == account["started_by"]
+    assert account["cancelled_why"] == "started_by_mistake"
+
+
+@pytest.mark.parametrize(("body", "status"), [(None, 200), ({}, 200), ({"reason": "boredom"}, 422), ([], 422)])
+async def test_cancelling_needs_no_reason_but_takes_only_a_known_one(
+    field: Field, body: Json | None, status: int,
+) -> None:
+    """As before the reason was asked for; then the run says that nobody told."""
+    run = await field.run(simulate=True)
+    answer = await field.send("POST", await waiting_again(field, run), body)
+    kept = await field.get(f"/runs/{run['id']}")
+
+    assert answer.status_code == status
+    assert (kept["cancelled_why"], kept["cancelled_by"] is None) == (None, status != 200)
+
+
+async def test_pairs_that_are_wanted_or_ruled_out_have_their_reason(field: Field) -> None:
+    """In the run, in its account, and in the export beside each decision; with what the pair was worth."""
+    mentor, other = await field.ready_mentor(), await field.ready_mentor()
+    wanted, free = await field.waiting_household(), await field.waiting_household()
+    run = await field.run(
+        pinned=[pair(wanted, mentor) | {"reason": "wish_of_both"}],
+        forbidden=[pair(free, mentor) | {"reason": "conflict"}, pair(wanted, other)])
+    read, account = await field.get(f"/runs/{run['id']}"), await field.get(f"/runs/{run['id']}/account")
+    rows = {row["household_id"]: row for row in await decisions(field, f"/runs/{run['id']}/decisions.csv")}
+    pinned, found = rows[wanted["id"]], rows[free["id"]]
+
+    for told in (read, account):
+        assert (told["pinned_reasons"], told["forbidden_reasons"]) == (["wish_of_both"], ["conflict", None])
+    assert list(found)[-6:] == ["pinned", "pin_reason", "worth", "unit_price", "gain", "weights_version"]
+    assert (pinned["pinned"], pinned["pin_reason"]) == ("True", "wish_of_both")
+    assert (found["pinned"], found["pin_reason"], found["weights_version"]) == ("False", "", "0")
+    assert int(found["worth"]) == 1000 + int(found["score"]) + int(found["bonus"])
+    assert int(found["gain"]) == int(found["worth"]) - int(found["unit_price"])
+    unknown = await field.send("POST", "/runs", {
+        "programme_id": str(field.programme), "region": "15087", "pinned": [pair(wanted, mentor) | {"reason": "luck"}]})
+    assert unknown.status_code == 422
+
+
+async def test_what_was_chosen_without_a_run_says_with_which_weights(field: Field) -> None:
+    """The version of the day on which it was proposed, also when there is another one by now."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    await field.create("/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+    await field.create("/weights", {"programme_id": str(field.programme)}, headers=admin)
+    (row,) = await decisions(field, f"/options/decisions.csv?programme_id={field.programme}")
+
+    assert (row["weights_version"], row["pinned"], row["pin_reason"]) == ("0", "False", "")
+    assert int(row["gain"]) == int(row["worth"]) - int(row["unit_price"])
+
+
+async def test_a_run_says_since_when_its_rules_hold(field: Field) -> None:
+    """The rule set that held on the day of the run, and no other."""
+    rows = await field.network.rows("matching", "SELECT valid_from FROM rule_set WHERE programme_id = $1",
+                                    field.programme)
+    run = await field.run()
+
+    assert run["rules_valid_from"] in {row["valid_from"].isoformat() for row in rows}
+    assert (await field.get(f"/runs/{run['id']}/account"))["rules_valid_from"] == run["rules_valid_from"]
