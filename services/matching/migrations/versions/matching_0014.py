@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "matching_0014"
-down_revision = "matching_0008"
+down_revision = "matching_0013"
 branch_labels = None
 depends_on = None
 
