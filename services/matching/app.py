@@ -43,6 +43,7 @@ from services.matching.runs.watching import forget_changes, watch_runs
 from services.matching.self_service import routes as self_service
 from services.matching.settings import Settings
 from services.matching.tables import COPIES
+from services.matching.tandems import reactions as tandem_reactions
 from services.matching.tandems import routes as tandems
 from services.matching.weights import routes as weights
 
@@ -60,7 +61,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                  counselling_statuses.router, counselling_figures.router, referrals.router, self_service.router],
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
-                   case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions],
+                   case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,
+                   tandem_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs, forget_changes],
         copies=COPIES,

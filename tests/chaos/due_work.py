@@ -45,7 +45,7 @@ MATCHING = {
         table="checkin", waits="t.state = 'due'", kind="checkin_missed"),
     "what fell due was told of twice": """
         SELECT about AS id FROM outbox WHERE subject IN ('matching.proposal.expired.v1', 'matching.checkin.due.v1',
-        'matching.checkin.missed.v1') GROUP BY subject, about HAVING count(*) > 1""",
+        'matching.checkin.missed.v1', 'matching.tandem.trial_ended.v1') GROUP BY subject, about HAVING count(*) > 1""",
 }
 LOOKED_AT = {"registry": REGISTRY, "matching": MATCHING}
 

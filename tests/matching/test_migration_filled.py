@@ -144,7 +144,10 @@ async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, em
 
 
 async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
-    """Of who has left it goes three months later; where none is noted while a tandem runs, that is told of it."""
+    """Of who has left it goes three months later; where none is noted while a tandem runs, that is told of it.
+
+    And who is on trial is asked whether to go on.
+    """
     await upgraded(cluster, empty, "spine@head", "matching_0008")
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     try:
@@ -152,16 +155,19 @@ async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster:
         left, seen = await fill_left(filled), await a_row(
             filled, "mentor", person_ref=uuid4(), region="15087", state="registered", record_next_due=NEXT_DUE)
         without, with_record = await fill_tandems(filled, seen)
+        tried = await a_row(filled, "tandem", mentor_id=seen, household_id=uuid4(), state="trial", trial_until=LEFT_AT)
         for mentor in (left, seen):
             await filled.execute("INSERT INTO due (kind, about, due_at) VALUES ('record_due', $1, $2)", mentor, LEFT_AT)
         await upgraded(cluster, empty, "heads")
-        due = await filled.fetch("SELECT kind, about, due_at FROM due")
+        due = await filled.fetch("SELECT kind, about, due_at FROM due WHERE kind LIKE 'record_%'")
+        trials = await filled.fetch("SELECT about, due_at FROM due WHERE kind = 'trial_over'")
         obstacles = {row["id"]: row["obstacles"] for row in await filled.fetch("SELECT id, obstacles FROM tandem")}
     finally:
         await filled.close()
 
     assert {tuple(row) for row in due} == {("record_deletion", left, RECORD_GOES), ("record_due", seen, LEFT_AT)}
-    assert obstacles == {without: ["not_vetted", "too_far"], with_record: ["too_far"]}
+    assert obstacles == {without: ["not_vetted", "too_far"], with_record: ["too_far"], tried: []}
+    assert [tuple(row) for row in trials] == [(tried, LEFT_AT)]
 
 
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:

@@ -1,13 +1,15 @@
 """Tandems through the HTTP door: begun, tried, confirmed, paused, met, and ended."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
 from services.matching.links.queries import CONSENT, MEETINGS
+from services.matching.tandems.reactions import ask_whether_to_go_on
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Json, rules
+from tests.matching.test_persons_facts import reached
 
 
 def moment(value: str) -> datetime:
@@ -99,6 +101,42 @@ async def test_a_trial_ends_with_both_consents_by_link(field: Field) -> None:
     assert (await field.get(f"/tandems/{tandem['id']}"))["confirmed_at"] is not None
 
 
+async def test_each_side_is_asked_whether_to_go_on_whatever_it_said_of_checkins(field: Field) -> None:
+    """Once, when the trial is over, with the link; who has said so by then is not asked, nor when it has ended."""
+    tandem, ended = await field.tandem(besides=[]), await field.tandem()
+    mentor, household = await field.refs(tandem)
+    await field.act(f"/tandems/{ended['id']}/end_early", {"reason": "moved"})
+    await field.network.move(timedelta(days=28, minutes=1))
+    (told,) = await field.told(tandem["id"], kind="trial_ended")
+    assert told["person_refs"] == [mentor, household]
+    assert await field.told(ended["id"], kind="trial_ended") == []
+    assert [one["person_refs"] for one in await field.told(tandem["id"], kind="checkin.due")] == [[mentor]]
+    links = (await reached(field, household, f"tandem/{tandem['id']}", "tandem_trial_ended")).links
+    own = links["consent"].removeprefix("http://matching.test")
+    for path in (own, await field.link(CONSENT, tandem["id"], mentor)):
+        assert (await field.client.post(f"{path}/give")).status_code == 200
+
+    assert (await field.get(f"/tandems/{tandem['id']}"))["state"] == "active"
+    assert "consent" not in (await reached(field, household, f"tandem/{tandem['id']}", "tandem_trial_ended")).links
+
+
+async def test_who_has_said_so_already_is_not_asked_whether_to_go_on(field: Field) -> None:
+    """The coordinator noted it before the work that had fallen due was done."""
+    tandem = await field.tandem()
+    _, household = await field.refs(tandem)
+    database = field.network["matching"].running.database
+    await field.network.rows("matching", "UPDATE tandem SET mentors_consented_at = now() WHERE id = $1",
+                             UUID(tandem["id"]))
+    await field.network.move(timedelta(days=28, minutes=1))
+    (told,) = await field.told(tandem["id"], kind="trial_ended")
+    assert told["person_refs"] == [household]
+    await field.act(f"/tandems/{tandem['id']}/consents", {"side": "household"})
+    async with database.transaction() as transaction:
+        await ask_whether_to_go_on(transaction, UUID(tandem["id"]))
+
+    assert len(await field.told(tandem["id"], kind="trial_ended")) == 1
+
+
 async def test_a_side_ends_the_trial_by_link(field: Field) -> None:
     """The household waits again as long as it has, the pair is barred, and once active only the coordinator ends it."""
     tandem = await field.tandem()
@@ -148,7 +186,8 @@ async def test_a_tandem_is_signed_paused_resumed_and_ended(field: Field) -> None
 
     assert sorted(one["day"] for one in dropped) == [28, 28, 182, 182, 364, 364]
     assert [one for one in await field.subjects(tandem["id"]) if one.startswith("tandem")] == [
-        "tandem.started", "tandem.confirmed", "tandem.paused", "tandem.resumed", "tandem.ended_early"]
+        "tandem.started", "tandem.trial_ended", "tandem.confirmed", "tandem.paused", "tandem.resumed",
+        "tandem.ended_early"]
 
 
 async def test_a_group_accompanies_and_is_ready_again_when_it_ends_early(field: Field) -> None:

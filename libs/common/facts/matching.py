@@ -160,6 +160,12 @@ class TandemStarted(TandemFact):
     subject: ClassVar[str] = "matching.tandem.started.v1"
 
 
+class TandemTrialEnded(TandemFact):
+    """The time to try it is over; person_refs are those of the sides that have not said yet whether to go on."""
+
+    subject: ClassVar[str] = "matching.tandem.trial_ended.v1"
+
+
 class TandemConfirmed(TandemFact):
     """Both sides consented after the trial."""
 

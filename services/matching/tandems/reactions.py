@@ -1,8 +1,19 @@
-"""What follows for tandems: beginning, confirming and ending one, wherever that is decided."""
+"""What follows for tandems: beginning, confirming and ending one, wherever decided; and when a trial is over."""
+
+from uuid import UUID
 
 from libs.common.db import OpenTransaction
-from libs.common.facts.matching import Side, TandemCompleted, TandemConfirmed, TandemEndedEarly, TandemStarted
+from libs.common.due import cancel, schedule
+from libs.common.facts.matching import (
+    Side,
+    TandemCompleted,
+    TandemConfirmed,
+    TandemEndedEarly,
+    TandemStarted,
+    TandemTrialEnded,
+)
 from libs.common.outbox import announce
+from libs.common.reactions import when_due
 from services.matching.checkins.reactions import drop_checkins, plan_checkins
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
@@ -10,9 +21,10 @@ from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import held_back
 from services.matching.prerequisites.reactions import group_ended, recheck
+from services.matching.profiles.queries import locked
 from services.matching.proposals.queries import Pair, Unit
 from services.matching.tandems.model import EndReason, Tandem
-from services.matching.tandems.queries import locked_with_pair, persons_of_tandem, running_of
+from services.matching.tandems.queries import locked_with_pair, persons_of_side, persons_of_tandem, running_of
 from services.matching.tandems.rules import tandem_fact
 
 
@@ -26,8 +38,23 @@ async def begun(transaction: OpenTransaction, tandem: Tandem, pair: Pair, days: 
     transaction.add(tandem)
     await transaction.flush()
     await plan_checkins(transaction, tandem, days)
+    await schedule(transaction, "trial_over", tandem.id, tandem.trial_until)
     told = await persons_of_tandem(transaction, tandem)
     announce(transaction, tandem_fact(TandemStarted, tandem, told))
+
+
+@when_due("trial_over")
+async def ask_whether_to_go_on(transaction: OpenTransaction, tandem_id: UUID) -> None:
+    """The trial is over: each side that has not said so yet is asked whether to go on.
+
+    Whether it is asked how it goes does not matter here: without both consents the tandem would stay on trial.
+    """
+    tandem = await locked(transaction, Tandem, tandem_id)
+    if not tandem.is_trial_over(transaction.clock.now()):
+        return
+    silent = [side for side in Side if not tandem.consented_at(side)]
+    told = [ref for side in silent for ref in await persons_of_side(transaction, tandem, side)]
+    announce(transaction, tandem_fact(TandemTrialEnded, tandem, tuple(told)))
 
 
 async def consented(transaction: OpenTransaction, tandem: Tandem, side: Side) -> None:
@@ -46,6 +73,7 @@ async def ended_early(
     """
     now, told = transaction.clock.now(), await persons_of_tandem(transaction, tandem)
     tandem.end_early(reason, now)
+    await cancel(transaction, "trial_over", tandem.id)
     if rematch:
         pair.household.wait_again()
     else:

@@ -28,8 +28,8 @@ FACTS: tuple[type[Fact], ...] = (
     matching.MentorGroupInterestRegistered, matching.MentorGroupReady, matching.PrerequisiteFulfilled,
     matching.OwnDataOffered,
     matching.ProposalInvited, matching.ProposalAccepted, matching.ProposalDeclined, matching.ProposalExpired,
-    matching.TandemStarted, matching.TandemConfirmed, matching.TandemPaused, matching.TandemCompleted,
-    matching.TandemEndedEarly, matching.CheckinDue, matching.CheckinMissed,
+    matching.TandemStarted, matching.TandemTrialEnded, matching.TandemConfirmed, matching.TandemPaused,
+    matching.TandemCompleted, matching.TandemEndedEarly, matching.CheckinDue, matching.CheckinMissed,
 )
 ADDRESSEES: Mapping[str, type[AddresseeAsked]] = {
     "registry": registry.RegistryAddresseeAsked, "events": events.EventsAddresseeAsked,

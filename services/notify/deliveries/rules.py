@@ -69,6 +69,7 @@ TOLD: Mapping[str, tuple[Told, ...]] = {
     "matching.proposal.declined.v1": (Told("proposal_declined", PERSONS),),
     "matching.proposal.expired.v1": (Told("proposal_expired", PERSONS),),
     "matching.tandem.started.v1": (Told("tandem_started", PERSONS),),
+    "matching.tandem.trial_ended.v1": (Told("tandem_trial_ended", PERSONS),),
     "matching.tandem.confirmed.v1": (Told("tandem_confirmed", PERSONS),),
     "matching.tandem.paused.v1": (Told("tandem_paused", PERSONS),),
     "matching.tandem.completed.v1": (Told("tandem_completed", PERSONS),),

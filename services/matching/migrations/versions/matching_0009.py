@@ -1,4 +1,4 @@
-"""Certificates: what was noted goes with the activity, a tandem without one is told, and a pause for safety is known."""
+"""Certificates go with the activity, a tandem without one is told, a pause for safety is known; trials fall due."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,11 @@ UPDATE tandem SET obstacles = array_prepend('not_vetted', obstacles), version = 
 FROM mentor WHERE mentor.id = tandem.mentor_id AND mentor.record_next_due IS NULL
     AND tandem.state IN ('trial', 'active', 'paused') AND NOT 'not_vetted' = ANY (tandem.obstacles)
 """
+# From now on both sides are asked when their trial is over, also those whose trial was and who were never asked.
+TRIALS = """
+INSERT INTO due (kind, about, due_at) SELECT 'trial_over', id, trial_until FROM tandem WHERE state = 'trial'
+ON CONFLICT DO NOTHING
+"""
 
 
 def upgrade() -> None:
@@ -33,3 +38,4 @@ def upgrade() -> None:
     op.execute(RECORDS_TO_GO)
     op.execute(NOT_SEEN_AGAIN)
     op.execute(OBSTACLES)
+    op.execute(TRIALS)
