@@ -72,6 +72,14 @@ def test_each_verb_leads_from_its_states_only(
 
 
 @pytest.mark.parametrize("state", ProposalState)
+def test_approved_is_what_somebody_approved_and_has_not_come_to_nothing(state: ProposalState) -> None:
+    """Not what waits for the coordinator, and not what was dismissed, declined or never answered."""
+    others = {S.PROPOSED, S.DISMISSED, S.DECLINED, S.EXPIRED}
+
+    assert a_proposal(state).stands_approved is (state not in others)
+
+
+@pytest.mark.parametrize("state", ProposalState)
 def test_only_what_waits_for_an_answer_expires(state: ProposalState) -> None:
     """Late due work finds an answered invitation as it is."""
     proposal = a_proposal(state)

@@ -166,36 +166,6 @@ async def test_a_pair_that_cannot_be_is_told_with_its_codes(field: Field) -> Non
     assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
 
 
-async def test_several_are_approved_at_once_or_none(field: Field) -> None:
-    """Part of a run: those named are approved, the others stay; one that cannot be leaves all as they were."""
-    for _ in range(3):
-        await field.ready_mentor()
-        await field.waiting_household()
-    run = await field.run()
-    proposals = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
-    ids = [one["id"] for one in proposals]
-    approved = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": ids[:2]})
-    again = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": ids[1:]})
-
-    assert (approved.status_code, approved.json()) == (200, sorted(ids[:2]))
-    assert (again.status_code, again.json()["slug"]) == (409, "proposal-state")
-    states = {one["id"]: one["state"] for one in (await field.get(f"/proposals?run_id={run['id']}"))["items"]}
-    assert states == {ids[0]: "approved", ids[1]: "approved", ids[2]: "proposed"}
-    assert len(await field.told(ids[0], kind="proposal.approved")) == 1
-
-
-async def test_a_proposal_of_another_run_is_not_there(field: Field) -> None:
-    """Neither is one that does not exist."""
-    await field.ready_mentor()
-    await field.waiting_household()
-    run = await field.run()
-    (proposal,) = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
-    empty = await field.run()
-    answer = await field.send("POST", f"/runs/{empty['id']}/approve", {"proposal_ids": [proposal["id"]]})
-
-    assert (answer.status_code, answer.json()["slug"]) == (404, "not-found")
-
-
 async def test_what_is_not_done_has_no_result(field: Field) -> None:
     """A cancelled run is neither compared nor looked at again, and cancelled twice is cancelled once."""
     run, done = await field.run(simulate=True), await field.run()

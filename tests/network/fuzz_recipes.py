@@ -182,6 +182,11 @@ async def run_to_approve(world: World) -> Need:
     return {"run_id": found["run_id"], "body": {"proposal_ids": [proposal_id]}}
 
 
+async def run_to_release(world: World) -> Need:
+    """A run with a proposal that nobody has decided on."""
+    return {"run_id": (await run_to_approve(world))["run_id"]}
+
+
 async def optional(world: World) -> Need:
     """Somebody who waits, and a mentor who is an option for them."""
     waits, ready = await world.field.waiting_household(), await world.field.ready_mentor()
@@ -371,6 +376,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
                      "export_decisions"), run),
     "cancel_run": unfinished_run, "approve_some": run_to_approve,
+    "release_rest": run_to_release,
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,
     **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),

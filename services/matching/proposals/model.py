@@ -45,11 +45,13 @@ class DeclineReason(StrEnum):
 
 
 class DismissReason(StrEnum):
-    """Why they are not invited; those of OF_SYSTEM are said by the system alone, and do not bar the pair."""
+    """Why they are not invited; those of OF_SYSTEM are said by the system alone. NOT_BARRING: they may come again."""
 
     NOT_SUITABLE = "not_suitable"
     CONFLICT = "conflict"
     OTHER_PLAN = "other_plan"
+    COMPUTED_ANEW = "computed_anew"
+    POSTPONED = "postponed"
     AUTHORITY_DECIDED_OTHERWISE = "authority_decided_otherwise"
     NO_LONGER_AVAILABLE = "no_longer_available"
     NO_LONGER_FITS = "no_longer_fits"
@@ -67,6 +69,7 @@ class ApproveReason(StrEnum):
 
 
 OF_SYSTEM = frozenset({DismissReason.NO_LONGER_AVAILABLE, DismissReason.NO_LONGER_FITS})
+NOT_BARRING = OF_SYSTEM | {DismissReason.COMPUTED_ANEW, DismissReason.POSTPONED}
 PENDING = frozenset({ProposalState.PROPOSED, ProposalState.APPROVED})
 ANSWERABLE = frozenset({ProposalState.INVITED, ProposalState.ACCEPTED_ONE})
 # Both sides have said yes: a place is promised.
@@ -136,6 +139,11 @@ class Proposal(Table, table=True):
         found = self.mentor_id or self.mentor_group_id
         assert found is not None  # noqa: S101 - the check constraint says so
         return found
+
+    @property
+    def stands_approved(self) -> bool:
+        """Whether it was approved, and has not come to nothing since."""
+        return self.state in OPEN | {ProposalState.APPROVED, ProposalState.TANDEM}
 
     def approve(
         self, by: str, now: datetime, *, authority_chooses: bool, decided_on: date | None, reference: str | None,

@@ -3,6 +3,9 @@
 from datetime import date
 from uuid import UUID
 
+from sqlmodel import col, select
+
+from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
 from libs.common.facts.matching import (
@@ -31,6 +34,7 @@ from services.matching.proposals.model import (
     DeclineReason,
     DismissReason,
     Proposal,
+    ProposalState,
     refuse_full,
 )
 from services.matching.proposals.queries import (
@@ -39,6 +43,7 @@ from services.matching.proposals.queries import (
     bool_column,
     is_busy,
     lock_pair,
+    lock_rows,
     of_state,
     of_unit,
     persons_of,
@@ -122,6 +127,22 @@ async def dismissed(
     proposal.dismiss(reason, transaction.clock.now(), by)
     pair.household.release()
     announce(transaction, proposal_fact(ProposalDismissed, proposal))
+
+
+async def released(transaction: OpenTransaction, run_id: UUID, reason: DismissReason) -> list[UUID]:
+    """All of a run's proposals that nobody has approved are let go, and their households wait again."""
+    of_run, undecided = bool_column(Proposal.run_id == run_id), {ProposalState.PROPOSED}
+    ids = await transaction.scalars(
+        select(Proposal.household_id).where(of_run, col(Proposal.state).in_(undecided)))
+    households = {one.id: one for one in await lock_rows(transaction, Household, ids)}
+    found = await of_state(transaction, of_run, undecided)
+    for proposal in found:
+        proposal.dismiss(reason, transaction.clock.now(), transaction.caller.principal)
+        household = households[proposal.household_id]
+        household.release()
+        announce(transaction, proposal_fact(ProposalDismissed, proposal))
+        await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
+    return [proposal.id for proposal in found]
 
 
 async def let_go(transaction: OpenTransaction, unit: Unit) -> None:

@@ -170,7 +170,10 @@ async def approve_proposal(
 async def dismiss_proposal(
     proposal_id: UUID, body: DismissalIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ProposalOut:
-    """The coordinator does not bring them together; the household waits again, and the pair does not come back."""
+    """The coordinator does not bring them together; the household waits again, and the pair does not come back.
+
+    It may come back when the reason is only of this moment: `computed_anew` or `postponed`.
+    """
     if body.reason in OF_SYSTEM:
         raise Invalid("reason-of-system", "This reason is given by the system alone; give your own.", field="reason")
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)

@@ -33,7 +33,7 @@ from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupSt
 from services.matching.mentors.model import VETTED, Mentor, MentorState
 from services.matching.prerequisites.queries import rules_on
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import OF_SYSTEM, OPEN, PENDING, Proposal, ProposalState
+from services.matching.proposals.model import NOT_BARRING, OPEN, PENDING, Proposal, ProposalState
 from services.matching.runs.model import Run
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.weights.model import WeightSet
@@ -285,7 +285,7 @@ def _barring(programme_id: UUID) -> tuple[Select[Any], Select[Any]]:
     """The proposals, and the tandems, of a programme that bar their pair: household and unit."""
     said_no = or_(
         col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
-        and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(OF_SYSTEM)))
+        and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(NOT_BARRING)))
     proposals, tandems = (
         select_columns(kind.household_id, func.coalesce(kind.mentor_id, kind.mentor_group_id).label("unit_id")).where(
             kind.programme_id == programme_id) for kind in BARRING)

@@ -1,7 +1,7 @@
 """The HTTP door of runs: start one, see how far it is, and read why households stayed without a proposal."""
 
 from datetime import date, datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -11,16 +11,17 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.types import Ags
-from libs.common.db import get_or_refuse
+from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.due import schedule
-from libs.common.refusals import NotFound
+from libs.common.refusals import NotFound, Refused
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import refuse_outside, today
-from services.matching.proposals.model import ApproveReason
+from services.matching.profiles.queries import among, inside
+from services.matching.profiles.rules import refuse_future, refuse_outside, today
+from services.matching.proposals.model import ApproveReason, DismissReason, Proposal, ProposalState
 from services.matching.proposals.queries import locked_proposal
-from services.matching.proposals.reactions import approved
+from services.matching.proposals.reactions import approved, released
+from services.matching.proposals.routes import DecisionIn
 from services.matching.runs import comparing
 from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
@@ -62,6 +63,13 @@ class ApprovalsIn(Body):
 
     proposal_ids: list[UUID] = Field(min_length=1, max_length=500)
     reason: ApproveReason = ApproveReason.AS_PROPOSED
+    decision: DecisionIn | None = Field(None, description="Where an authority chooses: what it decided on all of them.")
+
+
+class ReleaseIn(Body):
+    """Why the rest of a run is let go; no pair is barred by it."""
+
+    reason: Literal[DismissReason.COMPUTED_ANEW, DismissReason.POSTPONED] = Field(examples=["computed_anew"])
 
 
 class RunOut(BaseModel):
@@ -197,15 +205,43 @@ async def list_pairs(run_id: UUID, transaction: Transaction, paging: PageOf) -> 
 
 @router.post("/{run_id}/approve")
 async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction) -> list[UUID]:
-    """The coordinator approves several of a run's proposals at once: all of those named, or none."""
-    run = await get_or_refuse(transaction, Run, run_id)
-    for proposal_id in sorted(set(body.proposal_ids)):
+    """The coordinator approves several of a run's proposals at once: all of those named, or none.
+
+    Those that were approved before stay as they are; a refusal names the proposal at fault.
+    """
+    run, decision = await get_or_refuse(transaction, Run, run_id), body.decision
+    if decision:
+        refuse_future(decision.decided_on, transaction.clock.now(), "decision")
+    asked = sorted(set(body.proposal_ids))
+    await _refuse_others(transaction, run, asked)
+    for proposal_id in asked:
         proposal, pair = await locked_proposal(transaction, proposal_id)
-        if proposal.run_id != run.id:
-            raise NotFound("not-found", "There is no such {noun}.", noun="proposal")
-        await approved(transaction, proposal, pair, body.reason)
+        if proposal.stands_approved:
+            continue
+        if proposal.state is not ProposalState.PROPOSED:
+            raise Refused("proposal-not-to-approve", "Proposal {proposal_id} is {state}; none of them was approved.",
+                          field="proposal_ids", proposal_id=proposal_id, state=proposal.state.value)
+        await approved(transaction, proposal, pair, body.reason, decision.decided_on if decision else None,
+                       decision.reference if decision else None)
         await audited(transaction, "change", f"proposal/{proposal.id}", pair.household.person_ref)
-    return sorted(set(body.proposal_ids))
+    return asked
+
+
+@router.post("/{run_id}/release")
+async def release_rest(run_id: UUID, body: ReleaseIn, transaction: Transaction) -> list[UUID]:
+    """Let go all of a run's proposals that nobody has approved: the households wait again, and no pair is barred."""
+    run = await get_or_refuse(transaction, Run, run_id)
+    run.refuse_unless_done()
+    return await released(transaction, run.id, body.reason)
+
+
+async def _refuse_others(transaction: OpenTransaction, run: Run, asked: list[UUID]) -> None:
+    """Every proposal is one of the run."""
+    own = set(await transaction.scalars(
+        select(Proposal.id).where(Proposal.run_id == run.id, among(Proposal.id, asked))))
+    for other in (one for one in asked if one not in own):
+        raise NotFound("proposal-not-of-run", "This run has no proposal {proposal_id}; none of them was approved.",
+                       field="proposal_ids", proposal_id=other)
 
 
 def _written(pairs: list[PairIn]) -> list[list[str]]:
