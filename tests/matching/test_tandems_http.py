@@ -203,34 +203,6 @@ async def test_a_group_accompanies_and_is_ready_again_when_it_ends_early(field: 
     assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "completed"
 
 
-async def test_either_side_documents_a_meeting_of_a_day_once(field: Field) -> None:
-    """By a link of its own; the page offers today and yesterday, and a day outside the tandem is refused."""
-    tandem = await field.tandem()
-    mentor, household = await field.refs(tandem)
-    own, other = [await field.link(MEETINGS, tandem["id"], person) for person in (mentor, household)]
-    page = await field.client.get(other)
-    assert (page.status_code, page.headers["content-language"]) == (200, "ar")
-    assert f"on={field.day}&amp;minutes=90" in page.text
-    noted = await field.client.post(f"{own}?on={field.day}&minutes=45")
-    assert (noted.json()["side"], noted.json()["minutes"]) == ("mentors", 45)
-    wrong: list[tuple[str, int, str]] = [
-        (f"on={field.day}&minutes=60", 409, "meeting-noted"), (f"on={field.day + timedelta(days=1)}&minutes=60", 422,
-        "meeting-day"), (f"on={field.day - timedelta(days=1)}&minutes=60", 422, "meeting-day"),
-        ("on=someday&minutes=60", 422, "invalid-request"), (f"on={field.day}&minutes=0", 422, "invalid-request"),
-        (f"on={field.day}&minutes=1441", 422, "invalid-request"), ("", 422, "invalid-request")]
-    for query, status, slug in wrong:
-        answer = await field.client.post(f"{other}?{query}")
-        assert (answer.status_code, answer.json()["slug"]) == (status, slug), query
-    browser = await field.client.post(f"{other}?on={field.day}&minutes=60", headers={"Accept": "text/html"})
-    assert (browser.status_code, browser.headers["content-language"]) == (409, "ar")
-    listed = (await field.get(f"/meetings?tandem_id={tandem['id']}"))["items"]
-    assert [(one["met_on"], one["minutes"]) for one in listed] == [(str(field.day), 45)]
-    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
-
-    ended = await field.client.post(f"{other}?on={field.day}&minutes=60")
-    assert (ended.status_code, ended.json()["slug"]) == (409, "tandem-state")
-
-
 async def test_a_stranger_or_another_region_has_no_part_in_a_tandem(field: Field) -> None:
     """Links of others are not found, and lists go by what is asked for inside the own region."""
     tandem, other = await field.tandem(), await field.tandem()

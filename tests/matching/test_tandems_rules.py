@@ -14,7 +14,7 @@ from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
 from services.matching.checkins.model import ANSWER_WITHIN, Checkin, CheckinState
 from services.matching.concerns.model import Concern, ConcernState
-from services.matching.meetings.model import refuse_meeting
+from services.matching.meetings.model import refuse_late, refuse_meeting
 from services.matching.projects.model import KnownProject
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
 from services.matching.tandems.rules import planned_end, talk_days
@@ -144,15 +144,32 @@ def test_a_concern_is_taken_up_and_then_resolved() -> None:
     assert (concern.state, concern.taken_up_by, concern.resolved_at) == (ConcernState.RESOLVED, "neutral", NOW)
 
 
-@pytest.mark.parametrize(("met_on", "fine"), [
-    (date(2026, 3, 1), False), (date(2026, 3, 2), True), (date(2026, 3, 9), True), (date(2026, 3, 10), False)])
-def test_a_meeting_lies_between_the_beginning_and_today(met_on: date, fine: bool) -> None:
-    """Both days included."""
-    if fine:
-        refuse_meeting(met_on, started_on=date(2026, 3, 2), day=date(2026, 3, 9))
+@given(st.integers(-100, 100), st.integers(0, 60), st.none() | st.integers(0, 60))
+def test_a_meeting_lies_between_the_beginning_and_the_end_or_today(met: int, day: int, ended: int | None) -> None:
+    """Both days included; of a tandem that ended nothing lies behind its end."""
+    ended = None if ended is None or ended > day else ended
+    started_on, met_on, today = (date(2026, 3, 2) + timedelta(days=days) for days in (0, met, day))
+    ended_on = None if ended is None else started_on + timedelta(days=ended)
+    if 0 <= met <= (day if ended is None else ended):
+        refuse_meeting(met_on, started_on=started_on, ended_on=ended_on, day=today)
     else:
         with pytest.raises(Refused, match="between"):
-            refuse_meeting(met_on, started_on=date(2026, 3, 2), day=date(2026, 3, 9))
+            refuse_meeting(met_on, started_on=started_on, ended_on=ended_on, day=today)
+
+
+@pytest.mark.parametrize(("back", "ended", "slug"), [
+    (60, None, None), (61, None, "meeting-too-old"), (0, 0, None), (60, 30, None), (31, 31, "meetings-closed"),
+    (90, 31, "meetings-closed")])
+def test_a_link_notes_for_60_days_and_30_after_the_end(back: int, ended: int | None, slug: str | None) -> None:
+    """Days back that it was, and that the tandem ended."""
+    day = date(2026, 6, 1)
+    ended_on = None if ended is None else day - timedelta(days=ended)
+    if slug is None:
+        refuse_late(day - timedelta(days=back), ended_on=ended_on, day=day)
+        return
+    with pytest.raises(Refused) as refused:
+        refuse_late(day - timedelta(days=back), ended_on=ended_on, day=day)
+    assert refused.value.slug == slug
 
 
 @pytest.mark.parametrize(("region", "day", "regions", "is_open"), [

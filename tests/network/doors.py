@@ -70,6 +70,7 @@ OPENED_BY = {
     "show_invitation": "answer-invitation", "accept_invitation": "answer-invitation",
     "decline_invitation": "answer-invitation", "show_consent": "trial-consent", "give_consent": "trial-consent",
     "refuse_consent": "trial-consent", "show_meetings": "meetings", "document_meeting": "meetings",
+    "take_meeting_back": "meetings",
     "show_checkin": "check-in", "answer_checkin": "check-in", "show_concern": "concern", "raise_concern": "concern",
     **dict.fromkeys(("show_own_data", "download_own_data", "change_own_availability", "change_own_contact",
                      "pause_by_link", "resume_by_link", "ask_to_leave", "leave_by_link", "ask_to_withdraw_consent",

@@ -198,6 +198,19 @@ async def two_runs(world: World) -> Need:
     return await run(world) | {"query": {"other": (await run(world))["run_id"]}}
 
 
+async def meeting_to_note(world: World) -> Need:
+    """A tandem that met today."""
+    tandem_id = (await world.tandem())["tandem_id"]
+    return {"body": {"tandem_id": tandem_id, "on": world.today, "minutes": 60, "side": "household"}}
+
+
+async def noted_meeting(world: World) -> Need:
+    """A tandem whose meeting of today was noted."""
+    need = await world.tandem()
+    body = {"tandem_id": need["tandem_id"], "on": str(world.field.day), "minutes": 60, "side": "household"}
+    return need | {"meeting_id": (await world.field.create("/meetings", body))["id"]}
+
+
 async def query_of(need: Awaitable[Need], name: str) -> Need:
     """A list that wants to know of what."""
     return {"query": {name: (await need)[name]}}
@@ -389,7 +402,9 @@ RECIPES: dict[str, Recipe] = {
     "note_consent_of_side": of("trial_over"), "pause_tandem": of("tandem", "active"),
     "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
     "show_meetings": by_link(MEETINGS, "tandem"),
-    "document_meeting": lambda w: linked(w, MEETINGS, w.tandem(), query={"on": w.today, "minutes": 60}),
+    "document_meeting": lambda w: linked(w, MEETINGS, w.tandem(), body={"on": w.today, "minutes": 60}),
+    "note_meeting": meeting_to_note, **dict.fromkeys(("correct_meeting", "withdraw_meeting"), noted_meeting),
+    "take_meeting_back": lambda w: linked(w, MEETINGS, noted_meeting(w), body={"on": w.today}),
     **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"),
                     by_link(CONSENT, "trial_over")),
     **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),

@@ -164,10 +164,10 @@ class World:
         return dict(next((self.keys[role.value] for role in ACTING if role.value in operation.roles), {}))
 
     async def etag(self, service: str, parameter: str, row_id: Any) -> str:
-        """The version of what a path is about."""
+        """The version of what a path is about; that of nothing, once it has been removed."""
         table = TABLES.get(parameter, parameter.removesuffix("_id"))
         rows = await self.sql(service, f'SELECT version FROM "{table}" WHERE id = $1', UUID(str(row_id)))
-        return f'"{rows[0]["version"]}"'
+        return f'"{rows[0]["version"] if rows else 0}"'
 
     async def call(self, service: str, method: str, path: str, body: Any = None, *, etag: str = "") -> Json:
         """A step that must go well, as a coordinator of the whole country."""

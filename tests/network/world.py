@@ -268,7 +268,8 @@ async def _tandems(world: World, around: Field, first: Json, second: Json, third
     world.links[OWN_DATA.name] = ("matching", await addressed(world.network["matching"].running.database, own_data))
     world.link("matching", CALENDAR.name, mentor, mentor)
     noted = f"{await around.link(MEETINGS, first['id'], mentor)}?on={around.day}&minutes=60"
-    world.add("meetings", first["id"], shown_by=ok(await client.post(noted))["id"])
+    meeting = world.add("meeting", ok(await client.post(noted))["id"])
+    world.add("meetings", first["id"], shown_by=meeting)
     raised = ok(await client.post(await around.link(CONCERN, first["id"], household), json={"text": "Es ist etwas."}))
     world.add("concern", raised["concern_id"])
     (checkin, *_) = (await around.get(f"/checkins?tandem_id={first['id']}&state=due"))["items"]

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from libs.common.codes.lists import EventKind
+from libs.common.facts.matching import MeetingCorrected, MeetingDocumented, MeetingWithdrawn
 from services.registry.indicators.reactions import counted, keep
 from tests.harness import Network, new_idempotency_key
 from tests.registry.happened import a_tandem, an_event, as_heard, attended, corrected, tallied
@@ -48,6 +49,28 @@ async def test_figures_follow_what_events_and_matching_tell(network: Network, re
     assert [actual for actual, _ in stands] == [7, 2, 1]
     # The tandem began today, before the term of this project; its meeting was in April 2027.
     assert (await figure(registry, tandems, coordinator))[0] == 1
+
+
+async def test_minutes_of_meetings_follow_their_corrections(network: Network, registry: Any) -> None:
+    """Noted, corrected a month later, and withdrawn; a correction does not move a meeting to another day."""
+    project, coordinator, _ = await a_project(network)
+    minutes = await an_indicator(network, project, coordinator, metric="meeting_minutes", filter={"facts": ["meeting"]})
+    (_, met), (_, other) = a_tandem(id_of(project)), a_tandem(id_of(project))
+    assert isinstance(met, MeetingDocumented)
+    assert isinstance(other, MeetingDocumented)
+    await network.tell("registry", met, other)
+    assert (await figure(registry, minutes, coordinator))[0] == 180
+    corrected_to = MeetingCorrected(
+        meeting_id=met.meeting_id, tandem_id=met.tandem_id, month=met.month, minutes=30, region=met.region,
+        documented_on=date(2027, 4, 12), project_id=met.project_id)
+    await network.tell("registry", corrected_to)
+    assert (await figure(registry, minutes, coordinator))[0] == 120
+    facts = ok(await registry.get(f"{minutes}/facts", headers=coordinator))["items"]
+    assert sorted((one["value"], one["occurred_on"]) for one in facts) == [(30, "2027-04-12"), (90, "2027-04-30")]
+    await network.tell("registry", MeetingWithdrawn(
+        meeting_id=other.meeting_id, tandem_id=other.tandem_id, region=other.region, project_id=other.project_id))
+
+    assert (await figure(registry, minutes, coordinator))[0] == 30
 
 
 async def test_a_figure_leads_to_its_facts(network: Network, registry: Any) -> None:

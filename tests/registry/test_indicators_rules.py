@@ -124,6 +124,20 @@ def test_persons_and_groups_are_advised_as_subjects() -> None:
     assert actual(both, [*advised, attended("k"), attended("other")]) == 2
 
 
+def test_the_minutes_of_meetings_are_added_up_as_they_were_corrected() -> None:
+    """Noted, corrected, and withdrawn: of each meeting what was told of it last; a withdrawn one is no meeting."""
+    noted = [a_fact(Counted.MEETING, name, 1, value=60, subject_kind="tandem", subject_key="t1") for name in "abc"]
+    longer = a_fact(Counted.MEETING, "a", 2, value=90, subject_kind="tandem", subject_key="t1")
+    gone = corrected(noted[1], 3)
+    minutes, records = an_indicator(Metric.MEETING_MINUTES, Counted.MEETING), an_indicator(
+        Metric.RECORDS, Counted.MEETING)
+
+    assert (actual(minutes, noted), actual(records, noted)) == (180, 3)
+    assert (actual(minutes, [gone, longer, *noted]), actual(records, [gone, longer, *noted])) == (150, 2)
+    with pytest.raises(Invalid, match="meeting_minutes"):
+        an_indicator(Metric.MEETING_MINUTES, Counted.MEETING, Counted.TANDEM_STARTED).check(PROJECT)
+
+
 def meeting(people: dict[str, int], name: str = "meeting") -> list[CountedFact]:
     """A best-practice meeting at which so many people were from each home region."""
     facts = [held(name, event_kind="best_practice_meeting")]

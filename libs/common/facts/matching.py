@@ -249,6 +249,31 @@ class MeetingDocumented(Fact):
     project_id: UUID | None = None
 
 
+class MeetingCorrected(Fact):
+    """A meeting took another time than was noted; documented_on is the day on which it had been noted, if known."""
+
+    subject: ClassVar[str] = "matching.meeting.corrected.v1"
+
+    meeting_id: UUID
+    tandem_id: UUID
+    month: YearMonth
+    minutes: int
+    region: Ags
+    documented_on: date | None = None
+    project_id: UUID | None = None
+
+
+class MeetingWithdrawn(Fact):
+    """A meeting that was noted did not take place."""
+
+    subject: ClassVar[str] = "matching.meeting.withdrawn.v1"
+
+    meeting_id: UUID
+    tandem_id: UUID
+    region: Ags
+    project_id: UUID | None = None
+
+
 class CounsellingFact(Fact):
     """What is told of a contact: about what, with which results, in which district and month. Never whom.
 

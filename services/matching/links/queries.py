@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -132,6 +132,10 @@ class Sent:
                        buttons=[(say(label, languages).text, address) for label, address in buttons])
 
 
+@overload
+def given(body: Given | Form, which: str, kind: type[Given]) -> Given: ...
+@overload
+def given(body: Given | Form | None, which: str, kind: type[Given]) -> Given | None: ...
 def given(body: Given | Form | None, which: str, kind: type[Given]) -> Given | None:
     """What a program sent, or what the page's own form of this name says; ValidationError where it does not hold."""
     if not isinstance(body, dict):

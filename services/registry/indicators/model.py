@@ -15,17 +15,18 @@ class Metric(StrEnum):
     """How is counted.
 
     attendances: everyone each time; distinct_persons: each person once; distinct_subjects: each person, group or
-    tandem once; records: how often it happened.
+    tandem once; records: how often it happened; meeting_minutes: how long the meetings of tandems took together.
     """
 
     ATTENDANCES = "attendances"
     DISTINCT_PERSONS = "distinct_persons"
     DISTINCT_SUBJECTS = "distinct_subjects"
     RECORDS = "records"
+    MEETING_MINUTES = "meeting_minutes"
 
 
 class Counted(StrEnum):
-    """What a counted fact tells of. A tally and a correction belong to the attendances of their event."""
+    """What a counted fact tells of. A tally belongs to the attendances, a correction to what it strikes out."""
 
     ATTENDANCE = "attendance"
     TALLY = "tally"
@@ -55,7 +56,12 @@ COUNTABLE: dict[Metric, frozenset[Counted]] = {
     Metric.DISTINCT_PERSONS: frozenset({Counted.ATTENDANCE, Counted.CONSULTATION}),
     Metric.DISTINCT_SUBJECTS: TANDEMS | {Counted.ATTENDANCE, Counted.CONSULTATION},
     Metric.RECORDS: TANDEMS | {Counted.EVENT_HELD, Counted.CONSULTATION, Counted.NEWSLETTER},
+    Metric.MEETING_MINUTES: frozenset({Counted.MEETING}),
 }
+# What is counted by adding up the facts' values.
+SUMMED = frozenset({Metric.ATTENDANCES, Metric.MEETING_MINUTES})
+# What a correction can strike out, as if it had not happened.
+STRIKABLE = frozenset({Counted.ATTENDANCE, Counted.MEETING})
 
 
 class Indicator(Table, table=True):
@@ -110,9 +116,10 @@ class CountedFact(Table, table=True):
     """What the registry remembers of a fact of a project, so that any figure can be computed again; id is the fact's.
 
     occurred_on: the day on which it happened; told_at, number: when it was announced, and as which of its speaker.
-    source_id: the attendance, event, consultation, tandem or meeting. value: how many people, or 1; of a correction
-    0 when the attendance does not count. subject_key tells persons, groups and tandems apart; random_key: it was
-    drawn for lack of an address. home_region: where the person lives. Nobody's person_ref is kept.
+    source_id: the attendance, event, consultation, tandem or meeting. value: how many people, of a meeting its minutes,
+    else 1; of a correction 0 when the attendance or meeting does not count. subject_key tells persons, groups and
+    tandems apart; random_key: it was drawn for lack of an address. home_region: where the person lives. Nobody's
+    person_ref is kept.
     """
 
     __tablename__ = "counted_fact"

@@ -15,7 +15,14 @@ from libs.common.due import schedule
 from libs.common.envelope import Heard
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded, AttendanceTallied, EventHeld
 from libs.common.facts.fact import Fact
-from libs.common.facts.matching import MeetingDocumented, TandemCompleted, TandemFact, TandemStarted
+from libs.common.facts.matching import (
+    MeetingCorrected,
+    MeetingDocumented,
+    MeetingWithdrawn,
+    TandemCompleted,
+    TandemFact,
+    TandemStarted,
+)
 from libs.common.facts.registry import ConsultationRecorded, IndicatorAtRisk, IndicatorReached
 from libs.common.inbox import is_unreadable
 from libs.common.outbox import announce
@@ -63,18 +70,27 @@ def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
             "subject_key": str(fact.tandem_id)}
 
 
-def _meeting(fact: MeetingDocumented, told: datetime) -> dict[str, Any]:
-    """Only the month is told: the day it was noted when that is in the month, else the month's last."""
+def _meeting(fact: MeetingDocumented | MeetingCorrected, told: datetime) -> dict[str, Any]:
+    """Only the month is told: the day it was noted when that is in the month, else the month's last.
+
+    A correction moves it to no other day.
+    """
     year, month = map(int, fact.month.split("-"))
     last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
-    on = day_of(told) if (day_of(told).year, day_of(told).month) == (year, month) else last
-    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": on, "subject_kind": TANDEM,
-            "subject_key": str(fact.tandem_id)}
+    noted = (fact.documented_on if isinstance(fact, MeetingCorrected) else None) or day_of(told)
+    on = noted if (noted.year, noted.month) == (year, month) else last
+    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": on, "value": fact.minutes,
+            "subject_kind": TANDEM, "subject_key": str(fact.tandem_id)}
+
+
+def _no_meeting(fact: MeetingWithdrawn, told: datetime) -> dict[str, Any]:
+    return {"kind": Counted.CORRECTION, "source_id": fact.meeting_id, "occurred_on": day_of(told), "value": 0}
 
 
 COUNTS: dict[type[Fact], Callable[[Any, datetime], dict[str, Any]]] = {
     AttendanceRecorded: _attendance, AttendanceTallied: _tally, AttendanceCorrected: _correction, EventHeld: _event,
-    TandemStarted: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting, ConsultationRecorded: _consultation,
+    TandemStarted: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting, MeetingCorrected: _meeting,
+    MeetingWithdrawn: _no_meeting, ConsultationRecorded: _consultation,
 }
 BY_SUBJECT = {kind.subject: kind for kind in COUNTS}
 
@@ -98,7 +114,7 @@ async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> No
 
 
 @reacts_to(AttendanceRecorded, AttendanceTallied, AttendanceCorrected, EventHeld, TandemStarted, TandemCompleted,
-           MeetingDocumented)
+           MeetingDocumented, MeetingCorrected, MeetingWithdrawn)
 async def count(transaction: OpenTransaction, fact: Fact) -> None:
     """What happened in a project is remembered, whether or not an indicator asks for it today."""
     heard = transaction.hearing

@@ -86,7 +86,7 @@ class IndicatorOut(BaseModel):
 
 
 class CountedFactOut(BaseModel):
-    """A fact behind a figure: what happened when and where, how many it counts for, and the thing it is about."""
+    """A fact behind a figure: what happened when and where, how many or how long it counts, and what it is about."""
 
     fact_id: UUID
     kind: Counted

@@ -8,7 +8,15 @@ from functools import lru_cache
 from uuid import UUID
 
 from libs.common.codes.regions import UnknownRegion, current_ags, is_within, region
-from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState, Metric
+from services.registry.indicators.model import (
+    STRIKABLE,
+    SUMMED,
+    Counted,
+    CountedFact,
+    Indicator,
+    IndicatorState,
+    Metric,
+)
 from services.registry.projects.model import Project
 
 DISTRICT_DIGITS = 5
@@ -49,7 +57,7 @@ class Crowd:
 def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) -> list[CountedFact]:
     """What holds of all that was told until the project was closed: of each thing the last that was told of it.
 
-    Without attendances that a correction struck out, and without the corrections themselves.
+    Without attendances and meetings that a correction struck out, and without the corrections themselves.
     """
     last: dict[tuple[Counted, UUID], CountedFact] = {}
     struck: set[UUID] = set()
@@ -59,11 +67,11 @@ def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) ->
         if fact.kind is Counted.CORRECTION and not fact.value:
             struck.add(fact.source_id)
             continue
-        if fact.kind in {Counted.ATTENDANCE, Counted.CORRECTION}:
+        if fact.kind in STRIKABLE | {Counted.CORRECTION}:
             struck.discard(fact.source_id)
         if fact.kind is not Counted.CORRECTION:
             last[fact.kind, fact.source_id] = fact
-    return [fact for fact in last.values() if fact.kind is not Counted.ATTENDANCE or fact.source_id not in struck]
+    return [fact for fact in last.values() if fact.kind not in STRIKABLE or fact.source_id not in struck]
 
 
 def set_of(facts: Iterable[CountedFact]) -> list[CountedFact]:
@@ -86,7 +94,7 @@ def figure(indicator: Indicator, project: Project, holding: Sequence[CountedFact
     counting.sort(key=lambda fact: (fact.told_at, fact.id))
     if indicator.metric in {Metric.DISTINCT_PERSONS, Metric.DISTINCT_SUBJECTS}:
         return distinct(counting, persons_only=indicator.metric is Metric.DISTINCT_PERSONS)
-    actual = sum(fact.value for fact in counting) if indicator.metric is Metric.ATTENDANCES else len(counting)
+    actual = sum(fact.value for fact in counting) if indicator.metric in SUMMED else len(counting)
     return Figure(actual, tuple(counting))
 
 

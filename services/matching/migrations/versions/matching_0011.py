@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "matching_0011"
-down_revision = "matching_0009"
+down_revision = "matching_0010"
 branch_labels = None
 depends_on = None
 
