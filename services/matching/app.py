@@ -36,7 +36,7 @@ from services.matching.proposals import reactions as proposal_reactions
 from services.matching.proposals import routes as proposals
 from services.matching.referrals import reactions as referral_reactions
 from services.matching.referrals import routes as referrals
-from services.matching.runs import cancelling, looking_back, oversight
+from services.matching.runs import cancelling, inputs, looking_back, oversight
 from services.matching.runs import reactions as run_reactions
 from services.matching.runs import routes as runs
 from services.matching.runs.watching import forget_changes, watch_runs
@@ -55,10 +55,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 consents.router, weights.router, runs.router, cancelling.router, looking_back.router, oversight.router,
-                 options.router, proposals.router, tandems.router, meetings.router, calendars.router, checkins.router,
-                 concerns.router, closings.router, counselling_cases.router, counselling_contacts.router,
-                 counselling_statuses.router, counselling_figures.router, referrals.router, self_service.router],
+                 consents.router, weights.router, runs.router, cancelling.router, inputs.router, looking_back.router,
+                 oversight.router, options.router, proposals.router, tandems.router, meetings.router, calendars.router,
+                 checkins.router, concerns.router, closings.router, counselling_cases.router,
+                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
+                 referrals.router, self_service.router],
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
                    case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,

@@ -21,7 +21,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "reject_mentor_group", "withdraw_mentor_group",
         "add_member", "list_members", "change_member", "note_member_record", "note_training_shown", "leave_group",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
-        "start_run", "cancel_run", "approve_some", "release_rest", "list_options", "propose_option",
+        "start_run", "cancel_run", "read_run_inputs", "approve_some", "release_rest", "list_options", "propose_option",
         "list_proposals", "read_proposal", "approve_proposal", "dismiss_proposal", "invite_both", "note_answer",
         "note_first_meeting",
         "start_tandem", "list_tandems", "read_tandem", "change_tandem", "note_agreement", "note_consent_of_side",

@@ -388,7 +388,7 @@ RECIPES: dict[str, Recipe] = {
     "add_member": group_in_body,
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
                      "export_decisions"), run),
-    "cancel_run": unfinished_run, "approve_some": run_to_approve,
+    "read_run_inputs": run, "cancel_run": unfinished_run, "approve_some": run_to_approve,
     "release_rest": run_to_release,
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,

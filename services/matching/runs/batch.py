@@ -114,7 +114,7 @@ def run_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Outcome:
     found = best.found
     tell(Step.EXPLAINING, len(found.pairs))
     return Outcome(
-        inputs_hash=_hash(sides),
+        inputs_hash=hash_of(sides),
         computing_version=COMPUTING_VERSION,
         weights_version=rules.weights_version,
         solver=found.solver,
@@ -132,10 +132,10 @@ def run_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Outcome:
 
 def inputs_hash(inputs: Inputs) -> str:
     """Return the SHA-256 of all that the outcome depends on, in hex: the same in whatever order."""
-    return _hash(inputs.sides())
+    return hash_of(inputs.sides())
 
 
-def _hash(sides: Sides) -> str:
+def hash_of(sides: Sides) -> str:
     """Line by line: what the run computes with, the pairs barred or pinned, and column by column both sides."""
     digest = hashlib.sha256()
     told = {name: sorted((str(household), str(unit)) for household, unit in getattr(sides, name))

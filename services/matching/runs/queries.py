@@ -53,6 +53,7 @@ Selected = dict[str, Any]
 Row = dict[str, Any]
 Lines = tuple[list[str], bytes]
 """Names of columns, and lines of cells in their order, as PostgreSQL's COPY writes them."""
+Besides = Proposal | Tandem | Run
 Which = Callable[[Any], ColumnElement[bool]]
 """Which rows of a table of households, mentors or groups are meant."""
 
@@ -73,7 +74,7 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
         "read_at": read_at, "households": await copied_households(transaction, waiting),
         "units": await copied_units(transaction, which, rules),
         "declined": await barred_pairs(transaction, run.programme_id),
-        "pinned": _pairs(run.pinned), "forbidden": _pairs(run.forbidden),
+        "pinned": kept_pairs(run.pinned), "forbidden": kept_pairs(run.forbidden),
     }
 
 
@@ -100,9 +101,12 @@ async def copied_households(transaction: OpenTransaction, which: Which) -> Lines
     return await _copied(transaction, _households(which))
 
 
-async def copied_units(transaction: OpenTransaction, which: Which, rules: dict[str, Any]) -> Lines:
+async def copied_units(
+    transaction: OpenTransaction, which: Which, rules: dict[str, Any], *, besides: Run | None = None,
+) -> Lines:
     """Mentors and groups likewise under these rules of the day, but for those who left or have ended."""
-    return await _copied(transaction, *_units(which, rules["today"], authority_chooses=rules["authority_chooses"]))
+    return await _copied(transaction, *_units(
+        which, rules["today"], authority_chooses=rules["authority_chooses"], besides=besides))
 
 
 async def units_by_id(
@@ -129,9 +133,9 @@ def row_of(household: Household, now: datetime) -> Row:
         "waiting_since": household.waiting_since or now}
 
 
-async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict[str, Any]:
-    """What a programme computes with today: the day, the home that it asks for, who chooses, and the weights."""
-    day = today(transaction.clock.now())
+async def rules_of_day(transaction: OpenTransaction, programme_id: UUID, on: date | None = None) -> dict[str, Any]:
+    """What a programme computes with today, or on a day: the home that it asks for, who chooses; today's weights."""
+    day = on or today(transaction.clock.now())
     rules, weights = await rules_on(transaction, programme_id, day), await weights_now(transaction, programme_id)
     given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
     return {"today": day, "rent_months": rules.rent_months if rules else 0,
@@ -140,7 +144,8 @@ async def rules_of_day(transaction: OpenTransaction, programme_id: UUID) -> dict
             "weights": given | {"weights_version": str(weights.number if weights else 0)}}
 
 
-def _pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
+def kept_pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
+    """Pairs as a run keeps them."""
     return [(UUID(household), UUID(unit)) for household, unit in written]
 
 
@@ -191,13 +196,16 @@ def _households(which: Which) -> Select[Any]:
     return _selected(columns).where(which(Household))
 
 
-def _units(which: Which, day: date, *, authority_chooses: bool) -> tuple[Select[Any], Select[Any]]:
+def _units(
+    which: Which, day: date, *, authority_chooses: bool, besides: Run | None = None,
+) -> tuple[Select[Any], Select[Any]]:
     """All but those who left or have ended; why one is not to be had is told by its hard code."""
-    mentors, groups = _mentors(which, day), _groups(which, authority_chooses=authority_chooses)
+    mentors = _mentors(which, day, besides=besides)
+    groups = _groups(which, authority_chooses=authority_chooses, besides=besides)
     return (mentors.where(col(Mentor.state) != MentorState.LEFT), groups.where(col(MentorGroup.state).not_in(ENDED)))
 
 
-def _mentors(which: Which, day: date, *, besides: Proposal | Tandem | None = None) -> Select[Any]:
+def _mentors(which: Which, day: date, *, besides: Besides | None = None) -> Select[Any]:
     held = _held(Mentor, which, Proposal.mentor_id, Tandem.mentor_id, besides)
     free = col(Mentor.capacity) - func.coalesce(held.c.places, 0)
     columns = _columns(Mentor, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
@@ -209,9 +217,7 @@ def _mentors(which: Which, day: date, *, besides: Proposal | Tandem | None = Non
     return _selected(columns).outerjoin(held, held.c.unit_id == col(Mentor.id)).where(which(Mentor))
 
 
-def _groups(
-    which: Which, *, authority_chooses: bool, besides: Proposal | Tandem | None = None,
-) -> Select[Any]:
+def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = None) -> Select[Any]:
     """Vetted are those that may be proposed, and those with a household."""
     held = _held(MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
     members, with_household = _members(which), col(MentorGroup.state).in_(WITH_HOUSEHOLD)
@@ -240,17 +246,19 @@ def _members(which: Which) -> Subquery:
 
 
 def _held(
-    kind: Any, which: Which, of_proposal: Any, of_tandem: Any, besides: Proposal | Tandem | None,
+    kind: Any, which: Which, of_proposal: Any, of_tandem: Any, besides: Besides | None,
 ) -> Subquery:
     """How many places of each are taken or spoken for: a proposal that waits for the coordinator keeps its place.
 
-    The one that is named in `besides` is not counted.
+    The one that is named in `besides` is not counted; nor are the proposals of a run that is.
     """
     spoken_for = select_columns(of_proposal.label("unit_id")).join(kind, kind.id == of_proposal).where(
         which(kind), col(Proposal.state).in_(OPEN | PENDING))
     running = select_columns(of_tandem.label("unit_id")).join(kind, kind.id == of_tandem).where(
         which(kind), col(Tandem.state).in_(RUNNING))
-    if besides is not None:
+    if isinstance(besides, Run):
+        spoken_for = spoken_for.where(col(Proposal.run_id).is_distinct_from(besides.id))
+    elif besides is not None:
         spoken_for = spoken_for.where(col(Proposal.id) != besides.id)
         running = running.where(col(Tandem.id) != besides.id)
     each = spoken_for.union_all(running).subquery()

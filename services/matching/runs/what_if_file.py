@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from services.matching.profiles.rules import slots_of
-from services.matching.runs.batch import Sides
+from services.matching.runs.batch import Sides, hash_of
 from services.matching.runs.columns import Side
 from services.matching.runs.pool import Housing, Rules
+from services.matching.runs.solving import BARRED, sides_of
 
-BARRED = ("declined", "pinned", "forbidden")
 SAME_OF_BOTH = ("id", "consented", "languages", "interests", "conflict_groups", "radius_km")
 SAME_OF_HOUSEHOLD = ("least_level", "interpreter", "kinds", "must_haves", "wishes", "vetoed_units", "vetoed_persons",
                      "vetoed_partners", "urgency", "waiting_since")
@@ -42,6 +42,14 @@ def written(sides: Sides, of_run: Row | None = None) -> Iterator[str]:
         yield from _joined(side)
         yield "]"
     yield "}"
+
+
+def file_of(pool: Row, of_run: Row) -> bytes:
+    """The file of a pool as it was copied out of the database; it says whether the run saw the very same one."""
+    sides, _ = sides_of(pool)
+    now = hash_of(sides)
+    told = of_run | {"inputs_hash_now": now, "same_inputs": now == of_run["inputs_hash"]}
+    return "".join(written(sides, told)).encode()
 
 
 def rules_row(rules: Rules, day: date) -> Row:
