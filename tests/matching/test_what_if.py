@@ -114,9 +114,15 @@ def test_what_is_malformed_is_told_with_its_line(old: str, new: str, field: str,
 
 @pytest.mark.parametrize(("text", "expected"), [
     ('{\n"today": nonsense}', (2, "file", "not JSON: Expecting value")),
-    ('{\n\n"today": NaN}', (3, "file", "NaN is no number")),
+    ('{\n\n"today": NaN}', (3, "file", "not JSON: NaN is no number")),
     ("", (1, "file", "not JSON: Expecting value")),
     ("[]", (1, "file", "Input should be a valid dictionary or instance of WhatIf")),
+    ('{"today": "2026-03-02",\n"today": "2026-03-03"}', (2, "file", "not JSON: today stands there twice")),
+    ('{"mentors": [\n{"a": 1},\n{"a": {"b": 1, "b": 2}}]}', (3, "file", "not JSON: b stands there twice")),
+    ('{"mentors": [\n' + "[" * 100_000, (2, "file", "not JSON: Nested too deeply")),
+    ("[" * 100_000, (1, "file", "not JSON: Nested too deeply")),
+    ('{"households": [\n{"lat": ' + "9" * 5_000 + "}]}", (2, "file", "not JSON: A number is too long")),
+    ('{"today": "9999-12-31"}', (1, "today", "Input should be less than or equal to 2100-12-31")),
 ])
 def test_what_is_no_such_file_is_told(text: str, expected: tuple[int, str, str]) -> None:
     """No JSON, no number, no object."""

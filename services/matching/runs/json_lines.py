@@ -22,20 +22,24 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def read_apart(text: str, names: Collection[str], decoder: json.JSONDecoder) -> Any:
+def read_apart(text: str, names: Collection[str]) -> Any:
     """The text's value; in place of each array under one of these names of its object, where its items begin.
 
-    Raises JSONDecodeError for what json.loads refuses. An item is read by `decoder.raw_decode(text, where)`.
+    Raises JSONDecodeError for what json.loads refuses, for numbers and nesting beyond what can be read, and for a name
+    that stands twice in an object. An item is read by `DECODER.raw_decode(text, where)`.
     """
-    at = _past_space(text, 0)
+    at, decoder = _past_space(text, 0), DECODER
     found: dict[str, Any] = {}
     if not text.startswith("{", at):
-        return decoder.decode(text)
+        return _value(text, at, decoder)[0]
     at = _past_space(text, at + 1)
     while not (text.startswith("}", at) and not found):
+        begin = at
         key, at = _key(text, at, decoder)
+        if key in found:
+            raise json.JSONDecodeError(f"{key} stands there twice", text, begin)
         apart = key in names and text.startswith("[", at)
-        found[key], at = _items(text, at, decoder) if apart else decoder.raw_decode(text, at)
+        found[key], at = _items(text, at, decoder) if apart else _value(text, at, decoder)
         at, ended = _between(text, at, "}")
         if ended:
             break
@@ -43,6 +47,26 @@ def read_apart(text: str, names: Collection[str], decoder: json.JSONDecoder) -> 
     if at != len(text):
         raise json.JSONDecodeError("Extra data", text, at)
     return found
+
+
+class Unreadable(ValueError):
+    """A name stands twice in an object, or what stands for a number is none; begins with it."""
+
+
+def _no_number(name: str) -> None:
+    raise Unreadable(f"{name} is no number")
+
+
+def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object; Unreadable where one would be passed over."""
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        raise Unreadable(f"{next(name for name in found if names.count(name) > 1)} stands there twice")
+    return found
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_each_once)
 
 
 def _key(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str, int]:
@@ -63,8 +87,22 @@ def _items(text: str, at: int, decoder: json.JSONDecoder) -> tuple[list[int], in
     ended = text.startswith("]", at)
     while not ended:
         begins.append(at)
-        at, ended = _between(text, decoder.raw_decode(text, at)[1], "]")
+        at, ended = _between(text, _value(text, at, decoder)[1], "]")
     return begins, at + 1
+
+
+def _value(text: str, at: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
+    """The value that begins here, and where it is over; whatever cannot be read of it is told of this place."""
+    try:
+        return decoder.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except RecursionError as raised:
+        raise json.JSONDecodeError("Nested too deeply", text, at) from raised
+    except Unreadable as raised:
+        raise json.JSONDecodeError(str(raised), text, max(at, text.find(str(raised).split()[0], at))) from raised
+    except ValueError as raised:
+        raise json.JSONDecodeError("A number is too long", text, at) from raised
 
 
 def _between(text: str, at: int, end: str) -> tuple[int, bool]:

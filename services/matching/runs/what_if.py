@@ -26,13 +26,14 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from libs.common.bodies import Body
 from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.regions import point_of
+from libs.common.codes.types import Day
 from services.matching.households.rules import HouseholdFields
 from services.matching.mentor_groups.routes import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
 from services.matching.runs.batch import Sides
 from services.matching.runs.columns import Side
-from services.matching.runs.json_lines import line_of, read_apart
+from services.matching.runs.json_lines import DECODER, line_of, read_apart
 from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
 from services.matching.runs.rows import home_rule, rent_secured_until
 from services.matching.weights.routes import Weights as WeightFields
@@ -120,7 +121,7 @@ class RulesRow(WeightFields, Body):
 class WhatIf(Body):
     """The whole file; its rows are looked at one by one, so that a large one fits into memory."""
 
-    today: date
+    today: Day
     of_run: dict[str, Any] | None = Field(None, description="What a run's download says of the run; it counts not.")
     rules: RulesRow = Field(default_factory=RulesRow)
     mentors: list[Any] = Field(default=[])
@@ -152,25 +153,11 @@ def read_sides(text: str) -> Sides:
 def _file(text: str) -> WhatIf:
     """The file but for its rows, of which only is read where they begin."""
     try:
-        return WhatIf.model_validate(read_apart(text, ROWS, DECODER))
+        return WhatIf.model_validate(read_apart(text, ROWS))
     except json.JSONDecodeError as raised:
         raise Malformed([(raised.lineno, "file", f"not JSON: {raised.msg}")]) from raised
-    except _NoNumber as raised:
-        line = text.count("\n", 0, text.find(str(raised))) + 1
-        raise Malformed([(line, "file", f"{raised} is no number")]) from raised
     except ValidationError as raised:
         raise Malformed(_faults(text, (), raised)) from raised
-
-
-class _NoNumber(Exception):
-    pass
-
-
-def _refuse_constant(name: str) -> None:
-    raise _NoNumber(name)
-
-
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _named(path: Sequence[str | int]) -> str:
