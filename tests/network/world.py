@@ -20,6 +20,8 @@ from tests.notify.post import until
 from tests.registry.steps import OFFER, PARTNER, PROJECT, a_verified_partner, id_of, matching, ok
 
 HERE, ELSEWHERE = "15087", "15084"
+# Whom the example of looking for a case finds.
+FOUND = {"name": "Amina Beispiel", "email": "amina@example.org"}
 Headers = dict[str, str]
 NEEDS = {"min_members": 4, "required_trainings": [{"training_code": "basic", "members": 2}], "chooser": "coordinator"}
 
@@ -291,7 +293,7 @@ async def _counselling(world: World, around: Field) -> None:
     own: Json = {"partner_id": world.partner_id}
     contact = await around.counselled(
         held_on=str(around.day.replace(day=1) - timedelta(days=1)),  # figures are told of months that are over
-        case=around.case_body(partner_id=str(world.partner_id)), topics=["discrimination"])
+        case=around.case_body(partner_id=str(world.partner_id), person=FOUND), topics=["discrimination"])
     case = world.add("counselling_case", contact["counselling_case_id"], **own)
     world.add("counselling_contact", contact["id"], **own)
     person = (await around.get(f"/counselling_cases/{case}"))["person_ref"]

@@ -31,7 +31,9 @@ def read_apart(text: str, names: Collection[str]) -> Any:
     at, decoder = _past_space(text, 0), DECODER
     found: dict[str, Any] = {}
     if not text.startswith("{", at):
-        return _value(text, at, decoder)[0]
+        alone, at = _value(text, at, decoder)
+        _refuse_more(text, at)
+        return alone
     at = _past_space(text, at + 1)
     while not (text.startswith("}", at) and not found):
         begin = at
@@ -43,10 +45,14 @@ def read_apart(text: str, names: Collection[str]) -> Any:
         at, ended = _between(text, at, "}")
         if ended:
             break
-    at = _past_space(text, at + 1)
+    _refuse_more(text, at + 1)
+    return found
+
+
+def _refuse_more(text: str, at: int) -> None:
+    at = _past_space(text, at)
     if at != len(text):
         raise json.JSONDecodeError("Extra data", text, at)
-    return found
 
 
 class Unreadable(ValueError):
