@@ -40,6 +40,7 @@ UNTOLD = {
     "counselling_case.person_ref": "the same", "attended_training.person_ref": "the same",
     "prerequisite.evidence": "ids of what a whole group brought; their own trainings are told as trainings",
     "proposal.besides": "what others could have had: prices, and the next best of somebody else",
+    "proposal.unreached": "whom a mail did not reach, others of the group too; the proposal's end is told",
     "proposal.obstacles": "may hold a veto of the other side", "tandem.obstacles": "may hold a veto of the other side",
     "run_pair.points": "the proposal's points, told with it; who was weighed besides was never told to anybody",
 }

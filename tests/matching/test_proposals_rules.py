@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.common.facts.matching import Side
 from libs.common.refusals import Invalid, Refused
@@ -167,3 +169,33 @@ def test_reasons_that_were_written_down_are_still_told() -> None:
     old.forget()
 
     assert reasons_of(old) == ([], {})
+
+
+@given(st.lists(st.integers(0, 3), max_size=8), st.integers(1, 4), st.sampled_from(S), st.booleans())
+def test_a_side_was_not_reached_once_nobody_of_it_was(
+    gone: list[int], speaking: int, state: ProposalState, accepted: bool,
+) -> None:
+    """Whoever is told of first, and however often; not where the side has answered, or no answer is waited for."""
+    persons = [uuid4() for _ in range(4)]
+    proposal = a_proposal(state, mentors_accepted_at=NOW if accepted else None)
+    for number, one in enumerate(gone):
+        proposal.miss(Side.MENTORS, [persons[one]], persons[:speaking], NOW + timedelta(hours=number))
+    waited = state in {S.INVITED, S.ACCEPTED_ONE, S.EXPIRED} and not accepted
+    missing = set(range(speaking))
+    last = next((number for number in range(len(gone)) if missing <= set(gone[:number + 1])), None)
+
+    since = None if last is None or not waited else NOW + timedelta(hours=last)
+    assert proposal.not_reached_since(Side.MENTORS) == since
+    assert proposal.not_reached_since(Side.HOUSEHOLD) is None
+
+
+def test_a_yes_says_that_the_side_was_reached() -> None:
+    """By telephone, when no mail can; what an erasure blanks is gone."""
+    proposal, person = a_proposal(S.INVITED), uuid4()
+    proposal.miss(Side.HOUSEHOLD, [person], [person], NOW)
+    assert (proposal.household_not_reached_since, proposal.unreached) == (NOW, [str(person)])
+    proposal.accept(Side.HOUSEHOLD, NOW)
+    assert proposal.household_not_reached_since is None
+    proposal.forget()
+
+    assert proposal.unreached == []

@@ -80,13 +80,15 @@ async def test_who_has_no_address_is_not_written_to(
     network: Network, notify: Service, registry: Owner, folder: Path,
 ) -> None:
     """Without an address, with an unusable one, or unknown to the owner: suppressed, with the reason told."""
-    await network.tell("notify", changes_requested(
-        registry.person("de", email=None), registry.person("de", email="nobody at all"), uuid4()))
+    refs = [registry.person("de", email=None), registry.person("de", email="nobody at all"), uuid4()]
+    await network.tell("notify", changes_requested(*refs))
 
     rows = await all_in(network, "suppressed", count=3)
 
     assert {row["reason"] for row in rows} == {"no_address"}
-    assert {body["reason"] for body in await told(network, "notify.delivery.suppressed.v1")} == {"no_address"}
+    facts = await told(network, "notify.delivery.suppressed.v1")
+    assert {body["reason"] for body in facts} == {"no_address"}
+    assert {body["person_ref"] for body in facts} == set(map(str, refs))
     assert mails_in(folder) == []
 
 

@@ -117,7 +117,8 @@ async def test_what_is_refused_for_good_bounces(
     (row,) = await all_in(network, "bounced")
 
     assert (row["reason"], sink.tries) == ("refused_for_good", 1)
-    assert [body["delivery_id"] for body in await told(network, "notify.delivery.bounced.v1")] == [str(row["id"])]
+    (fact,) = await told(network, "notify.delivery.bounced.v1")
+    assert (fact["delivery_id"], fact["person_ref"]) == (str(row["id"]), str(row["person_ref"]))
 
 
 async def test_a_mail_server_that_is_away_costs_no_try(

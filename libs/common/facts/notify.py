@@ -32,13 +32,19 @@ class DeliverySent(DeliveryFact):
     language: LanguageTag
 
 
-class DeliveryBounced(DeliveryFact):
+class UndeliveredFact(DeliveryFact):
+    """What is told of a delivery that did not reach its person; whom, older versions did not tell."""
+
+    person_ref: UUID | None = None
+
+
+class DeliveryBounced(UndeliveredFact):
     """A notification cannot be delivered."""
 
     subject: ClassVar[str] = "notify.delivery.bounced.v1"
 
 
-class DeliverySuppressed(DeliveryFact):
+class DeliverySuppressed(UndeliveredFact):
     """A notification was not sent, for a reason."""
 
     subject: ClassVar[str] = "notify.delivery.suppressed.v1"

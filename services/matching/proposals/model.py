@@ -1,5 +1,6 @@
 """A proposal: a pair that a run found, from the coordinator's approval to the first meeting."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -87,7 +88,9 @@ class Proposal(Table, table=True):
     reasons and besides: as they were told when they were still written down, by older versions; unit_price: what one
     more place there would have added to the whole run; pinned: who started the run wanted this pair. Without a run a
     coordinator proposed them; the price is then what the place is worth to those who are yet to come. obstacles: hard
-    codes that stand between the two since one of them has changed. weights_version: of one without a run.
+    codes that stand between the two since one of them has changed. weights_version: of one without a run. unreached:
+    persons whose invitation did not arrive, or who have no mail address; a side was not reached once that is true of
+    all who speak for it.
     """
 
     __table_args__ = (
@@ -128,6 +131,9 @@ class Proposal(Table, table=True):
     expires_at: datetime | None = moment(None)
     mentors_accepted_at: datetime | None = moment(None)
     household_accepted_at: datetime | None = moment(None)
+    mentors_not_reached_since: datetime | None = moment(None)
+    household_not_reached_since: datetime | None = moment(None)
+    unreached: list[str] = personal(default_factory=list, sa_type=ARRAY(Text), column={"server_default": "{}"})
     declined_side: Side | None = code(Side, None)
     declined_reason: DeclineReason | None = code(DeclineReason, None)
     first_meeting_on: date | None = plain(None)
@@ -176,9 +182,25 @@ class Proposal(Table, table=True):
         if self.expires_at is not None and now >= self.expires_at:
             raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
         setattr(self, f"{_SIDES[side]}_accepted_at", now)
+        setattr(self, f"{_SIDES[side]}_not_reached_since", None)
         both = self.state is ProposalState.ACCEPTED_ONE
         self.state = ProposalState.ACCEPTED_BOTH if both else ProposalState.ACCEPTED_ONE
         return both
+
+    def miss(self, side: Side, gone: Collection[UUID], speaking: Collection[UUID], now: datetime) -> None:
+        """The invitation reaches none of `gone`: nor the side, once there is nobody else of those who speak for it.
+
+        Told late it counts too, but not of a side that has answered, or whose answer nobody waited for to the end.
+        """
+        if self.state not in ANSWERABLE | {ProposalState.EXPIRED} or self.accepted_at(side):
+            return
+        self.unreached = sorted({*self.unreached, *map(str, gone)})
+        if self.not_reached_since(side) is None and {str(one) for one in speaking} <= set(self.unreached):
+            setattr(self, f"{_SIDES[side]}_not_reached_since", now)
+
+    def not_reached_since(self, side: Side) -> datetime | None:
+        """Since when it is known that the invitation did not reach a side, if it did not."""
+        return self.mentors_not_reached_since if side is Side.MENTORS else self.household_not_reached_since
 
     def decline(self, side: Side, reason: DeclineReason, now: datetime) -> None:
         """A side says no, also after it has accepted or after they have met; the pair does not come back."""
@@ -211,6 +233,7 @@ class Proposal(Table, table=True):
     def forget(self) -> None:
         """Blank what the reasons tell about the persons; what an erasure does."""
         self.points, self.reasons, self.besides, self.shared, self.obstacles = {}, [], {}, {}, []
+        self.unreached = []
 
     def _refuse_unless_answerable(self) -> None:
         if self.state in FIRM:

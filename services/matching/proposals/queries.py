@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.codes.languages import language_name
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.facts.matching import Side
-from libs.common.persons import languages_of
+from libs.common.facts.matching import ProposalInvited, Side
+from libs.common.persons import address_mark, languages_of
 from libs.common.refusals import NotFound
+from libs.common.tables import outbox
 from services.matching.households.model import Household, shape_of
 from services.matching.links.queries import say
 from services.matching.mentor_groups.model import MentorGroup
@@ -171,6 +173,25 @@ async def persons_of(transaction: OpenTransaction, pair: Pair, side: Side) -> tu
     if isinstance(pair.unit, Mentor):
         return (pair.unit.person_ref,)
     return await contact_refs(transaction, pair.unit.id)
+
+
+async def without_address(transaction: OpenTransaction, person_refs: Iterable[UUID]) -> list[UUID]:
+    """Those of these persons who have no mail address."""
+    return [ref for ref in person_refs if not await address_mark(transaction, ref)]
+
+
+def was_not_reached() -> ColumnElement[bool]:
+    """Proposals of which it is known that the invitation did not reach a side."""
+    return or_(col(Proposal.mentors_not_reached_since).is_not(None),
+               col(Proposal.household_not_reached_since).is_not(None))
+
+
+async def invitation_of(transaction: OpenTransaction, cause: UUID) -> UUID | None:
+    """The proposal whose invitation the fact with this id told of, if it told of one."""
+    query = select_columns(outbox.c.about).where(
+        outbox.c.fact_id == cause, outbox.c.subject == ProposalInvited.subject)
+    about = await transaction.scalar(query)
+    return UUID(about.partition("/")[2]) if about else None
 
 
 async def persons_of_both(transaction: OpenTransaction, pair: Pair) -> tuple[UUID, ...]:

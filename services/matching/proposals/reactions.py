@@ -17,8 +17,9 @@ from libs.common.facts.matching import (
     ProposalInvited,
     Side,
 )
+from libs.common.facts.notify import DeliveryBounced, DeliverySuppressed
 from libs.common.outbox import announce
-from libs.common.reactions import when_due
+from libs.common.reactions import reacts_to, when_due
 from libs.common.refusals import Refused
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
@@ -41,19 +42,24 @@ from services.matching.proposals.queries import (
     Pair,
     Unit,
     bool_column,
+    invitation_of,
     is_busy,
     lock_pair,
     lock_rows,
     of_state,
     of_unit,
+    pair_of,
     persons_of,
     persons_of_both,
     promised,
     refuse_unless_available,
     taken,
+    without_address,
 )
 from services.matching.proposals.rules import proposal_fact
 
+# Why notify sent nothing where nobody is missed: the invitation was over, or the person is erased.
+MOOT = frozenset({"nothing_to_tell", "erased"})
 OTHER = {Side.MENTORS: Side.HOUSEHOLD, Side.HOUSEHOLD: Side.MENTORS}
 
 
@@ -88,9 +94,13 @@ async def invited(transaction: OpenTransaction, proposal: Proposal, pair: Pair) 
     await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
     if await is_busy(transaction, pair.household):
         raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
-    expires = proposal.invite(transaction.clock.now())
+    now = transaction.clock.now()
+    expires = proposal.invite(now)
     await refuse_obstacles(transaction, proposal)
     await schedule(transaction, "invitation_end", proposal.id, expires)
+    for side in Side:
+        speaking = await persons_of(transaction, pair, side)
+        proposal.miss(side, await without_address(transaction, speaking), speaking, now)
     told = await persons_of_both(transaction, pair)
     announce(transaction, proposal_fact(ProposalInvited, proposal, told, expires=expires))
 
@@ -173,6 +183,21 @@ async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
             await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
         else:
             await declined(transaction, proposal, pair, side, DeclineReason.NO_REASON_GIVEN)
+
+
+@reacts_to(DeliveryBounced, DeliverySuppressed)
+async def note_not_reached(transaction: OpenTransaction, fact: DeliveryBounced | DeliverySuppressed) -> None:
+    """An invitation did not arrive: who works with the proposal sees which side waits for it in vain."""
+    moot = isinstance(fact, DeliverySuppressed) and fact.reason in MOOT
+    proposal_id = None if moot else await invitation_of(transaction, fact.cause)
+    if fact.person_ref is None or proposal_id is None:
+        return
+    proposal = await locked(transaction, Proposal, proposal_id)
+    pair = await pair_of(transaction, proposal)
+    for side in Side:
+        speaking = await persons_of(transaction, pair, side)
+        if fact.person_ref in speaking:
+            proposal.miss(side, [fact.person_ref], speaking, transaction.clock.now())
 
 
 @when_due("invitation_end")

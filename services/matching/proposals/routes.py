@@ -32,7 +32,7 @@ from services.matching.proposals.model import (
     Proposal,
     ProposalState,
 )
-from services.matching.proposals.queries import Pair, locked_proposal, side_of, told_before
+from services.matching.proposals.queries import Pair, locked_proposal, side_of, told_before, was_not_reached
 from services.matching.proposals.reactions import accepted, approved, declined, dismissed, invited
 from services.matching.proposals.rules import reasons_of
 
@@ -107,6 +107,8 @@ class ProposalOut(BaseModel):
     expires_at: datetime | None
     mentors_accepted_at: datetime | None
     household_accepted_at: datetime | None
+    mentors_not_reached_since: datetime | None
+    household_not_reached_since: datetime | None
     declined_side: Side | None
     declined_reason: DeclineReason | None
     first_meeting_on: date | None
@@ -131,6 +133,7 @@ async def list_proposals(
     transaction: Transaction, paging: PageOf, run_id: UUID | None = None, state: ProposalState | None = None,
     household_id: UUID | None = None, mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
     with_obstacles: Annotated[bool, Query(description="Who were invited, and no longer fit together.")] = False,  # noqa: FBT002
+    not_reached: Annotated[bool, Query(description="Whose invitation did not reach a side; telephone.")] = False,  # noqa: FBT002
 ) -> Page[ProposalOut]:
     """The proposals inside the caller's scope, oldest first."""
     query = select(Proposal).where(inside(Proposal, transaction.caller.scope))
@@ -139,6 +142,7 @@ async def list_proposals(
         query = query.where(getattr(Proposal, name) == given) if given is not None else query
     if with_obstacles:
         query = query.where(col(Proposal.state).in_(OPEN), col(Proposal.obstacles) != [])
+    query = query.where(was_not_reached()) if not_reached else query
     rows, following = await page(transaction, query, paging, col(Proposal.id))
     return Page(items=[ProposalOut.of(row) for row in rows], next=following)
 
@@ -185,7 +189,10 @@ async def dismiss_proposal(
 async def invite_both(
     proposal_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> ProposalOut:
-    """Ask both sides, each by a link of its own; for seven days a place is held for them, and never two."""
+    """Ask both sides, each by a link of its own; for seven days a place is held for them, and never two.
+
+    Where a side has no mail address the answer says that it is not reached (`…_not_reached_since`): telephone.
+    """
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     await invited(transaction, proposal, pair)
     return await _told(transaction, proposal, pair.household, response)

@@ -270,7 +270,7 @@ async def barred_pairs(
 ) -> list[tuple[UUID, UUID]]:
     """(household, unit) of pairs that do not come back: declined, expired, dismissed, or a tandem that ended early.
 
-    Of one household only where it is named.
+    Not what expired because a side was never reached. Of one household only where it is named.
     """
     proposals, tandems = _barring(programme_id)
     if household_id:
@@ -292,7 +292,9 @@ async def barred_since(transaction: OpenTransaction, run: Run, moment: datetime)
 def _barring(programme_id: UUID) -> tuple[Select[Any], Select[Any]]:
     """The proposals, and the tandems, of a programme that bar their pair: household and unit."""
     said_no = or_(
-        col(Proposal.state).in_({ProposalState.DECLINED, ProposalState.EXPIRED}),
+        col(Proposal.state) == ProposalState.DECLINED,
+        and_(col(Proposal.state) == ProposalState.EXPIRED, col(Proposal.mentors_not_reached_since).is_(None),
+             col(Proposal.household_not_reached_since).is_(None)),
         and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(NOT_BARRING)))
     proposals, tandems = (
         select_columns(kind.household_id, func.coalesce(kind.mentor_id, kind.mentor_group_id).label("unit_id")).where(

@@ -99,7 +99,7 @@ def suppress(transaction: OpenTransaction, delivery: Delivery, reason: Reason) -
     delivery.suppress(reason)
     announce(transaction, DeliverySuppressed(
         delivery_id=delivery.id, cause=delivery.cause, template=delivery.template, channel=delivery.channel,
-        reason=reason.value), region=delivery.region)
+        person_ref=delivery.person_ref, reason=reason.value), region=delivery.region)
 
 
 async def last_language(transaction: OpenTransaction, person_ref: UUID) -> str | None:

@@ -106,6 +106,7 @@ async def report_outcome(
     if body.outcome is Outcome.BOUNCED:
         announce(transaction, DeliveryBounced(
             delivery_id=delivery.id, cause=delivery.cause, template=delivery.template, channel=delivery.channel,
+            person_ref=delivery.person_ref,
         ), region=delivery.region)
     return await _shown(transaction, delivery, response)
 

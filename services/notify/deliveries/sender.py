@@ -219,4 +219,5 @@ def _bounced(transaction: OpenTransaction, delivery: Delivery) -> None:
     delivery.bounce()
     announce(transaction, DeliveryBounced(
         delivery_id=delivery.id, cause=delivery.cause, template=delivery.template, channel=delivery.channel,
+        person_ref=delivery.person_ref,
     ), region=delivery.region)
