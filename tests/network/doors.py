@@ -177,7 +177,6 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "plan_project": {"target_regions": [HERE]}, "change_project": {"target_regions": [HERE]},
         "plan_consultation": {"planned_for": world.now().date().isoformat()},
         "hold_consultation": {"held_on": world.now().date().isoformat()},
-        "change_tandem": {"planned_until": "2099-12-31"},
         "open_counselling_case": {"person": {"name": "Amina Beispiel"}},
         "record_counselling_contact": {"counselling_case_id": world.things["counselling_case"].id},
         "enter_status": {"value": "subsidiary"},

@@ -14,7 +14,7 @@ from libs.common.audit import audited
 from libs.common.codes.languages import language_name
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.facts.matching import ProposalInvited, Side
-from libs.common.persons import address_mark, languages_of
+from libs.common.persons import languages_of
 from libs.common.refusals import NotFound
 from libs.common.tables import outbox
 from services.matching.households.model import Household, shape_of
@@ -22,7 +22,7 @@ from services.matching.links.queries import say
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.queries import contact_refs, members_of, rules_on
-from services.matching.profiles.queries import beyond_scope, locked
+from services.matching.profiles.queries import address_mark, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.proposals.model import FIRM, OPEN, PENDING, Proposal, ProposalState
 from services.matching.tandems.model import RUNNING, Tandem

@@ -268,14 +268,12 @@ def _held(
 async def barred_pairs(
     transaction: OpenTransaction, programme_id: UUID, household_id: UUID | None = None,
 ) -> list[tuple[UUID, UUID]]:
-    """(household, unit) of pairs that do not come back: declined, expired, dismissed, or a tandem that ended early.
+    """(household, unit) of pairs that do not come back: declined, expired though both were reached, dismissed, parted.
 
-    Not what expired because a side was never reached. Of one household only where it is named.
+    Of one household only where it is named.
     """
-    proposals, tandems = _barring(programme_id)
-    if household_id:
-        proposals = proposals.where(col(Proposal.household_id) == household_id)
-        tandems = tandems.where(col(Tandem.household_id) == household_id)
+    proposals, tandems = (query.where(kind.household_id == household_id) if household_id else query
+                          for query, kind in zip(_barring(programme_id), BARRING, strict=True))
     rows = await transaction.execute(proposals.union_all(tandems))
     return sorted({(household_id, unit_id) for household_id, unit_id in rows})
 
@@ -293,8 +291,8 @@ def _barring(programme_id: UUID) -> tuple[Select[Any], Select[Any]]:
     """The proposals, and the tandems, of a programme that bar their pair: household and unit."""
     said_no = or_(
         col(Proposal.state) == ProposalState.DECLINED,
-        and_(col(Proposal.state) == ProposalState.EXPIRED, col(Proposal.mentors_not_reached_since).is_(None),
-             col(Proposal.household_not_reached_since).is_(None)),
+        and_(col(Proposal.state) == ProposalState.EXPIRED,
+             func.num_nonnulls(Proposal.mentors_not_reached_since, Proposal.household_not_reached_since) == 0),
         and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(NOT_BARRING)))
     proposals, tandems = (
         select_columns(kind.household_id, func.coalesce(kind.mentor_id, kind.mentor_group_id).label("unit_id")).where(
