@@ -4,7 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import httpx
+import pytest
 
+from services.matching.proposals import reactions
 from tests.matching.field import Field, Json, sponsorship
 
 
@@ -144,3 +146,14 @@ async def test_one_pair_is_put_off_without_being_barred(field: Field) -> None:
     await field.act(f"/proposals/{proposal}/dismiss", {"reason": "postponed"})
 
     assert (run["proposed"], (await field.run())["proposed"]) == (1, 1)
+
+
+async def test_very_many_are_let_go_one_part_after_the_other(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same request again, until it finds none."""
+    monkeypatch.setattr(reactions, "AT_ONCE", 2)
+    run, ids = await a_run(field, 3)
+    address, body = f"/runs/{run['id']}/release", {"reason": "computed_anew"}
+
+    told = [(await field.send("POST", address, body)).json() for _ in range(3)]
+    assert told == [sorted(ids)[:2], sorted(ids)[2:], []]
+    assert set((await states_of(field, run)).values()) == {"dismissed"}

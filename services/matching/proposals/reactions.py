@@ -26,7 +26,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.queries import refuse_obstacles
 from services.matching.prerequisites.queries import rules_on
 from services.matching.prerequisites.reactions import recheck
-from services.matching.profiles.queries import locked
+from services.matching.profiles.queries import among, locked
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import (
     OPEN,
@@ -58,6 +58,8 @@ from services.matching.proposals.queries import (
 )
 from services.matching.proposals.rules import proposal_fact
 
+# So many of a run's proposals are let go by one request, which lasts ten seconds at most.
+AT_ONCE = 500
 # Why notify sent nothing where nobody is missed: the invitation was over, or the person is erased.
 MOOT = frozenset({"nothing_to_tell", "erased"})
 OTHER = {Side.MENTORS: Side.HOUSEHOLD, Side.HOUSEHOLD: Side.MENTORS}
@@ -140,12 +142,12 @@ async def dismissed(
 
 
 async def released(transaction: OpenTransaction, run_id: UUID, reason: DismissReason) -> list[UUID]:
-    """All of a run's proposals that nobody has approved are let go, and their households wait again."""
-    of_run, undecided = bool_column(Proposal.run_id == run_id), {ProposalState.PROPOSED}
-    ids = await transaction.scalars(
-        select(Proposal.household_id).where(of_run, col(Proposal.state).in_(undecided)))
-    households = {one.id: one for one in await lock_rows(transaction, Household, ids)}
-    found = await of_state(transaction, of_run, undecided)
+    """The first of a run's proposals that nobody has approved are let go, and their households wait again."""
+    undecided = {ProposalState.PROPOSED}
+    first = (await transaction.scalars(select(Proposal).where(
+        Proposal.run_id == run_id, col(Proposal.state).in_(undecided)).order_by(col(Proposal.id)).limit(AT_ONCE))).all()
+    households = {one.id: one for one in await lock_rows(transaction, Household, (one.household_id for one in first))}
+    found = await of_state(transaction, among(Proposal.id, [one.id for one in first]), undecided)
     for proposal in found:
         proposal.dismiss(reason, transaction.clock.now(), transaction.caller.principal)
         household = households[proposal.household_id]

@@ -229,7 +229,10 @@ async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction
 
 @router.post("/{run_id}/release")
 async def release_rest(run_id: UUID, body: ReleaseIn, transaction: Transaction) -> list[UUID]:
-    """Let go all of a run's proposals that nobody has approved: the households wait again, and no pair is barred."""
+    """Let go what nobody has approved of a run, 500 at a time: the households wait again, and no pair is barred.
+
+    The answer tells which; sent again it goes on, until it tells none.
+    """
     run = await get_or_refuse(transaction, Run, run_id)
     run.refuse_unless_done()
     return await released(transaction, run.id, body.reason)
