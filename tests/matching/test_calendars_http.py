@@ -1,6 +1,6 @@
 """Calendars: when each side is asked, in a calendar of their own, and for the coordinator those of the region."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from icalendar import Calendar
 
 from libs.common.callers import Role
 from services.matching.links.queries import CALENDAR, CHECKIN
+from services.matching.profiles.rules import today
 from tests.matching.field import REGION, Field, Headers
 
 DAYS = (28, 182, 364)
@@ -40,7 +41,8 @@ async def test_each_side_has_its_own_checkins_in_its_language_and_nobodys_name(f
         checkins = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=planned"))["items"]
         assert told.keys() == {f"checkin-{one['id']}@test" for one in checkins if one["side"] == side}
         days = sorted(one["dtstart"].dt for one in told.values())
-        assert days == [field.day + timedelta(days=day) for day in DAYS]
+        began = datetime.fromisoformat(tandem["started_at"])
+        assert days == [today(began + timedelta(days=day)) for day in DAYS]
         assert all(type(day) is date for day in days)
         assert all(one["dtend"].dt - one["dtstart"].dt == timedelta(days=1) for one in told.values())
         assert states(told) == [(1, "CONFIRMED")] * 3

@@ -33,4 +33,5 @@ async def test_a_pair_becomes_a_tandem_and_comes_to_its_good_end(field: Field) -
     assert await field.subjects(proposal["id"]) == [
         "proposal.created", "proposal.approved", "proposal.invited", "proposal.accepted", "proposal.accepted"]
     assert await field.subjects(tandem["id"]) == [
-        "tandem.started", "checkin.due", "checkin.due", "tandem.confirmed", "tandem.completed"]
+        "tandem.started", "checkin.due", "checkin.due", "tandem.trial_ended", "tandem.confirmed",
+        "tandem.completed"]

@@ -1,10 +1,11 @@
 """How a tandem is planned, and what its pause does to the days on which both sides are asked how it goes."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
 from services.matching.links.queries import CALENDAR, CHECKIN
+from services.matching.profiles.rules import today
 from tests.matching.field import Field, Json
 from tests.matching.test_calendars_http import entries
 
@@ -40,7 +41,8 @@ async def test_who_could_not_answer_before_a_long_pause_is_asked_again(field: Fi
     await field.act(f"/tandems/{tandem['id']}/resume")
     await field.network.settled()
     asked = await checkins(field, tandem, 28)
-    assert [(one["state"], one["due_at"][:10]) for one in asked] == [("due", str(field.day))] * 2
+    assert [(one["state"], today(datetime.fromisoformat(one["due_at"]))) for one in asked] == [
+        ("due", field.day)] * 2
     assert len(await field.told(asked[0]["id"], kind="checkin.due")) == 2
     own = next(one for one in asked if one["side"] == "household")
     answer = await field.client.post(f"{await field.link(CHECKIN, own['id'], household)}?mood=5")
@@ -70,7 +72,8 @@ async def test_what_fell_into_a_pause_is_asked_when_the_tandem_goes_on(field: Fi
     await field.act(f"/tandems/{tandem['id']}/resume")
     await field.network.settled()
     asked = [*await checkins(field, tandem, 182), *await checkins(field, tandem, 364)]
-    assert {(one["state"], one["due_at"][:10]) for one in asked} == {("due", str(field.day))}
+    assert {(one["state"], today(datetime.fromisoformat(one["due_at"]))) for one in asked} == {
+        ("due", field.day)}
     calendar = await field.client.get(await field.link(CALENDAR, mentor, mentor))
 
     found = entries(calendar.content)

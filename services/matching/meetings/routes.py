@@ -150,7 +150,7 @@ async def show_meetings(request: Request, holding: Documenting) -> HTMLResponse:
 
 @router.post("/{token}", response_model=MeetingOut)
 async def document_meeting(
-    request: Request, holding: Documenting, on: Day | None = None,
+    request: Request, holding: Documenting, on: date | None = None,
     minutes: Annotated[int | None, Query(ge=1, le=LONGEST_MINUTES)] = None, body: Noting | None = None,
 ) -> Any:
     """A side notes that they met on a day, in the body or the query; noted once more, the minutes are corrected."""

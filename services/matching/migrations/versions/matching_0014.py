@@ -16,6 +16,6 @@ def upgrade() -> None:
     op.add_column("proposal", sa.Column("weights_version", sa.Text(), nullable=True))
     op.add_column("run", sa.Column("rules_valid_from", sa.Date(), nullable=True))
     op.add_column("run", sa.Column("cancelled_by", sa.Text(), nullable=True))
-    op.add_column("run", sa.Column("cancelled_why", sa.Text(), nullable=True))
+    op.add_column("run", sa.Column("cancelled_why", sa.String(40), nullable=True))
     for name in ("pinned_reasons", "forbidden_reasons"):
         op.add_column("run", sa.Column(name, postgresql.JSONB(), server_default="[]", nullable=False))
