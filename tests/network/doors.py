@@ -177,8 +177,6 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "plan_project": {"target_regions": [HERE]}, "change_project": {"target_regions": [HERE]},
         "plan_consultation": {"planned_for": world.now().date().isoformat()},
         "hold_consultation": {"held_on": world.now().date().isoformat()},
-        "note_agreement": {"signed_on": world.now().date().isoformat()},
-        "hold_closing": {"held_on": world.now().date().isoformat()},
         "open_counselling_case": {"person": {"name": "Amina Beispiel"}},
         "record_counselling_contact": {"counselling_case_id": world.things["counselling_case"].id},
         "enter_status": {"value": "subsidiary"},

@@ -277,7 +277,7 @@ async def group_in_body(world: World) -> Need:
 
 async def tandem_in_body(world: World) -> Need:
     """What names a new tandem."""
-    return {"body": {"tandem_id": (await world.tandem("active"))["tandem_id"]}}
+    return {"body": {"tandem_id": (await world.tandem("active"))["tandem_id"], "held_on": world.today}}
 
 
 async def met(world: World) -> Need:
@@ -398,7 +398,8 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_invitation", "accept_invitation", "decline_invitation"),
                     by_link(ANSWER, "proposal", "invited")),
     "start_tandem": met, "change_tandem": lambda w: with_(w.tandem(), planned_until="2099-12-31"),
-    **dict.fromkeys(("read_tandem", "note_agreement", "end_tandem_early"), of("tandem")),
+    **dict.fromkeys(("read_tandem", "end_tandem_early"), of("tandem")),
+    "note_agreement": lambda w: with_(w.tandem(), signed_on=w.today),
     "note_consent_of_side": of("trial_over"), "pause_tandem": of("tandem", "active"),
     "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
     "show_meetings": by_link(MEETINGS, "tandem"),

@@ -156,8 +156,8 @@ class World:
 
     @property
     def today(self) -> str:
-        """What day it is in this network."""
-        return self.in_days("registry", 0).date().isoformat()
+        """What day it is in this network, and in Germany."""
+        return self.field.day.isoformat()
 
     def headers_of(self, operation: Operation) -> dict[str, str]:
         """The key of one who may call it; none for the public and the holder of a link."""

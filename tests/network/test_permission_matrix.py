@@ -27,7 +27,7 @@ from tests.network import fuzz_recipes, fuzz_world
 from tests.network.doors import OPENED_BY, Request, described, every_operation, reads, request_of, table_of, things_of
 from tests.network.world import ELSEWHERE, HERE, Thing, World, a_world
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 Operation = tuple[str, str]
 # Requests at the same time: fewer than a service's connections.
 AT_ONCE = 5
