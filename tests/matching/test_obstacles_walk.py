@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
@@ -65,6 +66,7 @@ async def step(field: Field, mentor: Json, household: Json, kind: str, given_: J
     await field.act(f"/{kind}s/{(mentor if kind == 'mentor' else household)['id']}", body, method="PUT")
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture,
                                                                  HealthCheck.too_slow])
 @given(steps=STEPS)

@@ -126,6 +126,7 @@ def misfits(seen: Json) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 async def test_no_place_is_given_twice_on_a_long_walk(field: Field, seed: int) -> None:
     """Proposals, answers, meetings, endings, pauses and expiries in any order; refused or done, never half."""

@@ -132,6 +132,7 @@ def most_memory(work: Callable[[], Any]) -> int:
         gc.set_threshold(*often)
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_all_rows_of_a_file_nor_all_that_is_told() -> None:
     """A file takes less than its rows alone would, were they read at once; an outcome a small part of its text."""
     given_ = inputs([a_household(number) for number in range(1500)], [a_unit(number) for number in range(1500)])
