@@ -12,6 +12,7 @@ from libs.common.facts import HEARS, SERVICES
 from libs.common.links import Link
 from services.events.registrations.queries import ACCEPT, CANCEL
 from services.matching.links.queries import ANSWER, CALENDAR, CHECKIN, CONCERN, CONSENT, MEETINGS, OWN_DATA
+from services.matching.profiles.rules import BERLIN
 from services.registry.assurances.rules import PURPOSE as ASSURE
 from tests.events.stage import Stage
 from tests.harness import Network, in_days
@@ -201,7 +202,7 @@ async def _in_events(world: World, stage: Stage, training: str, tallied: str, ca
 
 
 def _weekday(day: datetime) -> str:
-    return ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[day.weekday()]
+    return ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[day.astimezone(BERLIN).weekday()]
 
 
 async def _units_and_households(world: World, around: Field) -> None:
