@@ -27,7 +27,7 @@ TOKEN_PATTERN = "^[A-Za-z0-9_-]{75}$"  # noqa: S105 - a pattern, no token
 class Link:
     """What a link lets its holder do: this purpose, about this thing, as this person.
 
-    `sent_to`: the mark of the address that it was sent to (matching's `address_mark`); 0 where that does not matter.
+    `sent_to`: a mark of the address that it was sent to, below 2 to the 24; 0 where that does not matter.
     """
 
     purpose: str

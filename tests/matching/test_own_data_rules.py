@@ -14,6 +14,7 @@ from libs.common.phrases import phrases
 from services.matching.consents.model import Purpose
 from services.matching.households.model import Household, HouseholdState
 from services.matching.links.queries import FILE, say
+from services.matching.links.rules import at_fault, read_form
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.own_data.queries import TOLD, lacking
@@ -23,12 +24,10 @@ from services.matching.runs.keeping import changed_meanwhile
 from services.matching.runs.model import Unserved
 from services.matching.self_service.rules import (
     AvailabilityIn,
-    at_fault,
     availability_form,
     availability_in,
     contact_form,
     contact_in,
-    read_form,
 )
 from services.matching.tables import Table
 

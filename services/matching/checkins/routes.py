@@ -29,9 +29,9 @@ from services.matching.checkins.reactions import told_of
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
 from services.matching.links.queries import CALENDAR, CHECKIN, CONSENT, Sent, asking_page, came_back, done, given, say
+from services.matching.links.rules import read_form
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating
-from services.matching.self_service.rules import read_form
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import persons_of_side, side_in
 

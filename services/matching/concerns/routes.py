@@ -25,8 +25,8 @@ from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concer
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
+from services.matching.links.rules import read_form
 from services.matching.profiles.queries import inside, locked
-from services.matching.self_service.rules import read_form
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import side_in
 

@@ -17,7 +17,7 @@ from libs.common.pages import Field, Section, page, wants_page
 from libs.common.persons import languages_of
 from libs.common.phrases import Said, phrases
 from libs.common.refusals import Refused
-from services.matching.self_service.rules import MARK, Form, at_fault, first, is_ours, refuse_foreign
+from services.matching.links.rules import MARK, Form, at_fault, first, is_ours, refuse_foreign
 
 FILE = "services/matching/phrases.toml"
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -20,12 +20,12 @@ from libs.common.links import Holding, by_link
 from libs.common.pages import wants_page
 from libs.common.refusals import Invalid, NotFound, Refused
 from services.matching.links.queries import MEETINGS, Sent, came_back, given
+from services.matching.links.rules import read_form
 from services.matching.meetings.model import LONGEST_MINUTES, Meeting, noted_or_refuse, refuse_late
 from services.matching.meetings.queries import ended_on, meeting_of, meetings_page, sums_of
 from services.matching.meetings.reactions import Met, corrected, noted, withdrawn
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import today
-from services.matching.self_service.rules import read_form
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import persons_of_side, side_in
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from libs.common.audit import audited
+from libs.common.audit import ENTER, entry
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
 from libs.common.facts.matching import (
@@ -150,10 +150,11 @@ async def released(transaction: OpenTransaction, run_id: UUID, reason: DismissRe
     found = await of_state(transaction, among(Proposal.id, [one.id for one in first]), undecided)
     for proposal in found:
         proposal.dismiss(reason, transaction.clock.now(), transaction.caller.principal)
-        household = households[proposal.household_id]
-        household.release()
+        households[proposal.household_id].release()
         announce(transaction, proposal_fact(ProposalDismissed, proposal))
-        await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
+    if found:
+        await transaction.execute(ENTER, [entry(
+            transaction, "change", f"proposal/{one.id}", households[one.household_id].person_ref) for one in found])
     return [proposal.id for proposal in found]
 
 

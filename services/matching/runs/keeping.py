@@ -47,7 +47,8 @@ PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY
 LOCK = (
     "SELECT id::text, region, version FROM {table} WHERE id = ANY ($1::uuid[]) AND state = ANY ($2::text[])"
     " ORDER BY id FOR UPDATE")
-# How many places are left once those that are taken or spoken for are counted.
+# How many places are left once those that are taken or spoken for are counted: the count of `queries`, as text like all
+# here, since thousands of ids come and go as texts.
 PLACES = (
     "SELECT unit.id::text, unit.places - count(held.unit_id) AS remaining"
     " FROM (SELECT id, capacity AS places FROM mentor UNION ALL SELECT id, 1 FROM mentor_group) AS unit LEFT JOIN"

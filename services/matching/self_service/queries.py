@@ -13,11 +13,12 @@ from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
 from services.matching.consents.model import Purpose
 from services.matching.links.queries import CALENDAR, say
+from services.matching.links.rules import MARK, Form
 from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.queries import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
-from services.matching.self_service.rules import MARK, Form, availability_form, contact_form
+from services.matching.self_service.rules import availability_form, contact_form
 
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
 

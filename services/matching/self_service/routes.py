@@ -22,6 +22,7 @@ from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.households.model import Household
 from services.matching.links.queries import OWN_DATA, asking_page, done, said_of, say, turned_down, undone
+from services.matching.links.rules import Form, at_fault, is_ours, refuse_foreign
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
 from services.matching.own_data.queries import (
@@ -43,12 +44,8 @@ from services.matching.self_service.rules import (
     Availability,
     AvailabilityIn,
     Contact,
-    Form,
-    at_fault,
     availability_in,
     contact_in,
-    is_ours,
-    refuse_foreign,
 )
 
 router = APIRouter(tags=["self_service"])
