@@ -34,10 +34,11 @@ Check = Callable[[EncodedPool, Ints, Ints], Bools]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Possible pairs: int64[k] indices each."""
+    """Possible pairs: int64[k] indices each, and the metres between them where all of both places are known."""
 
     households: Ints
     units: Ints
+    metres: Ints | None = None
 
     def __len__(self) -> int:
         """How many there are."""
@@ -138,10 +139,11 @@ def _possible(pool: EncodedPool, block: Block) -> Candidates:
     left = np.flatnonzero(~against)
     row = left // len(columns)
     households, units = rows[row], columns[left - row * len(columns)]
-    if block.placed:
-        near = metres_between(pool, households, units) <= _reach(pool, households, units)
-        households, units = households[near], units[near]
-    return Candidates(households, units)
+    if not block.placed:
+        return Candidates(households, units)
+    metres = metres_between(pool, households, units)
+    near = metres <= _reach(pool, households, units)
+    return Candidates(households[near], units[near], metres[near])
 
 
 def _without(barred: Ints, pairs: Candidates, n_units: int) -> Candidates:
@@ -150,7 +152,8 @@ def _without(barred: Ints, pairs: Candidates, n_units: int) -> Candidates:
         return pairs
     keys = pairs.households * n_units + pairs.units
     keep = barred[np.minimum(np.searchsorted(barred, keys), len(barred) - 1)] != keys
-    return Candidates(pairs.households[keep], pairs.units[keep])
+    metres = None if pairs.metres is None else pairs.metres[keep]
+    return Candidates(pairs.households[keep], pairs.units[keep], metres)
 
 
 def _table(barred: Ints, households: Ints, pool: EncodedPool) -> Bools:

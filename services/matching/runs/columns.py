@@ -50,17 +50,22 @@ class Column:
     @classmethod
     def read(cls, texts: Sequence[Any], reader: Callable[[Any], Any]) -> Self:
         """From what stands for each person's value; equal ones are read once."""
-        place: dict[Any, int] = {}
-        at = [place.setdefault(text, len(place)) for text in texts]
-        return cls([reader(text) for text in place], np.array(at, dtype=np.int32))
+        different = dict.fromkeys(texts)
+        place = dict(zip(different, range(len(different)), strict=True))
+        at = np.fromiter(map(place.__getitem__, texts), dtype=np.int32, count=len(texts))
+        return cls([reader(text) for text in different], at)
 
     @classmethod
     def both(cls, *columns: "Column") -> Self:
         """From several fields of the same people: a value is a tuple of theirs."""
-        table, at = np.unique(np.stack([column.at for column in columns], axis=1), axis=0, return_inverse=True)
+        sizes = [max(1, len(column.values)) for column in columns]
+        # One number for each combination: to sort these is fast.
+        number = np.ravel_multi_index([column.at for column in columns], sizes)
+        different, at = np.unique(number, return_inverse=True)
+        table = zip(*(places.tolist() for places in np.unravel_index(different, sizes)), strict=True)
         values = [tuple(column.values[place] for column, place in zip(columns, places, strict=True))
-                  for places in table.tolist()]
-        return cls(values, at.reshape(-1).astype(np.int32))
+                  for places in table]
+        return cls(values, at.astype(np.int32))
 
     def to(self, change: Callable[[Any], Any]) -> "Column":
         """Another value in each value's place."""
@@ -72,8 +77,9 @@ class Column:
 
     def each(self, people: NDArray[np.int64] | None = None) -> list[Any]:
         """Each person's value, or that of each of these."""
-        values, at = self.values, self.at if people is None else self.at[people]
-        return [values[place] for place in at.tolist()]
+        values = np.fromiter(self.values, dtype=object, count=len(self.values))
+        found: list[Any] = values[self.at if people is None else self.at[people]].tolist()
+        return found
 
     def some(self) -> Iterable[tuple[int, Any]]:
         """(place, value) of each person who has a value that is not empty."""

@@ -30,7 +30,7 @@ LOTS = 1 << 12
 
 
 class Scored(NamedTuple):
-    """Possible pairs with what each is worth: int64[k] each, sorted by household and then unit."""
+    """Possible pairs with what each is worth: int64[k] each."""
 
     households: Ints
     units: Ints
@@ -87,7 +87,7 @@ def _in_persons(pool: EncodedPool, kept: "_Kept", tell: Progress) -> Best:
             f"capacity_in: more than {MOST_IN_MEMORY} possible pairs are too many where places count persons")
     tell(Step.SOLVING, len(kept.everything.units))
     sizes = pool.households.size.astype(np.int64)
-    found = solve(*kept.everything, pool.units.free, n_households=pool.n_households, sizes=sizes)
+    found = solve(*_sorted(pool, [kept.everything]), pool.units.free, n_households=pool.n_households, sizes=sizes)
     look = _Look(pool, found, sizes)
     look.through([kept.everything], ADDED)
     return Best(found, kept.possible, look.next_best(), rounds=1)
@@ -116,21 +116,27 @@ def _with_pinned(pool: EncodedPool, extra: Ints, pinned: Ints, tell: Progress) -
 
 
 def scored_pairs(pool: EncodedPool, extra: Ints) -> Scored:
-    """Return every possible pair with its worth; where memory does not hold them, each household's best ones only."""
+    """Return every possible pair with its worth, sorted by household and then unit.
+
+    Where memory does not hold them, each household's best ones only.
+    """
     kept = _first_arcs(pool, extra, nobody_listens)
-    return kept.arcs if kept.everything is None else kept.everything
+    return kept.arcs if kept.everything is None else _sorted(pool, [kept.everything])
 
 
 def scored_in_blocks(pool: EncodedPool, extra: Ints) -> Iterator[Scored]:
     """Yield every possible pair once, with its worth."""
     for pairs in possible_in_blocks(pool):
-        score = points_of(pool, pairs.households, pairs.units).score
+        score = points_of(pool, pairs.households, pairs.units, pairs.metres).score
         yield Scored(pairs.households, pairs.units, score + extra[pairs.households])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """The pairs that are solved over at first, how many there are by household, and all where memory holds them."""
+    """The pairs that are solved over at first, sorted; how many there are by household; all, where memory holds them.
+
+    To sort all of them would take longer than to look at them.
+    """
 
     arcs: Scored
     possible: Ints
@@ -148,23 +154,24 @@ def _first_arcs(pool: EncodedPool, extra: Ints, tell: Progress) -> _Kept:
         if whole and seen > MOST_IN_MEMORY:
             whole = False
             tell(Step.PRUNING, KEPT_OF_LARGE)
-            parts = [_best_of_each(_sorted(pool, parts), KEPT_OF_LARGE)]
+            parts = [_best_of_each(_together(parts), KEPT_OF_LARGE)]
         parts.append(block if whole else _best_of_each(block, KEPT_OF_LARGE))
-    everything = _sorted(pool, parts)
-    if whole:
-        return _Kept(_best_of_each(everything, KEPT), possible, everything)
-    return _Kept(_best_of_each(everything, KEPT_OF_LARGE), possible, None)
+    everything = _together(parts)
+    best = _best_of_each(everything, KEPT if whole else KEPT_OF_LARGE)
+    return _Kept(_sorted(pool, [best]), possible, everything if whole else None)
 
 
-def _sorted(pool: EncodedPool, parts: Iterable[Scored]) -> Scored:
+def _together(parts: list[Scored]) -> Scored:
+    """Several as one."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Scored(*(np.concatenate(column) for column in zip(Scored(nothing, nothing, nothing), *parts, strict=True)))
+
+
+def _sorted(pool: EncodedPool, parts: list[Scored]) -> Scored:
     """Several as one, sorted; one that stands in two of them once."""
-    everything = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for part in parts:
-        everything[0].append(part.households * pool.n_units + part.units)
-        everything[1].append(part.worth)
-    place, first = np.unique(np.concatenate(everything[0]), return_index=True)
-    households, units = np.divmod(place, max(pool.n_units, 1))
-    return Scored(households, units, np.concatenate(everything[1])[first])
+    everything = _together(parts)
+    _, first = np.unique(everything.households * pool.n_units + everything.units, return_index=True)
+    return Scored(*(column[first] for column in everything))
 
 
 def _best_of_each(arcs: Scored, count: int) -> Scored:

@@ -36,14 +36,17 @@ class PointColumns:
         return Points(**{name: int(getattr(self, name)[position]) for name in CRITERIA})
 
 
-def points_of(pool: EncodedPool, households: Ints, units: Ints) -> PointColumns:
-    """Return the points of possible pairs, given as household indices and unit indices (int64[k] each)."""
+def points_of(pool: EncodedPool, households: Ints, units: Ints, metres: Ints | None = None) -> PointColumns:
+    """Return the points of possible pairs, given as household indices and unit indices (int64[k] each).
+
+    metres (int64[k]): between places that are all known, where somebody has computed them already.
+    """
     weights, enough = pool.rules.weights, pool.rules.enough_slots
     level = measures.common_level(pool, households, units)
     slots = measures.common_slots(pool, households, units)
     found = {
         "language": _of(weights.language, BEST_LEVEL)[BEST_LEVEL][level],
-        "distance": _distances(pool, households, units),
+        "distance": _distances(pool, households, units, metres),
         "needs": _needs(pool, households, units),
         "interests": _interests(pool, households, units),
         "availability": _of(weights.availability, enough, DAYS * PARTS_OF_DAY)[enough][slots],
@@ -60,10 +63,12 @@ def _of(weight: int, most: int, parts: int | None = None) -> Ints:
     return np.array([[share(weight, min(part, whole), whole) for part in columns] for whole in range(most + 1)])
 
 
-def _distances(pool: EncodedPool, households: Ints, units: Ints) -> Ints:
+def _distances(pool: EncodedPool, households: Ints, units: Ints, metres: Ints | None) -> Ints:
     weight, far = pool.rules.weights.distance, pool.rules.far_km * 1000
-    way = measures.metres_between(pool, households, units)
-    points = weight * np.maximum(0, far - way) // far
+    way = measures.metres_between(pool, households, units) if metres is None else metres
+    points: Ints = weight * np.maximum(0, far - way) // far
+    if metres is not None:
+        return points
     return np.where(measures.both_places_known(pool, households, units), points, weight // 2)
 
 
