@@ -8,19 +8,21 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from services.matching.runs.barred import BarredPairs, places_of
+from services.matching.runs.beside import beside
 from services.matching.runs.bits import Ints
 from services.matching.runs.candidates import obstacles_of, why_not
 from services.matching.runs.columns import Column, Id, Side
 from services.matching.runs.encoding import EncodedPool, encode_sides
 from services.matching.runs.graph import Best, best_assignment
 from services.matching.runs.hard import HardCode, Pairs
-from services.matching.runs.outcome import Outcome, Unserved
+from services.matching.runs.outcome import Outcome, Proposal, Unserved
 from services.matching.runs.points import bonus_of
 from services.matching.runs.pool import Household, Rules, Unit, require
 from services.matching.runs.steps import Progress, Step, nobody_listens
@@ -110,23 +112,32 @@ def run_sides(sides: Sides, *, tell: Progress = nobody_listens) -> Outcome:
     pinned = _pinned(pool, sides)
     waited = Column.both(households["waiting_since"], households["urgency"])
     bonuses = waited.to(lambda given: bonus_of(given[0], given[1], rules, sides.today)).array(np.int64)
-    best = best_assignment(pool, rules.base + bonuses, pinned, tell=tell)
+    with beside(partial(hash_of, sides), large=pool.large) as hashed:
+        best = best_assignment(pool, rules.base + bonuses, pinned, tell=tell)
+        tell(Step.EXPLAINING, len(best.found.pairs))
+        with beside(partial(_unserved, pool, households, best), large=pool.large) as unserved:
+            proposals = Telling(households, units, pool, bonuses, best, pinned).proposals()
+            return _outcome(sides, best, proposals, unserved(), hashed())
+
+
+def _outcome(
+    sides: Sides, best: Best, proposals: tuple[Proposal, ...], unserved: tuple[Unserved, ...], inputs: str,
+) -> Outcome:
     found = best.found
-    tell(Step.EXPLAINING, len(found.pairs))
     return Outcome(
-        inputs_hash=hash_of(sides),
+        inputs_hash=inputs,
         computing_version=COMPUTING_VERSION,
-        weights_version=rules.weights_version,
+        weights_version=sides.rules.weights_version,
         solver=found.solver,
         numpy=np.__version__,
         possible_pairs=int(best.possible.sum()),
         objective=found.objective,
         bound=found.bound,
         certified=found.certified,
-        proposals=Telling(households, units, pool, bonuses, best, pinned).proposals(),
-        unserved=_unserved(pool, households, best),
-        unit_prices=_named(units, found.unit_prices),
-        household_values=_named(households, found.household_values),
+        proposals=proposals,
+        unserved=unserved,
+        unit_prices=_named(sides.units, found.unit_prices),
+        household_values=_named(sides.households, found.household_values),
     )
 
 

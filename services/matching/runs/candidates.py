@@ -6,6 +6,7 @@ found.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -64,12 +65,15 @@ def find(pool: EncodedPool) -> Candidates:
     return Candidates(*np.divmod(keys, max(pool.n_units, 1)))
 
 
-def possible_in_blocks(pool: EncodedPool) -> Iterator[Candidates]:
-    """Yield every pair that no hard constraint forbids, each in one block; how many there may be does not matter."""
+def possible_in_blocks(pool: EncodedPool, half: int | None = None) -> Iterator[Candidates]:
+    """Yield every pair that no hard constraint forbids, each in one block; how many there may be does not matter.
+
+    half: only every other block, from the first (0) or the second (1) on.
+    """
     households = np.flatnonzero(pool.households.consented)
     units = np.flatnonzero(_available(pool))
     barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
-    for block in blocks(pool, households, units):
+    for block in islice(blocks(pool, households, units), half or 0, None, 1 if half is None else 2):
         yield _without(barred, _possible(pool, block), pool.n_units)
 
 

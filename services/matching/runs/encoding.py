@@ -47,6 +47,7 @@ ANY = 0xFF
 NOT_STATED = 0x80
 # What every unit answers to a household with which an interpreter may come.
 ANYBODY = ("", "none")
+LARGE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ class EncodedPool:
     vetoed: Ints
     declined: Ints
     forbidden: Ints
+
+    @property
+    def large(self) -> bool:
+        """Whether there are so many pairs, possible or not, that two processes are faster than one."""
+        return self.n_households * self.n_units >= LARGE
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ prices: the proof covers all pairs. Of a large pool the other pairs are not even
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from services.matching.runs.assignment import Assignment, solve
+from services.matching.runs.beside import beside
 from services.matching.runs.bits import Bools, Ints
 from services.matching.runs.candidates import possible_in_blocks
 from services.matching.runs.encoding import EncodedPool
@@ -73,8 +75,7 @@ def best_assignment(
         found = solve(*arcs, pool.units.free, n_households=pool.n_households)
         tell(Step.LOOKING, rounds)
         look = _Look(pool, found)
-        gaining = look.through([kept.everything] if kept.everything else scored_in_blocks(pool, extra),
-                               ADDED if kept.everything else ADDED_OF_LARGE)
+        gaining = look.through([kept.everything], ADDED) if kept.everything else look.through_all(pool, extra)
         if not gaining:
             return Best(found, kept.possible, look.next_best(), rounds)
         arcs = _sorted(pool, [arcs, *gaining])
@@ -124,9 +125,9 @@ def scored_pairs(pool: EncodedPool, extra: Ints) -> Scored:
     return kept.arcs if kept.everything is None else _sorted(pool, [kept.everything])
 
 
-def scored_in_blocks(pool: EncodedPool, extra: Ints) -> Iterator[Scored]:
-    """Yield every possible pair once, with its worth."""
-    for pairs in possible_in_blocks(pool):
+def scored_in_blocks(pool: EncodedPool, extra: Ints, half: int | None = None) -> Iterator[Scored]:
+    """Yield every possible pair once, with its worth; of one half of the blocks only, where that is asked."""
+    for pairs in possible_in_blocks(pool, half):
         score = points_of(pool, pairs.households, pairs.units, pairs.metres).score
         yield Scored(pairs.households, pairs.units, score + extra[pairs.households])
 
@@ -145,20 +146,29 @@ class _Kept:
 
 def _first_arcs(pool: EncodedPool, extra: Ints, tell: Progress) -> _Kept:
     """The best pairs of each household, and all unless they are too many."""
+    with beside(partial(_half_found, pool, extra, 1, nobody_listens), large=pool.large) as others:
+        halves = [_half_found(pool, extra, 0, tell), others()]
+    arcs, possible = _together([half.arcs for half in halves]), halves[0].possible + halves[1].possible
+    whole = all(half.everything for half in halves)
+    best = _best_of_each(arcs, KEPT if whole else KEPT_OF_LARGE)
+    return _Kept(_sorted(pool, [best]), possible, arcs if whole else None)
+
+
+def _half_found(pool: EncodedPool, extra: Ints, half: int, tell: Progress) -> _Kept:
+    """Every other block: all its pairs, or the best of each household, not sorted."""
     possible = np.zeros(pool.n_households, dtype=np.int64)
     parts: list[Scored] = []
     seen, whole = 0, True
-    for block in scored_in_blocks(pool, extra):
+    for block in scored_in_blocks(pool, extra, half):
         possible += np.bincount(block.households, minlength=pool.n_households)
         seen += len(block.units)
-        if whole and seen > MOST_IN_MEMORY:
+        if whole and seen > MOST_IN_MEMORY // 2:
             whole = False
             tell(Step.PRUNING, KEPT_OF_LARGE)
             parts = [_best_of_each(_together(parts), KEPT_OF_LARGE)]
         parts.append(block if whole else _best_of_each(block, KEPT_OF_LARGE))
-    everything = _together(parts)
-    best = _best_of_each(everything, KEPT if whole else KEPT_OF_LARGE)
-    return _Kept(_sorted(pool, [best]), possible, everything if whole else None)
+    found = _together(parts)
+    return _Kept(found, possible, found) if whole else _Kept(_best_of_each(found, KEPT_OF_LARGE), possible, None)
 
 
 def _together(parts: list[Scored]) -> Scored:
@@ -229,6 +239,17 @@ class _Look:
             if more.any():
                 gaining.append(_best_of_each(_at(block, more), count))
         return gaining
+
+    def through_all(self, pool: EncodedPool, extra: Ints) -> list[Scored]:
+        """Do the same with all possible pairs, which are found anew."""
+        with beside(partial(self._half_seen, pool, extra, 1), large=pool.large) as others:
+            gaining, _ = self._half_seen(pool, extra, 0)
+            more, most = others()
+        self._most = np.maximum(self._most, most)
+        return gaining + more
+
+    def _half_seen(self, pool: EncodedPool, extra: Ints, half: int) -> tuple[list[Scored], Ints]:
+        return self.through(scored_in_blocks(pool, extra, half), ADDED_OF_LARGE), self._most
 
     def next_best(self) -> Ints:
         """The best unit besides the one that was got, by household; -1: none."""

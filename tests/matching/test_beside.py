@@ -1,0 +1,100 @@
+"""Work in a copy of the process comes back as if it had been done here; whatever happens to the copy."""
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+
+from services.matching.runs import beside as module
+from services.matching.runs import encoding, graph
+from services.matching.runs.batch import Inputs, run
+from services.matching.runs.beside import beside
+from services.matching.runs.pool import Rules
+from services.matching.simulation.people import TODAY, invented_household, invented_unit
+
+HERE = os.getpid()
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
+
+
+@pytest.fixture(autouse=True)
+def copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies are made also where there is one processor only."""
+    monkeypatch.setattr(module, "WORTH_IT", True)
+
+
+def test_the_result_comes_from_a_copy_that_is_gone_afterwards() -> None:
+    with beside(lambda: (os.getpid(), np.arange(300_000), "text"), large=True) as result:
+        pid, numbers, text = result()
+    assert pid != HERE
+    assert text == "text"
+    assert (numbers == np.arange(300_000)).all()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_what_is_small_is_done_here() -> None:
+    with beside(os.getpid, large=False) as result:
+        assert result() == HERE
+
+
+def test_arrays_outlive_the_copy_and_can_be_written() -> None:
+    with beside(lambda: np.zeros(1000), large=True) as result:
+        zeros = result()
+    zeros += 1
+    assert zeros.sum() == 1000
+
+
+def test_who_is_killed_or_raises_in_the_copy_is_done_again_here() -> None:
+    def killed() -> int:
+        if os.getpid() != HERE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    def raises() -> int:
+        if os.getpid() != HERE:
+            raise OSError
+        return os.getpid()
+
+    for work in (killed, raises):
+        with beside(work, large=True) as result:
+            assert result() == HERE
+
+
+def test_what_raises_here_too_is_raised() -> None:
+    with beside(lambda: 1 // 0, large=True) as result, pytest.raises(ZeroDivisionError):
+        result()
+
+
+def test_who_leaves_waits_for_nobody() -> None:
+    began = time.monotonic()
+    with pytest.raises(KeyError), beside(partial(time.sleep, 60), large=True):
+        raise KeyError
+    assert time.monotonic() - began < 30
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("in_memory", [2_000_000, 500])
+def test_a_run_finds_the_same_with_copies(monkeypatch: pytest.MonkeyPatch, in_memory: int) -> None:
+    """Everything: pairs, prices, reasons and the hash; also where memory does not hold all pairs."""
+    monkeypatch.setattr(graph, "MOST_IN_MEMORY", in_memory)
+    dice, asked = random.Random(5), []  # noqa: S311 - invented people, no secrets
+    households, units = ([make(dice) for _ in range(200)] for make in (invented_household, invented_unit))
+    inputs = Inputs(tuple(households), tuple(units), Rules(), TODAY)
+    alone = run(inputs)
+
+    def counted(work: Callable[[], object], *, large: bool) -> object:
+        asked.append(large)
+        return beside(work, large=large)
+
+    monkeypatch.setattr(graph, "beside", counted)
+    monkeypatch.setattr(encoding, "LARGE", 1)
+    assert run(inputs) == alone
+    assert asked
+    assert all(asked)
