@@ -66,14 +66,48 @@ async def test_the_same_request_twice_notes_one_contact_and_opens_one_case(field
 
 
 async def test_what_is_told_are_codes_alone(field: Field) -> None:
-    """Topics, results, district and month; neither person nor case, day, counsellor, origin or note."""
+    """Topics, results, minutes, partner, district, month; neither person nor case, day, counsellor, origin or note."""
     case = field.case_body(region="15087370")
-    contact = await field.counselled(case=case, topics=["health", "debts_contracts"], note="Geheim")
+    earlier = field.day - timedelta(days=40)
+    contact = await field.counselled(
+        case=case, topics=["health", "debts_contracts"], note="Geheim", held_on=str(earlier))
     (told,) = await field.told(contact["id"])
 
     assert told == {
         "subject": "counselling.recorded", "contact_id": contact["id"], "topics": ["debts_contracts", "health"],
-        "results": ["informed"], "region": "15087", "month": f"{field.day:%Y-%m}"}
+        "results": ["informed"], "region": "15087", "month": f"{earlier:%Y-%m}", "partner_id": str(PARTNER),
+        "minutes": 45, "recorded_on": str(field.day)}
+
+
+async def test_of_a_case_it_is_told_when_it_began_and_ended(field: Field) -> None:
+    """Opened, its beginning corrected by an earlier contact, closed, reopened; of one that is refused, nothing."""
+    case = await field.create("/counselling_cases", field.case_body(region="15087370"))
+    address, earlier = f"/counselling_cases/{case['id']}", field.day - timedelta(days=40)
+    contact = await field.counselled(counselling_case_id=case["id"], held_on=str(earlier))
+    await field.act(f"/counselling_contacts/{contact['id']}", {
+        "held_on": str(earlier - timedelta(days=40)), "minutes": 5, "topics": ["health"]}, method="PUT")
+    await field.counselled(counselling_case_id=case["id"])
+    await field.act(f"{address}/close", {"result": "granted"})
+    assert await field.refused(f"{address}/close", {"result": "granted"}) == (409, "case-closed")
+    await field.act(f"{address}/reopen")
+    told = await field.told(case["id"])
+
+    assert [(one.pop("subject"), one.pop("month")) for one in told] == [
+        ("counselling_case.opened", f"{field.day:%Y-%m}"), ("counselling_case.corrected", f"{earlier:%Y-%m}"),
+        ("counselling_case.corrected", f"{earlier - timedelta(days=40):%Y-%m}"),
+        ("counselling_case.closed", f"{field.day:%Y-%m}"), ("counselling_case.reopened", f"{field.day:%Y-%m}")]
+    assert told == [{"counselling_case_id": case["id"], "partner_id": str(PARTNER), "region": "15087"}] * 5
+
+
+async def test_a_case_that_an_erasure_ends_is_told_as_closed(field: Field) -> None:
+    """Once, and not when it was closed before."""
+    cases = [await case_of(field, await field.counselled()) for _ in range(2)]
+    await field.act(f"/counselling_cases/{cases[0]['id']}/close", {"result": "granted"})
+    refs = tuple(UUID(one["person_ref"]) for one in cases)
+    await field.network.tell("matching", ErasureRequested(erasure_id=uuid4(), person_refs=refs))
+
+    for one in cases:
+        assert await field.subjects(one["id"]) == ["counselling_case.opened", "counselling_case.closed"]
 
 
 async def test_names_origin_and_notes_are_sealed(field: Field) -> None:
@@ -259,6 +293,8 @@ async def test_a_contact_at_the_wrong_case_is_moved_with_its_note(field: Field, 
     assert (moved["counselling_case_id"], moved["note"], moved["mistaken"]) == (case, "Gehört zu ihr", "wrong_person")
     assert (await field.get(f"/counselling_cases/{case}"))["opened_on"] == before
     assert (await field.subjects(contact["id"]))[-1] == "counselling.corrected"
+    months = {one["month"] for one in await field.told(case, kind="counselling_case")}
+    assert months == {f"{field.day:%Y-%m}", before[:7]}
     persons = [(await case_of(field, one))["person_ref"] for one in (wrong, right)]
     audit = await field.network.rows("matching", "SELECT person_ref FROM audit WHERE action = 'change' AND about = $1",
                                      f"counselling_contact/{contact['id']}")
@@ -282,8 +318,8 @@ async def test_a_contact_that_should_not_be_there_is_struck(field: Field) -> Non
                                     UUID(contact["id"]))
     assert rows[0]["note"] is None
     told = (await field.told(contact["id"]))[-1]
-    assert (told["subject"], told["struck"], told["topics"], told["results"]) == (
-        "counselling.corrected", True, [], [])
+    assert (told["subject"], told["struck"], told["topics"], told["results"], told["minutes"]) == (
+        "counselling.corrected", True, [], [], None)
     other = (await field.counselled())["counselling_case_id"]
     right = {"minutes": 20, "topics": ["health"]}
     for path, body, method in (("/strike", {"reason": "other"}, "POST"), ("", right, "PUT"),

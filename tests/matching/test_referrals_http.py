@@ -19,7 +19,7 @@ from libs.common.facts.registry import (
     OfferResumed,
     OfferWithdrawn,
 )
-from tests.matching.field import REGION, Field, Json
+from tests.matching.field import PARTNER, REGION, Field, Json
 
 OFFERED_BY = uuid4()
 
@@ -52,7 +52,8 @@ async def test_somebody_is_referred_with_consent_and_the_bus_learns_ids_alone(fi
     states = [(await act(field, referral, verb, body))["state"] for verb, body in steps]
     assert states == ["consented", "sent", "accepted", "done"]
 
-    ids = {"referral_id": referral["id"], "offer_id": referral["offer_id"], "region": REGION}
+    ids = {"referral_id": referral["id"], "offer_id": referral["offer_id"], "region": REGION,
+           "partner_id": str(PARTNER)}
     assert await field.told(referral["id"]) == [
         {"subject": f"referral.{verb}"} | ids for verb in ("sent", "accepted", "done")]
 
@@ -120,6 +121,7 @@ async def test_a_consent_ends_by_itself_after_its_last_day(field: Field) -> None
     assert (await act(field, left, "send"))["state"] == "sent"
     declined = await act(field, sent, "answer", {"accepted": False, "reason": "full"})
     assert (declined["state"], declined["declined_reason"]) == ("declined", "full")
+    assert await field.subjects(sent["id"]) == ["referral.sent", "referral.declined"]
     for body in ({"accepted": False}, {"accepted": True, "reason": "full"}):
         assert await field.refused(f"/referrals/{left['id']}/answer", body) == (422, "invalid-request")
 

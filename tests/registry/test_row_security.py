@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from libs.common.callers import Caller, Role, Scope
-from libs.common.facts.matching import LearningCaptured
+from libs.common.facts.matching import LearningCaptured, ReferralSent
 from services.registry.projects.queries import countable_project
 from services.registry.tables import Table
 from tests.harness import Network, in_days
@@ -95,6 +95,21 @@ async def test_a_funders_reader_sees_one_project_and_nothing_else(network: Netwo
 
     there = {table: count for table, count in shown.items() if table in CLOSED and count}
     assert there == {"partner": 1, "project": 1, "indicator": 1, "counted_fact": 1}
+
+
+async def test_counselling_is_seen_with_a_project_of_its_partner_alone(network: Network, registry: Any) -> None:
+    """It is no project's own: the carrier's and its funder's reader see it, another project's and region's do not."""
+    (project, _, carrier), (other, _, other_carrier) = [await a_project(network) for _ in range(2)]
+    await network.tell("registry", *(ReferralSent(
+        referral_id=uuid4(), offer_id=uuid4(), region="15087", partner_id=one) for one in (carrier, uuid4())))
+    callers = [
+        a_caller(Role.FUNDER_READER, projects=frozenset({id_of(project)})),
+        a_caller(Role.PARTNER_EDITOR, partners=frozenset({carrier})), a_caller(Role.COORDINATOR, regions=("15",)),
+        a_caller(Role.FUNDER_READER, projects=frozenset({id_of(other)})),
+        a_caller(Role.PARTNER_EDITOR, partners=frozenset({other_carrier})),
+        a_caller(Role.COORDINATOR, regions=("05",)), a_caller(Role.PUBLIC)]
+
+    assert [(await seen(network, caller))["counted_fact"] for caller in callers] == [1, 1, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.PUBLIC])

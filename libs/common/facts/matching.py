@@ -277,7 +277,8 @@ class MeetingWithdrawn(Fact):
 class CounsellingFact(Fact):
     """What is told of a contact: about what, with which results, in which district and month. Never whom.
 
-    contact_id is that of the contact, so that it is counted once.
+    contact_id is that of the contact, so that it is counted once; partner_id is whose counsellors it was. recorded_on
+    is the day on which it was entered. What earlier versions told has none of the three last.
     """
 
     about_field: ClassVar[str] = "contact_id"
@@ -287,6 +288,9 @@ class CounsellingFact(Fact):
     results: tuple[CounsellingResult, ...] = ()
     region: Ags
     month: YearMonth
+    partner_id: UUID | None = None
+    minutes: int | None = None
+    recorded_on: date | None = None
 
 
 class CounsellingRecorded(CounsellingFact):
@@ -303,12 +307,49 @@ class CounsellingCorrected(CounsellingFact):
     struck: bool = False
 
 
+class CounsellingCaseFact(Fact):
+    """What is told of a case: whose counsellors have it, in which district and month. Of whom, nobody learns."""
+
+    counselling_case_id: UUID
+    partner_id: UUID
+    region: Ags
+    month: YearMonth
+
+
+class CounsellingCaseOpened(CounsellingCaseFact):
+    """Somebody is counselled from this month on."""
+
+    subject: ClassVar[str] = "matching.counselling_case.opened.v1"
+
+
+class CounsellingCaseCorrected(CounsellingCaseFact):
+    """A case began in another month than was told; this one is right."""
+
+    subject: ClassVar[str] = "matching.counselling_case.corrected.v1"
+
+
+class CounsellingCaseClosed(CounsellingCaseFact):
+    """Counselling ended in this month."""
+
+    subject: ClassVar[str] = "matching.counselling_case.closed.v1"
+
+
+class CounsellingCaseReopened(CounsellingCaseFact):
+    """They have come again, in this month: the case is closed no longer."""
+
+    subject: ClassVar[str] = "matching.counselling_case.reopened.v1"
+
+
 class ReferralFact(Fact):
-    """What is told of somebody who was sent on to an offer: of whom, nobody learns."""
+    """What is told of somebody who was sent on to an offer: of whom, nobody learns.
+
+    partner_id is whose counsellors sent them on; what earlier versions told has none.
+    """
 
     referral_id: UUID
     offer_id: UUID
     region: Ags
+    partner_id: UUID | None = None
 
 
 class ReferralSent(ReferralFact):
@@ -321,6 +362,12 @@ class ReferralAccepted(ReferralFact):
     """Whoever offers it takes them."""
 
     subject: ClassVar[str] = "matching.referral.accepted.v1"
+
+
+class ReferralDeclined(ReferralFact):
+    """Whoever offers it does not take them."""
+
+    subject: ClassVar[str] = "matching.referral.declined.v1"
 
 
 class ReferralDone(ReferralFact):

@@ -1,6 +1,7 @@
 """What every noun of counselling does with a case: open one, find it inside the scope, for whom it is."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import text
@@ -11,6 +12,8 @@ from libs.common.audit import audited
 from libs.common.callers import Role
 from libs.common.codes.countries import world_region
 from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.facts.matching import CounsellingCaseCorrected, CounsellingCaseFact, CounsellingCaseOpened
+from libs.common.outbox import announce
 from libs.common.persons import persons_at
 from libs.common.privacy import key_of, seal
 from libs.common.refusals import Invalid, Refused
@@ -19,6 +22,8 @@ from services.matching.counselling_cases.rules import CaseFields, CaseIn
 from services.matching.households.model import Household
 from services.matching.profiles.queries import inside, met, sharing_address
 from services.matching.profiles.rules import refuse_future, refuse_outside, today
+
+DISTRICT_DIGITS = 5
 
 
 async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID | None = None) -> CounsellingCase:
@@ -38,7 +43,20 @@ async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID |
     transaction.add(case)
     await transaction.flush()
     await audited(transaction, "change", f"counselling_case/{case.id}", case.person_ref)
+    tell(transaction, CounsellingCaseOpened, case, case.opened_on)
     return case
+
+
+def tell(transaction: OpenTransaction, kind: type[CounsellingCaseFact], case: CounsellingCase, day: date) -> None:
+    """Announce what happened to a case on a day, by its district and the month; of whom, nobody learns."""
+    announce(transaction, kind(counselling_case_id=case.id, partner_id=case.partner_id,
+                               region=case.region[:DISTRICT_DIGITS], month=f"{day:%Y-%m}"))
+
+
+def tell_beginning(transaction: OpenTransaction, case: CounsellingCase, *, told: date) -> None:
+    """A contact may have moved the beginning of a case: announced when it lies in another month than was told."""
+    if (case.opened_on.year, case.opened_on.month) != (told.year, told.month):
+        tell(transaction, CounsellingCaseCorrected, case, case.opened_on)
 
 
 async def described(transaction: OpenTransaction, case: CounsellingCase, given: CaseFields) -> None:

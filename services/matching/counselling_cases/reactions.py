@@ -10,8 +10,10 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
+from libs.common.facts.matching import CounsellingCaseClosed
 from libs.common.reactions import when_due
 from services.matching.counselling_cases.model import KEPT, CounsellingCase
+from services.matching.counselling_cases.queries import tell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
@@ -49,8 +51,11 @@ async def erase_cases(transaction: OpenTransaction, refs: Iterable[UUID]) -> boo
     cases = (await transaction.scalars(select(CounsellingCase).where(
         col(CounsellingCase.person_ref).in_(list(refs))).order_by(col(CounsellingCase.id)).with_for_update())).all()
     ids = [case.id for case in cases]
+    day = today(transaction.clock.now())
     for case in cases:
-        case.erase(today(transaction.clock.now()))
+        if case.is_open:
+            tell(transaction, CounsellingCaseClosed, case, day)
+        case.erase(day)
         await cancel(transaction, DELETION, case.id)
     await end_referrals(transaction, ids)
     await _forget_notes(transaction, ids)

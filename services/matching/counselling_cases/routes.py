@@ -14,9 +14,10 @@ from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldReg
 from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
+from libs.common.facts.matching import CounsellingCaseClosed, CounsellingCaseReopened
 from libs.common.privacy import key_of, unseal
 from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
-from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second
+from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second, tell
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
 from services.matching.counselling_contacts.queries import last_contact_of
@@ -168,6 +169,7 @@ async def close_counselling_case(
     case.close(body.result, closed_on, last_contact=await last_contact_of(transaction, case.id))
     await end_unsent(transaction, case)
     await plan_deletion(transaction, case)
+    tell(transaction, CounsellingCaseClosed, case, closed_on)
     return await _told(transaction, case, response)
 
 
@@ -181,6 +183,7 @@ async def reopen_counselling_case(
     await key_of(transaction, case.person_ref)
     await refuse_second(transaction, case.person_ref, case.partner_id)
     await plan_deletion(transaction, case)
+    tell(transaction, CounsellingCaseReopened, case, today(transaction.clock.now()))
     return await _told(transaction, case, response)
 
 

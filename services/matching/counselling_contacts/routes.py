@@ -1,7 +1,7 @@
 """The HTTP door of counselling contacts: entering one takes one request, also when its case is new."""
 
 from datetime import date, datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body, Paragraph
+from libs.common.clock import day_of
 from libs.common.codes.lists import CounsellingMode, CounsellingResult, CounsellingTopic
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
@@ -18,7 +19,7 @@ from libs.common.facts.matching import CounsellingCorrected, CounsellingFact, Co
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
 from services.matching.counselling_cases.model import CounsellingCase
-from services.matching.counselling_cases.queries import case_to_change, opened
+from services.matching.counselling_cases.queries import DISTRICT_DIGITS, case_to_change, opened, tell_beginning
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseIn
 from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact, Mistaken
@@ -28,7 +29,6 @@ from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future, today
 
 router = APIRouter(prefix="/counselling_contacts", tags=["counselling_contacts"])
-DISTRICT_DIGITS = 5
 
 
 class ContactFields(Body):
@@ -109,7 +109,9 @@ async def record_counselling_contact(
     held_on = body.held_on or today(now)
     refuse_future(held_on, now, "held_on")
     case = await _case(transaction, body)
+    began = case.opened_on
     case.take_up(held_on)
+    tell_beginning(transaction, case, told=began)
     contact = CounsellingContact(
         id=once.id, counselling_case_id=case.id, region=case.region, partner_id=case.partner_id, held_on=held_on,
         held_by=transaction.caller.principal, recorded_by=transaction.caller.principal, recorded_at=now)
@@ -150,8 +152,9 @@ async def correct_counselling_contact(
     refuse_future(body.held_on or date.min, transaction.clock.now(), "held_on")
     contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
     contact.refuse_struck()
-    contact.held_on = body.held_on or contact.held_on
+    contact.held_on, began = body.held_on or contact.held_on, case.opened_on
     case.begin_by(contact.held_on)
+    tell_beginning(transaction, case, told=began)
     await _describe(transaction, contact, case, body)
     if not case.is_open:
         await plan_deletion(transaction, case)
@@ -166,7 +169,9 @@ async def move_counselling_contact(
     """It was entered at the wrong case and belongs to another open one of the same partner; its note goes along."""
     contact, former, case = await locked_with_cases(
         transaction, counselling_contact_id, version=expected, other=body.counselling_case_id)
+    began = case.opened_on
     contact.move_to(case, body.reason)
+    tell_beginning(transaction, case, told=began)
     contact.note = await resealed(transaction, contact, former.person_ref, case.person_ref)
     await audited(transaction, "change", f"counselling_contact/{contact.id}", former.person_ref)
     return await _told(transaction, contact, case, CounsellingCorrected, response)
@@ -207,11 +212,13 @@ async def _told(
 ) -> CounsellingContactDetail:
     """Tell of the contact by codes; the district is as exactly as anybody needs to know where. Of one struck: none."""
     await transaction.flush()
-    struck: dict[str, bool] = {"struck": True} if contact.struck_at else {}
+    struck: dict[str, Any] = {"struck": True} if contact.struck_at else {}
     announce(transaction, kind(
         contact_id=contact.id, topics=() if struck else tuple(CounsellingTopic(topic) for topic in contact.topics),
         results=() if struck else tuple(CounsellingResult(result) for result in contact.results),
-        region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m"), **struck))
+        region=contact.region[:DISTRICT_DIGITS], month=contact.held_on.strftime("%Y-%m"),
+        partner_id=contact.partner_id, minutes=None if struck else contact.minutes,
+        recorded_on=day_of(contact.recorded_at), **struck))
     await audited(transaction, "change", f"counselling_contact/{contact.id}", case.person_ref)
     return await _shown(transaction, contact, response)
 

@@ -13,7 +13,7 @@ from libs.common.bodies import Body
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.facts.matching import ReferralAccepted, ReferralDone, ReferralFact, ReferralSent
+from libs.common.facts.matching import ReferralAccepted, ReferralDeclined, ReferralDone, ReferralFact, ReferralSent
 from libs.common.outbox import announce
 from libs.common.refusals import Invalid
 from services.matching.counselling_cases.queries import case_to_change
@@ -176,6 +176,7 @@ async def note_referral_answer(
         _announce(transaction, ReferralAccepted, referral)
     else:
         referral.decline(body.reason, transaction.clock.now())
+        _announce(transaction, ReferralDeclined, referral)
     return await _told(transaction, referral, response)
 
 
@@ -202,7 +203,8 @@ async def revoke_referral(
 
 def _announce(transaction: OpenTransaction, kind: type[ReferralFact], referral: Referral) -> None:
     announce(transaction, kind(
-        referral_id=referral.id, offer_id=referral.offer_id, region=referral.region[:DISTRICT_DIGITS]))
+        referral_id=referral.id, offer_id=referral.offer_id, region=referral.region[:DISTRICT_DIGITS],
+        partner_id=referral.partner_id))
 
 
 async def _told(transaction: OpenTransaction, referral: Referral, response: Response) -> ReferralOut:

@@ -15,7 +15,8 @@ class Metric(StrEnum):
     """How is counted.
 
     attendances: everyone each time; distinct_persons: each person once; distinct_subjects: each person, group or
-    tandem once; records: how often it happened; meeting_minutes: how long the meetings of tandems took together.
+    tandem once; records: how often it happened; meeting_minutes: how long the meetings of tandems took together;
+    counselling_minutes: how long counselling took.
     """
 
     ATTENDANCES = "attendances"
@@ -23,6 +24,7 @@ class Metric(StrEnum):
     DISTINCT_SUBJECTS = "distinct_subjects"
     RECORDS = "records"
     MEETING_MINUTES = "meeting_minutes"
+    COUNSELLING_MINUTES = "counselling_minutes"
 
 
 class Counted(StrEnum):
@@ -36,6 +38,13 @@ class Counted(StrEnum):
     TANDEM_STARTED = "tandem_started"
     TANDEM_COMPLETED = "tandem_completed"
     MEETING = "meeting"
+    COUNSELLING_CONTACT = "counselling_contact"
+    COUNSELLING_CASE_OPENED = "counselling_case_opened"
+    COUNSELLING_CASE_CLOSED = "counselling_case_closed"
+    REFERRAL_SENT = "referral_sent"
+    REFERRAL_ACCEPTED = "referral_accepted"
+    REFERRAL_DECLINED = "referral_declined"
+    REFERRAL_DONE = "referral_done"
     # A funder asks for newsletters; nobody announces one yet, so their figure is 0.
     NEWSLETTER = "newsletter"
 
@@ -51,17 +60,24 @@ class IndicatorState(StrEnum):
 
 AT_EVENTS = frozenset({Counted.ATTENDANCE, Counted.EVENT_HELD})
 TANDEMS = frozenset({Counted.TANDEM_STARTED, Counted.TANDEM_COMPLETED, Counted.MEETING})
+# What is told of no project: it counts for those that its partner carries.
+OF_CARRIER = frozenset({
+    Counted.COUNSELLING_CONTACT, Counted.COUNSELLING_CASE_OPENED, Counted.COUNSELLING_CASE_CLOSED,
+    Counted.REFERRAL_SENT, Counted.REFERRAL_ACCEPTED, Counted.REFERRAL_DECLINED, Counted.REFERRAL_DONE,
+})
 COUNTABLE: dict[Metric, frozenset[Counted]] = {
     Metric.ATTENDANCES: frozenset({Counted.ATTENDANCE}),
     Metric.DISTINCT_PERSONS: frozenset({Counted.ATTENDANCE, Counted.CONSULTATION}),
     Metric.DISTINCT_SUBJECTS: TANDEMS | {Counted.ATTENDANCE, Counted.CONSULTATION},
-    Metric.RECORDS: TANDEMS | {Counted.EVENT_HELD, Counted.CONSULTATION, Counted.NEWSLETTER},
+    Metric.RECORDS: TANDEMS | OF_CARRIER | {Counted.EVENT_HELD, Counted.CONSULTATION, Counted.NEWSLETTER},
     Metric.MEETING_MINUTES: frozenset({Counted.MEETING}),
+    Metric.COUNSELLING_MINUTES: frozenset({Counted.COUNSELLING_CONTACT}),
 }
 # What is counted by adding up the facts' values.
-SUMMED = frozenset({Metric.ATTENDANCES, Metric.MEETING_MINUTES})
+SUMMED = frozenset({Metric.ATTENDANCES, Metric.MEETING_MINUTES, Metric.COUNSELLING_MINUTES})
 # What a correction can strike out, as if it had not happened.
-STRIKABLE = frozenset({Counted.ATTENDANCE, Counted.MEETING})
+STRIKABLE = frozenset({
+    Counted.ATTENDANCE, Counted.MEETING, Counted.COUNSELLING_CONTACT, Counted.COUNSELLING_CASE_CLOSED})
 
 
 class Indicator(Table, table=True):
@@ -115,17 +131,19 @@ class Indicator(Table, table=True):
 class CountedFact(Table, table=True):
     """What the registry remembers of a fact of a project, so that any figure can be computed again; id is the fact's.
 
+    Of counselling and referrals it is a fact of a partner, and of the projects that this carries; project_id is None.
     occurred_on: the day on which it happened; told_at, number: when it was announced, and as which of its speaker.
-    source_id: the attendance, event, consultation, tandem or meeting. value: how many people, of a meeting its minutes,
-    else 1; of a correction 0 when the attendance or meeting does not count. subject_key tells persons, groups and
-    tandems apart; random_key: it was drawn for lack of an address. home_region: where the person lives. Nobody's
-    person_ref is kept.
+    source_id: the attendance, event, consultation, tandem, meeting, contact, case or referral. value: how many people,
+    of a meeting or contact its minutes, else 1; of a correction 0 when what it is about does not count. subject_key
+    tells persons, groups and tandems apart; random_key: it was drawn for lack of an address. home_region: where the
+    person lives. Nobody's person_ref is kept, nor about what somebody was counselled.
     """
 
     __tablename__ = "counted_fact"
 
     kind: Counted = code(Counted)
-    project_id: UUID = plain(index=True)
+    project_id: UUID | None = plain(None, index=True)
+    partner_id: UUID | None = plain(None, index=True)
     region: str = plain()
     occurred_on: date = plain()
     told_at: datetime = moment()

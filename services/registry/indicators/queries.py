@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
-from services.registry.indicators.model import CountedFact, Indicator
+from services.registry.indicators.model import OF_CARRIER, CountedFact, Indicator
 from services.registry.indicators.rules import Figure, figures
 from services.registry.projects.model import Project
 
@@ -29,6 +30,14 @@ async def figures_of(
     transaction: OpenTransaction, project: Project, indicators: Sequence[Indicator],
 ) -> list[tuple[Indicator, Figure]]:
     """These indicators of the project, each with its figure computed from all counted facts."""
-    query = select(CountedFact).where(col(CountedFact.project_id) == project.id)
+    query = select(CountedFact).where(_told_of(project, indicators))
     facts = (await transaction.scalars(query)).all() if indicators else []
     return list(zip(indicators, figures(indicators, project, facts), strict=True))
+
+
+def _told_of(project: Project, indicators: Sequence[Indicator]) -> ColumnElement[bool]:
+    """What was told of the project, and of its carrier's counselling where an indicator asks for it."""
+    own = col(CountedFact.project_id) == project.id
+    if not any(indicator.kinds & OF_CARRIER for indicator in indicators):
+        return own
+    return or_(own, and_(col(CountedFact.project_id).is_(None), col(CountedFact.partner_id) == project.carrier_id))

@@ -16,9 +16,22 @@ from libs.common.envelope import Heard
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded, AttendanceTallied, EventHeld
 from libs.common.facts.fact import Fact
 from libs.common.facts.matching import (
+    CounsellingCaseClosed,
+    CounsellingCaseCorrected,
+    CounsellingCaseFact,
+    CounsellingCaseOpened,
+    CounsellingCaseReopened,
+    CounsellingCorrected,
+    CounsellingFact,
+    CounsellingRecorded,
     MeetingCorrected,
     MeetingDocumented,
     MeetingWithdrawn,
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralDone,
+    ReferralFact,
+    ReferralSent,
     TandemCompleted,
     TandemFact,
     TandemStarted,
@@ -32,6 +45,7 @@ from services.registry.indicators.model import Counted, CountedFact, Indicator, 
 from services.registry.indicators.queries import figures_of, unreached_indicators
 from services.registry.indicators.rules import PERSON, next_check, state_of
 from services.registry.projects.model import Project, ProjectState
+from services.registry.projects.queries import carried_by
 
 TANDEM = "tandem"
 
@@ -70,36 +84,65 @@ def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
             "subject_key": str(fact.tandem_id)}
 
 
-def _meeting(fact: MeetingDocumented | MeetingCorrected, told: datetime) -> dict[str, Any]:
-    """Only the month is told: the day it was noted when that is in the month, else the month's last.
+def _day(month: str, noted: date) -> date:
+    """Of what only the month is told: the day on which it was noted when that is in the month, else its last."""
+    year, number = map(int, month.split("-"))
+    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
+    return noted if (noted.year, noted.month) == (year, number) else last
 
-    A correction moves it to no other day.
-    """
-    year, month = map(int, fact.month.split("-"))
-    last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+
+def _meeting(fact: MeetingDocumented | MeetingCorrected, told: datetime) -> dict[str, Any]:
+    """A correction moves it to no other day."""
     noted = (fact.documented_on if isinstance(fact, MeetingCorrected) else None) or day_of(told)
-    on = noted if (noted.year, noted.month) == (year, month) else last
-    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": on, "value": fact.minutes,
-            "subject_kind": TANDEM, "subject_key": str(fact.tandem_id)}
+    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": _day(fact.month, noted),
+            "value": fact.minutes, "subject_kind": TANDEM, "subject_key": str(fact.tandem_id)}
 
 
 def _no_meeting(fact: MeetingWithdrawn, told: datetime) -> dict[str, Any]:
     return {"kind": Counted.CORRECTION, "source_id": fact.meeting_id, "occurred_on": day_of(told), "value": 0}
 
 
+def _counselling(fact: CounsellingFact, told: datetime) -> dict[str, Any]:
+    """How long it took, not about what; the correction of a contact is the contact as it was, or strikes it out."""
+    if isinstance(fact, CounsellingCorrected) and fact.struck:
+        return {"kind": Counted.CORRECTION, "source_id": fact.contact_id, "occurred_on": day_of(told), "value": 0}
+    return {"kind": Counted.COUNSELLING_CONTACT, "source_id": fact.contact_id, "value": fact.minutes or 0,
+            "occurred_on": _day(fact.month, fact.recorded_on or day_of(told))}
+
+
+def _case(fact: CounsellingCaseFact, told: datetime) -> dict[str, Any]:
+    """A case that was reopened is closed no longer."""
+    if isinstance(fact, CounsellingCaseReopened):
+        return {"kind": Counted.CORRECTION, "source_id": fact.counselling_case_id, "occurred_on": day_of(told),
+                "value": 0}
+    closed = isinstance(fact, CounsellingCaseClosed)
+    return {"kind": Counted.COUNSELLING_CASE_CLOSED if closed else Counted.COUNSELLING_CASE_OPENED,
+            "source_id": fact.counselling_case_id, "occurred_on": _day(fact.month, day_of(told))}
+
+
+def _referral(fact: ReferralFact, told: datetime) -> dict[str, Any]:
+    return {"kind": REFERRALS[type(fact)], "source_id": fact.referral_id, "occurred_on": day_of(told)}
+
+
+REFERRALS = {ReferralSent: Counted.REFERRAL_SENT, ReferralAccepted: Counted.REFERRAL_ACCEPTED,
+             ReferralDeclined: Counted.REFERRAL_DECLINED, ReferralDone: Counted.REFERRAL_DONE}
 COUNTS: dict[type[Fact], Callable[[Any, datetime], dict[str, Any]]] = {
     AttendanceRecorded: _attendance, AttendanceTallied: _tally, AttendanceCorrected: _correction, EventHeld: _event,
     TandemStarted: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting, MeetingCorrected: _meeting,
     MeetingWithdrawn: _no_meeting, ConsultationRecorded: _consultation,
+    CounsellingRecorded: _counselling, CounsellingCorrected: _counselling, CounsellingCaseOpened: _case,
+    CounsellingCaseCorrected: _case, CounsellingCaseClosed: _case, CounsellingCaseReopened: _case,
+    **dict.fromkeys(REFERRALS, _referral),
 }
 BY_SUBJECT = {kind.subject: kind for kind in COUNTS}
 
 
 def counted(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
-    """What is remembered of a fact, None when it is of no project."""
-    if fact.project_id is None:
+    """What is remembered of a fact, None when it is of no project, nor of a partner who may carry one."""
+    of: dict[str, Any] = {name: getattr(fact, name, None) for name in ("project_id", "partner_id")}
+    if not any(of.values()):
         return None
-    return CountedFact(id=fact_id, project_id=fact.project_id, region=fact.region, told_at=told_at, number=number,
+    return CountedFact(id=fact_id, region=fact.region, told_at=told_at, number=number, **of,
                        **COUNTS[type(fact)](fact, told_at))
 
 
@@ -109,14 +152,21 @@ async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> No
     if not rows:
         return
     await transaction.execute(insert(CountedFact).on_conflict_do_nothing(), rows)
-    for project_id in {row["project_id"] for row in rows}:
+    for project_id in await _counting(transaction, rows):
         await schedule(transaction, "project_figures", project_id, transaction.clock.now())
 
 
-@reacts_to(AttendanceRecorded, AttendanceTallied, AttendanceCorrected, EventHeld, TandemStarted, TandemCompleted,
-           MeetingDocumented, MeetingCorrected, MeetingWithdrawn)
+async def _counting(transaction: OpenTransaction, rows: Iterable[dict[str, Any]]) -> set[UUID]:
+    """The projects whose figures may change: those named, and the open ones that the partners named carry."""
+    named = {(row["project_id"], row["partner_id"]) for row in rows}
+    carriers = {partner_id for project_id, partner_id in named if project_id is None}
+    carried = await carried_by(transaction, carriers) if carriers else ()
+    return {project_id for project_id, _ in named if project_id is not None} | {*carried}
+
+
+@reacts_to(*(kind for kind in COUNTS if kind.speaker() != "registry"))
 async def count(transaction: OpenTransaction, fact: Fact) -> None:
-    """What happened in a project is remembered, whether or not an indicator asks for it today."""
+    """What happened in a project, or at a partner, is remembered, whether or not an indicator asks for it today."""
     heard = transaction.hearing
     assert heard is not None  # noqa: S101 - a reaction always hears a fact
     remembered = counted(fact, fact_id=heard.fact_id, told_at=heard.time, number=heard.number)

@@ -30,7 +30,8 @@ class FilterIn(Body):
     """Which facts count; an empty list means all."""
 
     facts: list[Counted] = Field(min_length=1, max_length=10, examples=[["attendance"]], description=(
-        "What is counted. With attendances come tallies; of tandems and meetings each tandem is a subject."))
+        "What is counted. With attendances come tallies; of tandems and meetings each tandem is a subject. Of"
+        " counselling and referrals it is what the project's carrier did."))
     event_kinds: list[EventKind] = Field(default=[], max_length=20, examples=[["training"]])
     training_code: Code | None = Field(None, examples=[None])
     regions: list[Ags] = Field(default=[], max_length=50, examples=[[]])

@@ -1,5 +1,6 @@
 """Reads about projects: which ones a caller sees, and the secret by which an open one counts."""
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, func
@@ -30,6 +31,13 @@ async def seen_project(transaction: OpenTransaction, project_id: UUID) -> Projec
     if project is None:
         raise NotFound("not-found", "There is no such {noun}.", noun="project")
     return project
+
+
+async def carried_by(transaction: OpenTransaction, partner_ids: Iterable[UUID]) -> Sequence[UUID]:
+    """The open projects that one of these partners carries."""
+    query = select(Project.id).where(
+        col(Project.carrier_id).in_(partner_ids), col(Project.state) == ProjectState.OPEN).order_by(col(Project.id))
+    return (await transaction.scalars(query)).all()
 
 
 async def countable_project(transaction: OpenTransaction, project_id: UUID) -> Project:
