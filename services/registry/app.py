@@ -24,6 +24,7 @@ from services.registry.permissions import PERMISSIONS
 from services.registry.programmes import routes as programmes
 from services.registry.projects import reactions as project_reactions
 from services.registry.projects import routes as projects
+from services.registry.referrals import reactions as referral_reactions
 from services.registry.settings import Settings
 
 NOUNS = (
@@ -40,6 +41,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Registry: who belongs to the network and what they offer.",
         routers=[noun.router for noun in NOUNS],
         reactions=[partner_reactions, offer_reactions, assurance_reactions, project_reactions, indicator_reactions,
-                   learning_reactions, erasure_reactions],
+                   referral_reactions, learning_reactions, erasure_reactions],
         permissions=PERMISSIONS,
     )

@@ -72,6 +72,9 @@ async def test_what_is_handed_over_is_what_they_consented_to(field: Field) -> No
     assert (await field.get(address))["name"] == "Amina Beispiel"
     revoked = await act(field, referral, "revoke")
     assert (revoked["state"], revoked["shared"]) == ("revoked", [])
+    assert (await field.told(referral["id"]))[-1] == {
+        "subject": "referral.revoked", "referral_id": referral["id"], "offer_id": referral["offer_id"],
+        "region": REGION, "partner_id": str(PARTNER), "sent_on": str(field.day)}
     assert (await field.send("GET", address)).status_code == 409
     other = await proposed(field, person={"name": "Amina Beispiel", "email": "amina@example.org"})
     await act(field, other, "consent", consent(field, "contact", "languages", "residence_status"))
@@ -115,6 +118,7 @@ async def test_a_consent_ends_by_itself_after_its_last_day(field: Field) -> None
     states = [(await field.get(f"/referrals/{one['id']}"))["state"] for one in (left, sent, revoked)]
 
     assert states == ["expired", "sent", "revoked"]
+    assert await field.subjects(revoked["id"]) == []
     assert (await field.send("GET", f"/referrals/{sent['id']}/handover")).json()["slug"] == "referral-consent"
     assert await field.refused(f"/referrals/{left['id']}/send") == (409, "referral-state")
     await act(field, left, "consent", consent(field))
@@ -170,13 +174,17 @@ async def test_a_referral_is_seen_by_the_team_and_the_regions_coordinator(field:
 
 
 async def test_who_is_erased_is_referred_nowhere_any_more(field: Field) -> None:
-    """What was open is revoked, nothing is handed over, and nothing falls due."""
-    referral = await proposed(field)
-    await act(field, referral, "consent", consent(field))
-    case = await field.get(f"/counselling_cases/{referral['counselling_case_id']}")
+    """What was open is revoked, nothing is handed over, nothing falls due; only who got something is told."""
+    referral, sent = [await proposed(field) for _ in range(2)]
+    for one in (referral, sent):
+        await act(field, one, "consent", consent(field))
+    await act(field, sent, "send")
+    cases = [await field.get(f"/counselling_cases/{one['counselling_case_id']}") for one in (referral, sent)]
     await field.network.tell("matching", ErasureRequested(
-        erasure_id=uuid4(), person_refs=(UUID(case["person_ref"]),)))
+        erasure_id=uuid4(), person_refs=tuple(UUID(case["person_ref"]) for case in cases)))
 
+    assert await field.subjects(referral["id"]) == []
+    assert await field.subjects(sent["id"]) == ["referral.sent", "referral.revoked"]
     found = await field.get(f"/referrals/{referral['id']}")
     assert (found["state"], found["shared"]) == ("revoked", [])
     assert (await field.send("GET", f"/referrals/{referral['id']}/handover")).status_code == 409

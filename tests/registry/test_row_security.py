@@ -18,7 +18,7 @@ from tests.registry.steps import OFFER, PARTNER, a_project, an_indicator, id_of,
 
 # What is nobody's but those inside the scope; the other tables hold what everyone may know.
 CLOSED = ("access_key", "given_grant", "partner", "partner_contact", "offer", "project", "indicator", "counted_fact",
-          "consultation", "observation", "learning", "erasure", "erasure_part")
+          "consultation", "observation", "learning", "erasure", "erasure_part", "received_referral")
 OPEN = ("programme", "rule_set", "body")
 
 
@@ -48,6 +48,8 @@ async def a_world(network: Network) -> UUID:
         ("programmes", {"name": "Eigenes", "code": "own", "region": "15087"}),
     ):
         ok(await registry.post(f"/v1/{path}", json=body, headers=coordinator))
+    (offer,) = await network.rows("registry", "SELECT id FROM offer")
+    await network.tell("registry", ReferralSent(referral_id=uuid4(), offer_id=offer["id"], region="15087"))
     await network.settled()
     return id_of(address)
 

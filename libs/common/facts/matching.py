@@ -376,6 +376,14 @@ class ReferralDone(ReferralFact):
     subject: ClassVar[str] = "matching.referral.done.v1"
 
 
+class ReferralRevoked(ReferralFact):
+    """They took back the consent by which they had been sent on: what was handed over is to be used no longer."""
+
+    subject: ClassVar[str] = "matching.referral.revoked.v1"
+
+    sent_on: date
+
+
 class LearningCaptured(Fact):
     """A closing talk left a learning, checked for names and approved; its text may be asked for."""
 

@@ -174,6 +174,31 @@ class OfferCapacityChanged(Fact):
     maximum: int
 
 
+class ReceivedReferralFact(Fact):
+    """What is told of somebody who was sent on to a partner's offer; contact_refs are the partner's persons to be told.
+
+    Of whom, nobody learns.
+    """
+
+    referral_id: UUID
+    offer_id: UUID
+    partner_id: UUID
+    region: Ags
+    contact_refs: tuple[UUID, ...] = ()
+
+
+class ReferralReceived(ReceivedReferralFact):
+    """Somebody was sent on to the partner's offer."""
+
+    subject: ClassVar[str] = "registry.referral.received.v1"
+
+
+class ReferralWithdrawn(ReceivedReferralFact):
+    """They took their consent back; the partner is to use what it got no longer."""
+
+    subject: ClassVar[str] = "registry.referral.withdrawn.v1"
+
+
 class RequiredTraining(BaseModel):
     """A training that a rule set asks for: its code, and how many members must have attended it."""
 
@@ -320,7 +345,7 @@ class RegistryAddresseeAsked(AddresseeAsked):
 
 
 class RegistryWordsAsked(WordsAsked):
-    """What to say about an offer or an observation."""
+    """What to say about an offer, a referral to one, a partner or an observation."""
 
     subject: ClassVar[str] = "ask.registry.words.v1"
 

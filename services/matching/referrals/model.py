@@ -47,8 +47,12 @@ class TurnedDown(StrEnum):
     OTHER = "other"
 
 
+# The end of the id is random.
+REFERENCE_SIGNS = 8
 HANDED_OVER = frozenset({ReferralState.CONSENTED, ReferralState.SENT, ReferralState.ACCEPTED})
 UNSENT = frozenset({ReferralState.PROPOSED, ReferralState.CONSENTED, ReferralState.EXPIRED})
+# Whoever offers it has got what they consented to, and may use it.
+REACHED = frozenset({ReferralState.SENT, ReferralState.ACCEPTED})
 OPEN = HANDED_OVER | {ReferralState.PROPOSED, ReferralState.EXPIRED}
 
 
@@ -77,6 +81,11 @@ class Referral(Table, table=True):
     answered_at: datetime | None = moment(None)
     declined_reason: TurnedDown | None = code(TurnedDown, None)
     ended_at: datetime | None = moment(None)
+
+    @property
+    def reference(self) -> str:
+        """What the partners who refer and who offer it call it among themselves; it names nobody."""
+        return str(self.id)[-REFERENCE_SIGNS:]
 
     def consent(self, what: Collection[Shared], *, to_whom: UUID, given_on: date, until: date, day: date) -> None:
         """They consented that this is told to whoever offers it, until a day; anew when an earlier consent ended."""

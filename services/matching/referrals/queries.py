@@ -7,13 +7,17 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.facts.matching import ReferralFact, ReferralRevoked
+from libs.common.outbox import announce
 from libs.common.persons import details_of
 from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.rules import today
-from services.matching.referrals.model import UNSENT, Referral, Shared
+from services.matching.referrals.model import REACHED, UNSENT, Referral, ReferralState, Shared
+
+DISTRICT_DIGITS = 5
 
 
 async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, version: int) -> Referral:
@@ -29,6 +33,19 @@ async def refuse_ended(transaction: OpenTransaction, referral: Referral) -> None
 async def person_of(transaction: OpenTransaction, referral: Referral) -> UUID:
     """Whom the referral is about."""
     return (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).person_ref
+
+
+def tell(transaction: OpenTransaction, kind: type[ReferralFact], referral: Referral, **more: Any) -> None:
+    """Announce what happened to a referral, by ids and the district; of whom, nobody learns."""
+    announce(transaction, kind(
+        referral_id=referral.id, offer_id=referral.offer_id, region=referral.region[:DISTRICT_DIGITS],
+        partner_id=referral.partner_id, **more))
+
+
+def tell_revoked(transaction: OpenTransaction, referral: Referral, *, before: ReferralState) -> None:
+    """Who got something by the consent learns that it was taken back; whom nothing has reached, learns nothing."""
+    if before in REACHED and referral.state is ReferralState.REVOKED and referral.sent_at:
+        tell(transaction, ReferralRevoked, referral, sent_on=today(referral.sent_at))
 
 
 async def handed_over(transaction: OpenTransaction, referral: Referral) -> dict[str, Any]:

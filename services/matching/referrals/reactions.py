@@ -13,7 +13,7 @@ from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.referrals.model import UNSENT, Referral, ReferralState
-from services.matching.referrals.queries import person_of
+from services.matching.referrals.queries import person_of, tell_revoked
 
 CONSENT_OVER = "referral_consent_over"
 
@@ -46,8 +46,10 @@ async def end_unsent(transaction: OpenTransaction, case: CounsellingCase) -> Non
 
 
 async def end_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
-    """Who is erased, or of whom nothing is kept any more, is referred nowhere any more."""
+    """Who is erased, or of whom nothing is kept any more, is referred nowhere any more; who got something is told."""
     query = select(Referral).where(col(Referral.counselling_case_id).in_(case_ids)).order_by(col(Referral.id))
     for referral in (await transaction.scalars(query.with_for_update())).all():
+        before = referral.state
         referral.erase(transaction.clock.now())
+        tell_revoked(transaction, referral, before=before)
         await watch_consent(transaction, referral)

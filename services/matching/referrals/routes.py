@@ -13,19 +13,24 @@ from libs.common.bodies import Body
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.facts.matching import ReferralAccepted, ReferralDeclined, ReferralDone, ReferralFact, ReferralSent
-from libs.common.outbox import announce
+from libs.common.facts.matching import ReferralAccepted, ReferralDeclined, ReferralDone, ReferralSent
 from libs.common.refusals import Invalid
 from services.matching.counselling_cases.queries import case_to_change
 from services.matching.offers.model import KnownOffer
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future, today
 from services.matching.referrals.model import Referral, ReferralState, Shared, TurnedDown
-from services.matching.referrals.queries import handed_over, person_of, referral_to_change, refuse_ended
+from services.matching.referrals.queries import (
+    handed_over,
+    person_of,
+    referral_to_change,
+    refuse_ended,
+    tell,
+    tell_revoked,
+)
 from services.matching.referrals.reactions import watch_consent
 
 router = APIRouter(prefix="/referrals", tags=["referrals"])
-DISTRICT_DIGITS = 5
 
 
 class ReferralIn(Body):
@@ -58,10 +63,14 @@ class ReferralAnswerIn(Body):
 
 
 class ReferralOut(BaseModel):
-    """A referral and the consent that it goes by; nothing of the person."""
+    """A referral and the consent that it goes by; nothing of the person.
+
+    reference: what the mails to the partner who offers it call it.
+    """
 
     id: UUID
     version: int
+    reference: str
     counselling_case_id: UUID
     region: str
     offer_id: UUID
@@ -161,7 +170,7 @@ async def send_referral(
     offer, now = await transaction.get(KnownOffer, referral.offer_id), transaction.clock.now()
     await refuse_ended(transaction, referral)
     referral.send(now, day=today(now), available=offer is not None and offer.available)
-    _announce(transaction, ReferralSent, referral)
+    tell(transaction, ReferralSent, referral)
     return await _told(transaction, referral, response)
 
 
@@ -173,10 +182,10 @@ async def note_referral_answer(
     referral = await referral_to_change(transaction, referral_id, expected)
     if body.reason is None:
         referral.accept(transaction.clock.now())
-        _announce(transaction, ReferralAccepted, referral)
+        tell(transaction, ReferralAccepted, referral)
     else:
         referral.decline(body.reason, transaction.clock.now())
-        _announce(transaction, ReferralDeclined, referral)
+        tell(transaction, ReferralDeclined, referral)
     return await _told(transaction, referral, response)
 
 
@@ -187,7 +196,7 @@ async def finish_referral(
     """They received what was offered."""
     referral = await referral_to_change(transaction, referral_id, expected)
     referral.finish(transaction.clock.now())
-    _announce(transaction, ReferralDone, referral)
+    tell(transaction, ReferralDone, referral)
     return await _told(transaction, referral, response)
 
 
@@ -195,16 +204,12 @@ async def finish_referral(
 async def revoke_referral(
     referral_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> ReferralOut:
-    """They take their consent back, at any time: from now on nothing is handed over any more."""
+    """They take their consent back, at any time: nothing is handed over any more, and who got something is told."""
     referral = await referral_to_change(transaction, referral_id, expected)
+    before = referral.state
     referral.revoke(transaction.clock.now())
+    tell_revoked(transaction, referral, before=before)
     return await _told(transaction, referral, response)
-
-
-def _announce(transaction: OpenTransaction, kind: type[ReferralFact], referral: Referral) -> None:
-    announce(transaction, kind(
-        referral_id=referral.id, offer_id=referral.offer_id, region=referral.region[:DISTRICT_DIGITS],
-        partner_id=referral.partner_id))
 
 
 async def _told(transaction: OpenTransaction, referral: Referral, response: Response) -> ReferralOut:

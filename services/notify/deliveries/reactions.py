@@ -20,7 +20,8 @@ from services.notify.subscriptions.queries import subscribers
 FACTS: tuple[type[Fact], ...] = (
     registry.PartnerVerified, registry.PartnerSuspended,
     registry.OfferChangesRequested, registry.OfferRejected, registry.OfferPublished,
-    registry.OfferAssuranceDue, registry.OfferStaled, registry.ObservationAnswered,
+    registry.OfferAssuranceDue, registry.OfferStaled, registry.ReferralReceived, registry.ReferralWithdrawn,
+    registry.ObservationAnswered,
     events.EventPublished, events.EventRescheduled,
     events.RegistrationReceived, events.RegistrationConfirmed, events.RegistrationWaitlisted,
     events.RegistrationSeatOffered, events.RegistrationOfferExpired, events.RegistrationDeclined,

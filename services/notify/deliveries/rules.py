@@ -46,6 +46,8 @@ TOLD: Mapping[str, tuple[Told, ...]] = {
     ),
     "registry.offer.assurance_due.v1": (Told("offer_assurance_due", CONTACTS),),
     "registry.offer.staled.v1": (Told("offer_staled", CONTACTS),),
+    "registry.referral.received.v1": (Told("referral_received", CONTACTS),),
+    "registry.referral.withdrawn.v1": (Told("referral_withdrawn", CONTACTS),),
     "registry.observation.answered.v1": (Told("observation_answered", CONTACTS),),
     "events.event.published.v1": (
         Told("event_new", SUBSCRIBERS, lambda fact: fact.open_to_all, once_per="series_id"),),

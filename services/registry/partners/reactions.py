@@ -14,15 +14,17 @@ from services.registry.assurances.rules import ASKING, PATH, PURPOSE, VALID
 from services.registry.observations.queries import about_observation
 from services.registry.offers.queries import about_offer
 from services.registry.partners.queries import about_partner
+from services.registry.referrals.queries import about_referral
 
 ABOUT: dict[str, Callable[[OpenTransaction, UUID], Awaitable[Words]]] = {
     "offer": about_offer, "observation": about_observation, "partner": about_partner,
+    "referral": about_referral,
 }
 
 
 @answers(RegistryWordsAsked)
 async def say(transaction: OpenTransaction, question: RegistryWordsAsked) -> Words:
-    """What to say about an offer, a partner or an observation; nothing personal."""
+    """What to say about an offer, a referral to one, a partner or an observation; nothing personal."""
     return (await _words(transaction, question.about))[1]
 
 

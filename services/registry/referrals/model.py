@@ -1,0 +1,30 @@
+"""A referral as the registry knows it: to which offer, from whose counsellors, since when."""
+
+from datetime import date
+from uuid import UUID
+
+from libs.common.columns import plain
+from services.registry.tables import Table
+
+# The end of the id is random.
+REFERENCE_SIGNS = 8
+
+
+class ReceivedReferral(Table, table=True):
+    """That somebody was sent on to an offer, so that its partner can be told; id is the referral's.
+
+    partner_id is who offers it, region the offer's; referred_by is whose counsellors sent them on, if that was told.
+    """
+
+    __tablename__ = "received_referral"
+
+    offer_id: UUID = plain(index=True, foreign_key="offer.id")
+    partner_id: UUID = plain(index=True)
+    region: str = plain()
+    referred_by: UUID | None = plain(None)
+    sent_on: date = plain()
+
+    @property
+    def reference(self) -> str:
+        """What the partners who refer and who offer it call it among themselves; it names nobody."""
+        return str(self.id)[-REFERENCE_SIGNS:]

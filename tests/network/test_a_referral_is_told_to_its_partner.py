@@ -1,0 +1,50 @@
+"""A referral reaches the partner who offers it by mail, and so does its end; of whom, no mail and no fact tells."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from libs.common.callers import Role
+from tests.harness import Network
+from tests.matching.field import REGION, Field, Json
+from tests.notify.post import all_in, mails_in
+from tests.registry.steps import a_published_offer, a_verified_partner, id_of, ok
+
+
+async def sent(field: Field, offer: str) -> Json:
+    """A referral of a partner's client to the offer, who consented that their name is told."""
+    offered_by = ok(await field.network["registry"].client.get(offer))["partner_id"]
+    advice, _, _ = await a_verified_partner(field.network, name="Saalebogen Hilfe gGmbH (Demo)")
+    await field.network.settled()
+    contact = await field.counselled(case=field.case_body(partner_id=advice["id"]))
+    referral = await field.create("/referrals", {
+        "counselling_case_id": contact["counselling_case_id"], "offer_id": str(id_of(offer))})
+    await field.act(f"/referrals/{referral['id']}/consent", {
+        "what": ["name"], "to_whom": offered_by, "until": str(field.day + timedelta(days=9))})
+    await field.act(f"/referrals/{referral['id']}/send")
+    return referral
+
+
+async def test_the_partner_is_told_of_a_referral_and_that_the_consent_was_taken_back(
+    network: Network, tmp_path: Path,
+) -> None:
+    """With the reference that the counsellor reads, the offer, and who referred; without the client's name."""
+    await network.start("registry", "matching")
+    await network.start("notify", mail_folder=tmp_path, mail_retry_seconds=0.05)
+    field = Field(network, network["matching"].client, await network.key(Role.COORDINATOR, region=REGION))
+    offer, _, _ = await a_published_offer(network)
+    referral = await sent(field, offer)
+    await network.settled()
+    await field.act(f"/referrals/{referral['id']}/revoke")
+    await network.settled()
+
+    rows = await network.rows("notify", "SELECT template FROM delivery WHERE about = $1 ORDER BY id",
+                              f"referral/{referral['id']}")
+    assert [row["template"] for row in rows] == ["referral_received", "referral_withdrawn"]
+    await all_in(network, "sent", count=len(await network.rows("notify", "SELECT id FROM delivery")))
+    mails = [mail for mail in mails_in(tmp_path) if referral["reference"] in mail.text]
+    assert len(mails) == 2
+    for mail in mails:
+        assert "Begleitung zum Jobcenter" in mail.text
+        assert "Saalebogen Hilfe gGmbH (Demo)" in mail.text
+        assert "Amina" not in mail.text
+    assert sum("löschen Sie es" in mail.text for mail in mails) == 1
