@@ -202,7 +202,10 @@ async def test_with_the_case_ends_what_was_not_sent(field: Field) -> None:
         await field.act(f"/counselling_cases/{one['counselling_case_id']}/close", {"result": "referred"})
     found = [await field.get(f"/referrals/{one['id']}") for one in (waiting, ready, sent)]
     assert [(one["state"], one["shared"]) for one in found] == [
-        ("revoked", []), ("revoked", []), ("sent", ["languages", "name"])]
+        ("ended", []), ("ended", []), ("sent", ["languages", "name"])]
+    assert await field.refused(f"/referrals/{waiting['id']}/revoke") == (409, "referral-state")
+    listed = await field.get(f"/referrals?counselling_case_id={ready['counselling_case_id']}&state=ended")
+    assert [one["id"] for one in listed["items"]] == [ready["id"]]
     assert await field.network.rows("matching", "SELECT 1 FROM due WHERE about = $1", UUID(ready["id"])) == []
     assert (await field.send("GET", f"/referrals/{ready['id']}/handover")).status_code == 409
     # As it was left by a version that ended nothing with the case.
@@ -225,7 +228,8 @@ async def test_nothing_is_handed_over_once_the_notes_are_deleted(field: Field) -
 
     assert (await field.send("GET", f"{address}/handover")).status_code == 409
     ended = await field.get(address)
-    assert (ended["state"], ended["shared"]) == ("revoked", [])
+    assert (ended["state"], ended["shared"]) == ("ended", [])
+    assert await field.subjects(referral["id"]) == ["referral.sent"]
     # As it was left by a version that deleted notes alone.
     await field.network.rows("matching", "UPDATE referral SET state = 'sent', shared = '{name}' WHERE id = $1",
                              UUID(referral["id"]))

@@ -31,7 +31,7 @@ def consent(one: Referral, **given: Any) -> None:
     one.consent([Shared.NAME], **usual | given)
 
 
-ENDED = {S.DECLINED, S.DONE, S.REVOKED}
+ENDED = {S.DECLINED, S.DONE, S.REVOKED, S.ENDED}
 STEPS: dict[str, tuple[Callable[[Referral], Any], dict[ReferralState, ReferralState]]] = {
     "consent": (consent, {S.PROPOSED: S.CONSENTED, S.EXPIRED: S.CONSENTED}),
     "send": (lambda one: one.send(NOW, day=DAY, available=True), {S.CONSENTED: S.SENT}),
@@ -125,6 +125,20 @@ def test_nobody_is_sent_to_an_offer_that_is_not_to_be_had() -> None:
         referral.send(NOW, day=DAY, available=False)
 
     assert (referral.state, referral.sent_at) == (S.CONSENTED, None)
+
+
+@pytest.mark.parametrize("state", ReferralState)
+def test_what_ends_with_its_case_was_revoked_by_nobody(state: ReferralState) -> None:
+    """What is open is ended, what is over stays as it was, and nothing goes on."""
+    referral = a_referral(state)
+    referral.end(NOW)
+
+    assert referral.state is (state if state in ENDED else S.ENDED)
+    assert (referral.shared, referral.ended_at) == ([], None if state in ENDED else NOW)
+    for step, (take, leads) in STEPS.items():
+        assert referral.state not in leads, step
+        with pytest.raises(Refused):
+            take(referral)
 
 
 @pytest.mark.parametrize("state", ReferralState)

@@ -19,7 +19,7 @@ from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import today
-from services.matching.referrals.reactions import end_referrals
+from services.matching.referrals.reactions import end_referrals, erase_referrals
 
 DELETION = "counselling_deletion"
 
@@ -38,7 +38,7 @@ async def delete_notes(transaction: OpenTransaction, case_id: UUID) -> None:
     case = await locked(transaction, CounsellingCase, case_id)
     if not case.is_open:
         case.forget()
-        await end_referrals(transaction, [case_id])
+        await end_referrals(transaction, case_id)
         await _forget_notes(transaction, [case_id])
         await audited(transaction, "erase", f"counselling_case/{case.id}", case.person_ref)
 
@@ -57,7 +57,7 @@ async def erase_cases(transaction: OpenTransaction, refs: Iterable[UUID]) -> boo
             tell(transaction, CounsellingCaseClosed, case, day)
         case.erase(day)
         await cancel(transaction, DELETION, case.id)
-    await end_referrals(transaction, ids)
+    await erase_referrals(transaction, ids)
     await _forget_notes(transaction, ids)
     await transaction.execute(delete(CounsellingStatus).where(
         col(CounsellingStatus.counselling_case_id).in_(ids),

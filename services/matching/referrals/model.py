@@ -14,7 +14,11 @@ from services.matching.tables import Table
 
 
 class ReferralState(StrEnum):
-    """Where a referral is; expired: the consent ended before anything was sent."""
+    """Where a referral is; expired: the consent ended before anything was sent.
+
+    revoked: they took it back, or do not want it; ended: nobody took it back, but counselling is over, or its notes are
+    deleted. Neither goes on.
+    """
 
     PROPOSED = "proposed"
     CONSENTED = "consented"
@@ -24,6 +28,7 @@ class ReferralState(StrEnum):
     DONE = "done"
     REVOKED = "revoked"
     EXPIRED = "expired"
+    ENDED = "ended"
 
 
 class Shared(StrEnum):
@@ -130,6 +135,12 @@ class Referral(Table, table=True):
         self.state, self.ended_at = ReferralState.REVOKED, now
         self.forget()
 
+    def end(self, now: datetime) -> None:
+        """What is open ends with the case, or with its notes: from now on nothing is told, though nobody revoked it."""
+        if self.state in OPEN:
+            self.state, self.ended_at = ReferralState.ENDED, now
+        self.forget()
+
     def expire(self, day: date) -> bool:
         """The last day of the consent has passed before anything was sent; returns False when it is moot."""
         if self.state is not ReferralState.CONSENTED or self._holds_on(day):
@@ -144,7 +155,7 @@ class Referral(Table, table=True):
             raise Refused("referral-consent", "There is no consent that holds today; nothing may be handed over.")
 
     def erase(self, now: datetime) -> None:
-        """What is open ends; what they consented to is forgotten."""
+        """Who wants to be erased revokes what is open; what they consented to is forgotten."""
         if self.state in OPEN:
             self.revoke(now)
         self.forget()

@@ -1,5 +1,6 @@
 """What falls due for referrals, and what becomes of them when a person is erased."""
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
@@ -40,16 +41,28 @@ async def end_unsent(transaction: OpenTransaction, case: CounsellingCase) -> Non
     query = select(Referral).where(
         Referral.counselling_case_id == case.id, col(Referral.state).in_(UNSENT)).order_by(col(Referral.id))
     for referral in (await transaction.scalars(query.with_for_update())).all():
-        referral.revoke(transaction.clock.now())
+        referral.end(transaction.clock.now())
         await watch_consent(transaction, referral)
         await audited(transaction, "change", f"referral/{referral.id}", case.person_ref)
 
 
-async def end_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
-    """Who is erased, or of whom nothing is kept any more, is referred nowhere any more; who got something is told."""
-    query = select(Referral).where(col(Referral.counselling_case_id).in_(case_ids)).order_by(col(Referral.id))
-    for referral in (await transaction.scalars(query.with_for_update())).all():
+async def end_referrals(transaction: OpenTransaction, case_id: UUID) -> None:
+    """Of whom nothing is kept any more is referred nowhere any more; nobody took the consent back."""
+    for referral in await _referrals_of(transaction, [case_id]):
+        referral.end(transaction.clock.now())
+        await watch_consent(transaction, referral)
+
+
+async def erase_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
+    """Who is erased is referred nowhere any more, and whoever got something of them is told."""
+    for referral in await _referrals_of(transaction, case_ids):
         before = referral.state
         referral.erase(transaction.clock.now())
         tell_revoked(transaction, referral, before=before)
         await watch_consent(transaction, referral)
+
+
+async def _referrals_of(transaction: OpenTransaction, case_ids: list[UUID]) -> Sequence[Referral]:
+    """All of these cases, locked."""
+    query = select(Referral).where(col(Referral.counselling_case_id).in_(case_ids)).order_by(col(Referral.id))
+    return (await transaction.scalars(query.with_for_update())).all()
