@@ -35,6 +35,8 @@ class OfferState(StrEnum):
     EXPIRED = "expired"
 
 
+# Units of a capacity of which a referral that was accepted takes one; hours and the like are the partner's to count.
+PLACES = frozenset({"persons", "places", "households", "families"})
 EDITABLE = frozenset({OfferState.DRAFT, OfferState.CHANGES_REQUESTED})
 OUT = frozenset({OfferState.PUBLISHED, OfferState.PAUSED, OfferState.STALE})
 
@@ -169,11 +171,26 @@ class Offer(Table, table=True):
         self.state = OfferState.EXPIRED
         return True
 
+    def take_place(self, now: datetime) -> bool:
+        """Who was referred is taken: a place less is free; returns False where none is counted, or none was free."""
+        return self._move_free(-1, now)
+
+    def give_back_place(self, now: datetime) -> bool:
+        """Who was referred needs the place no longer; returns False where all are free already."""
+        return self._move_free(1, now)
+
     def is_shown(self, now: datetime) -> bool:
         """Whether the public sees it: published, or stale for at most 30 days."""
         if self.state is OfferState.STALE:
             return self.assurance_due is not None and now < self.assurance_due + SHOWN_STALE
         return self.state is OfferState.PUBLISHED
+
+    def _move_free(self, by: int, now: datetime) -> bool:
+        there = self.capacity
+        if there is None or there["unit"] not in PLACES or not 0 <= there["available"] + by <= there["maximum"]:
+            return False
+        self.capacity = there | {"available": there["available"] + by, "updated": now.isoformat()}
+        return True
 
     def _review(self, sources: set[OfferState], target: OfferState) -> None:
         reviewed = self.revision_state if self.state in OUT and self.revision is not None else self.state

@@ -14,6 +14,7 @@ class ReceivedReferral(Table, table=True):
     """That somebody was sent on to an offer, so that its partner can be told; id is the referral's.
 
     partner_id is who offers it, region the offer's; referred_by is whose counsellors sent them on, if that was told.
+    holds_place: it was accepted and took a place of the offer's capacity, which it has not given back.
     """
 
     __tablename__ = "received_referral"
@@ -23,6 +24,7 @@ class ReceivedReferral(Table, table=True):
     region: str = plain()
     referred_by: UUID | None = plain(None)
     sent_on: date = plain()
+    holds_place: bool = plain(default=False)
 
     @property
     def reference(self) -> str:

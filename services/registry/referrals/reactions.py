@@ -1,11 +1,11 @@
-"""What follows when matching tells of a referral: the partner whose offer it is learns of it, and when it is over."""
+"""What follows when matching tells of a referral: the partner learns of it and of its end, and places are counted."""
 
 from datetime import date
 
 from libs.common.clock import day_of
 from libs.common.db import OpenTransaction
-from libs.common.facts.matching import ReferralFact, ReferralRevoked, ReferralSent
-from libs.common.facts.registry import ReceivedReferralFact, ReferralReceived, ReferralWithdrawn
+from libs.common.facts.matching import ReferralAccepted, ReferralDone, ReferralFact, ReferralRevoked, ReferralSent
+from libs.common.facts.registry import OfferCapacityChanged, ReceivedReferralFact, ReferralReceived, ReferralWithdrawn
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to
 from services.registry.offers.model import Offer
@@ -31,6 +31,30 @@ async def withdraw(transaction: OpenTransaction, fact: ReferralRevoked) -> None:
         await _tell(transaction, ReferralWithdrawn, referral)
 
 
+@reacts_to(ReferralAccepted)
+async def take_place(transaction: OpenTransaction, fact: ReferralAccepted) -> None:
+    """They are taken: a place of the offer is free no longer, where its partner counts places."""
+    referral = await transaction.get(ReceivedReferral, fact.referral_id, with_for_update=True)
+    if referral is None or referral.holds_place:
+        return
+    offer = await transaction.get_one(Offer, referral.offer_id, with_for_update=True)
+    referral.holds_place = offer.take_place(transaction.clock.now())
+    if referral.holds_place:
+        _tell_capacity(transaction, offer)
+
+
+@reacts_to(ReferralDone, ReferralRevoked)
+async def give_back_place(transaction: OpenTransaction, fact: ReferralFact) -> None:
+    """They have received it, or go there no more: the place that they took is free again."""
+    referral = await transaction.get(ReceivedReferral, fact.referral_id, with_for_update=True)
+    if referral is None or not referral.holds_place:
+        return
+    offer = await transaction.get_one(Offer, referral.offer_id, with_for_update=True)
+    referral.holds_place = False
+    if offer.give_back_place(transaction.clock.now()):
+        _tell_capacity(transaction, offer)
+
+
 async def _received(transaction: OpenTransaction, fact: ReferralFact, sent_on: date) -> ReceivedReferral | None:
     """What is kept of the referral, noted now if it was not; None when there is no such offer."""
     referral = await transaction.get(ReceivedReferral, fact.referral_id, with_for_update=True)
@@ -42,6 +66,11 @@ async def _received(transaction: OpenTransaction, fact: ReferralFact, sent_on: d
         transaction.add(referral)
         await transaction.flush()
     return referral
+
+
+def _tell_capacity(transaction: OpenTransaction, offer: Offer) -> None:
+    free = {name: value for name, value in (offer.capacity or {}).items() if name != "updated"}
+    announce(transaction, OfferCapacityChanged(offer_id=offer.id, **free), region=offer.region)
 
 
 async def _tell(transaction: OpenTransaction, kind: type[ReceivedReferralFact], referral: ReceivedReferral) -> None:

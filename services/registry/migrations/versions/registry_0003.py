@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("region", sa.Text(), nullable=False),
         sa.Column("referred_by", sa.Uuid(), nullable=True),
         sa.Column("sent_on", sa.Date(), nullable=False),
+        sa.Column("holds_place", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["offer_id"], ["offer.id"], name=op.f("fk_received_referral_offer_id_offer")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_received_referral")))
     for column in ("offer_id", "partner_id"):
