@@ -18,7 +18,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "pause_mentor", "resume_mentor", "leave_mentor",
         "register_interest", "list_mentor_groups", "read_mentor_group", "change_mentor_group", "set_housing",
         "note_document", "form_mentor_group", "prepare_mentor_group", "apply_mentor_group", "list_for_placement",
-        "reject_mentor_group", "withdraw_mentor_group",
+        "resume_mentor_group", "reject_mentor_group", "withdraw_mentor_group",
         "add_member", "list_members", "change_member", "note_member_record", "note_training_shown", "leave_group",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
         "start_run", "cancel_run", "read_run_inputs", "approve_some", "release_rest", "list_options", "propose_option",

@@ -80,6 +80,23 @@ def test_the_checklist_decides_between_preparation_and_ready(state: GroupState, 
     assert became_ready == (expected is S.READY and state is not S.READY)
 
 
+@pytest.mark.parametrize("state", [S.IN_PREPARATION, S.READY, S.APPLIED, S.LISTED])
+def test_a_group_that_is_held_back_prepares_until_it_is_resumed(state: GroupState) -> None:
+    """Whatever its checklist says, and wherever it was; who says that it goes on says why, and once."""
+    group = a_group(state)
+    group.hold_back(DAY)
+    assert not group.check(everything_there=True, now=NOW)
+    assert group.state is S.IN_PREPARATION
+    group.resume("coordinator", "they talked")
+    assert (group.held_back_on, group.resumed_by, group.resumed_why) == (None, "coordinator", "they talked")
+    assert group.check(everything_there=True, now=NOW)
+    with pytest.raises(Refused, match="not held back"):
+        group.resume("coordinator", "again")
+    group.hold_back(DAY)
+
+    assert (group.resumed_by, group.resumed_why) == (None, None)
+
+
 @pytest.mark.parametrize("authority_chooses", [True, False])
 @pytest.mark.parametrize("state", GroupState)
 def test_only_a_ready_group_is_available_or_a_listed_one_where_an_authority_chooses(

@@ -1,12 +1,14 @@
-"""A tandem that ends for somebody's safety: nobody is brought together with its mentor until a coordinator says so."""
+"""A tandem that ends for somebody's safety: nobody new for its mentor or group until a coordinator says so."""
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from services.matching.links.queries import OWN_DATA
 from tests.matching.field import Field, Json
 
 SAFETY = {"reason": "safeguarding"}
+TALKED = {"why": "Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."}
 
 
 async def paused_for_safety(field: Field, **given: Json) -> Json:
@@ -87,3 +89,96 @@ async def test_ending_for_safety_and_proposing_at_once_do_not_wait_for_each_othe
 
         assert ended.status_code == 200
         assert (invited.status_code, found["state"]) in {(200, "invited"), (409, "dismissed"), (412, "dismissed")}
+
+
+async def held_back_for_safety(field: Field, **given: Any) -> Json:
+    """The group of a tandem that has ended so, whose checklist is done."""
+    tandem = await field.active(group=await field.ready_group(**given))
+    await field.act(f"/tandems/{tandem['id']}/end_early", SAFETY)
+    group: Json = await field.get(f"/mentor_groups/{tandem['mentor_group_id']}")
+    return group
+
+
+async def test_a_group_is_held_back_and_offered_to_nobody(field: Field) -> None:
+    """It does not become ready, whatever its checklist says, and is found by itself; another reason leaves it ready."""
+    group = await held_back_for_safety(field)
+    assert (group["state"], group["held_back_on"]) == ("in_preparation", str(field.day))
+    run = await field.run(field.sponsorship)
+    assert (run["units"], run["proposed"]) == (1, 0)
+    (unserved,) = (await field.get(f"/runs/{run['id']}/unserved"))["items"]
+    options = await field.get(f"/options?household_id={unserved['household_id']}")
+    assert (unserved["removed"]["paused"], options["options"]) == (1, [])
+    propose = {"household_id": unserved["household_id"], "unit_id": group["id"]}
+    answer = await field.send("POST", "/options/propose", propose, headers=field.coordinator | {
+        "Idempotency-Key": "held-back-group"})
+    assert answer.status_code == 409
+    assert [one["id"] for one in (await field.get("/mentor_groups?held_back=true"))["items"]] == [group["id"]]
+    tandem = await field.active(group=await field.ready_group())
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "conflict"})
+    other = await field.get(f"/mentor_groups/{tandem['mentor_group_id']}")
+
+    assert (other["state"], other["held_back_on"]) == ("ready", None)
+
+
+async def test_nothing_that_changes_about_a_held_back_group_makes_it_ready(field: Field) -> None:
+    """Neither another home nor a member who comes back; and nobody is told that it is."""
+    group = await held_back_for_safety(field)
+    readied = len(await field.told(group["id"], kind="mentor_group.ready"))
+    address = f"/mentor_groups/{group['id']}"
+    assert (await field.act(f"{address}/housing", field.housing(rooms=4), method="PUT"))["state"] == "in_preparation"
+    assert await field.refused(f"{address}/prepare") == (409, "group-state")
+    assert await field.refused(f"{address}/apply") == (409, "no-authority")
+
+    assert len(await field.told(group["id"], kind="mentor_group.ready")) == readied
+
+
+async def test_a_coordinator_resumes_a_group_and_says_why(field: Field) -> None:
+    """Then its checklist makes it ready, which is told; resumed twice, or without a reason, is refused."""
+    group = await held_back_for_safety(field)
+    address = f"/mentor_groups/{group['id']}"
+    readied = len(await field.told(group["id"], kind="mentor_group.ready"))
+    assert (await field.attempt(f"{address}/resume", {})).status_code == 422
+    back = await field.act(f"{address}/resume", TALKED)
+    assert (back["state"], back["held_back_on"], back["resumed_why"]) == ("ready", None, TALKED["why"])
+    noted = await field.network.rows(
+        "matching", "SELECT principal FROM audit WHERE about = $1 ORDER BY id DESC LIMIT 1",
+        f"mentor_group/{group['id']}")
+    assert [row["principal"] for row in noted] == [back["resumed_by"]]
+    assert len(await field.told(group["id"], kind="mentor_group.ready")) == readied + 1
+    assert (await field.run(field.sponsorship))["proposed"] == 0  # this pair has parted
+    assert await field.refused(f"{address}/resume", TALKED) == (409, "group-not-held-back")
+    await field.waiting_household(programme_id=str(field.sponsorship))
+
+    assert (await field.run(field.sponsorship))["proposed"] == 1
+
+
+async def test_a_resumed_group_whose_checklist_is_open_prepares(field: Field) -> None:
+    """The end of the pause is not the end of its preparation."""
+    group = await held_back_for_safety(field)
+    members = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/members/{members[-1]['id']}/leave")
+
+    assert (await field.act(f"/mentor_groups/{group['id']}/resume", TALKED))["state"] == "in_preparation"
+
+
+async def test_what_else_goes_on_with_a_group_ends_or_waits(field: Field) -> None:
+    """What nobody was invited to is dismissed; who is invited is not accepted, and learns the obstacle."""
+    group = await field.ready_group()
+    sponsored = {"programme_id": str(field.sponsorship)}
+    tandem = await field.active(group=group)
+    pending = await field.proposed(await field.waiting_household(**sponsored), group=group)
+    invited = await field.proposed(await field.waiting_household(**sponsored), group=group)
+    now = field.network["matching"].running.database.clock.now()
+    await field.network.rows(
+        "matching", "UPDATE proposal SET state = 'invited', version = version + 1, invited_at = $2, expires_at = $3"
+        " WHERE id = $1", invited["id"], now, now + timedelta(days=7))
+    await field.act(f"/tandems/{tandem['id']}/end_early", SAFETY)
+    dismissed = await field.get(f"/proposals/{pending['id']}")
+    assert (dismissed["state"], dismissed["dismissed_reason"]) == ("dismissed", "no_longer_available")
+    yes = {"side": "household", "accepted": True}
+    assert await field.refused(f"/proposals/{invited['id']}/answers", yes) == (409, "group-not-ready")
+    held = await field.get(f"/proposals/{invited['id']}")
+    assert "paused" in [one["code"] for one in held["obstacles"]]
+    await field.act(f"/mentor_groups/{group['id']}/resume", TALKED)
+
+    assert (await field.act(f"/proposals/{invited['id']}/answers", yes))["obstacles"] == []

@@ -382,6 +382,7 @@ RECIPES: dict[str, Recipe] = {
                      "prepare_mentor_group", "reject_mentor_group", "withdraw_mentor_group", "change_member",
                      "leave_group", "waive_prerequisite"), of("group")),
     "note_member_record": of("group", relevant_entry=False), "note_training_shown": of("group"),
+    "resume_mentor_group": lambda w: w.group(held_back_on=w.field.day),
     "apply_mentor_group": of("group", "ready"), "list_for_placement": of("group", "applied"),
     "demand_prerequisite": of("waived"),
     **dict.fromkeys(("list_members", "list_prerequisites"), lambda w: query_of(w.group(), "mentor_group_id")),

@@ -340,13 +340,13 @@ class World:
                               self.in_days("notify", 360))
         return {"delivery_id": str(made[0]["id"])}
 
-    async def group(self, state: str = "interested") -> Need:
+    async def group(self, state: str = "interested", **columns: Any) -> Need:
         """A mentor group in this state, its members, and a line of its checklist."""
         made = await self.field.create("/mentor_groups", self.field.group_body())
         members = await self.field.get(f"/members?mentor_group_id={made['id']}")
         lines = await self.field.get(f"/prerequisites?mentor_group_id={made['id']}")
         still_open = next(line for line in lines if line["standing"] == "open")
-        return {"mentor_group_id": await self.become("matching", "mentor_group", made["id"], state=state),
+        return {"mentor_group_id": await self.become("matching", "mentor_group", made["id"], state=state, **columns),
                 "member_id": members[0]["id"], "prerequisite_id": still_open["id"]}
 
     async def waived(self) -> Need:

@@ -38,7 +38,11 @@ BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 
 
 class MentorGroup(Accompanying, Table, table=True):
-    """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest."""
+    """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
+
+    held_back_on: a tandem ended for somebody's safety, so that it stays in preparation, whatever its checklist says,
+    until the coordinators say that it goes on.
+    """
 
     __tablename__ = "mentor_group"
     __table_args__ = (CheckConstraint("housing IS NULL OR jsonb_typeof(housing) = 'object'", name="housing"),)
@@ -55,6 +59,9 @@ class MentorGroup(Accompanying, Table, table=True):
     end_reason: str | None = plain(None)
     ready_at: datetime | None = moment(None)
     ended_at: datetime | None = moment(None)
+    held_back_on: date | None = plain(None)
+    resumed_by: str | None = plain(None)
+    resumed_why: str | None = plain(None)
 
     @property
     def capacity(self) -> int:
@@ -70,11 +77,15 @@ class MentorGroup(Accompanying, Table, table=True):
         self._move({GroupState.INTERESTED, GroupState.FORMING}, GroupState.IN_PREPARATION)
 
     def check(self, *, everything_there: bool, now: datetime) -> bool:
-        """Follow the checklist: ready once nothing is open, else in preparation. Returns whether it became ready."""
-        if everything_there and self.state is GroupState.IN_PREPARATION:
+        """Follow the checklist: ready once nothing is open, else in preparation. Returns whether it became ready.
+
+        As long as it is held back it is in preparation.
+        """
+        prepared = everything_there and self.held_back_on is None
+        if prepared and self.state is GroupState.IN_PREPARATION:
             self.state, self.ready_at = GroupState.READY, now
             return True
-        if not everything_there and self.state in PREPARED:
+        if not prepared and self.state in PREPARED:
             self.state, self.ready_at = GroupState.IN_PREPARATION, None
         return False
 
@@ -108,6 +119,16 @@ class MentorGroup(Accompanying, Table, table=True):
         """Its tandem ended early; the checklist says whether the group is ready for another."""
         if self.state is GroupState.ACCOMPANYING:
             self.state = GroupState.IN_PREPARATION
+
+    def hold_back(self, day: date) -> None:
+        """A tandem ended for somebody's safety: nobody new, whatever is open, until the coordinators say so."""
+        self.held_back_on, self.resumed_by, self.resumed_why = day, None, None
+
+    def resume(self, by: str, why: str) -> None:
+        """The coordinators say that it goes on, and why; the checklist says whether it is ready."""
+        if self.held_back_on is None:
+            raise Refused("group-not-held-back", "The group is not held back; its checklist says whether it is ready.")
+        self.held_back_on, self.resumed_by, self.resumed_why = None, by, why
 
     def accompany(self) -> None:
         """A tandem begins."""

@@ -1,17 +1,15 @@
 """The HTTP door of mentor groups: interest, members, home and documents, and each step on the way."""
 
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlmodel import col, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body, Line
-from libs.common.codes.lists import Cefr
-from libs.common.codes.types import Ags, Code, Day
+from libs.common.codes.types import Ags
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import MentorGroupInterestRegistered
@@ -19,32 +17,25 @@ from libs.common.outbox import announce
 from services.matching.consents.queries import refuse_application
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
-from services.matching.mentor_groups.reactions import await_end_of_offer
+from services.matching.mentor_groups.reactions import await_end_of_offer, group_resumed
+from services.matching.mentor_groups.rules import (
+    DocumentIn,
+    GroupFields,
+    GroupOut,
+    HousingIn,
+    ReasonIn,
+    ResumingIn,
+)
 from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import (
-    AccompanyingIn,
-    LocalAgs,
-    columns_of,
-    refuse_future,
-    refuse_outside,
-    slots_of,
-    today,
-)
+from services.matching.profiles.rules import LocalAgs, columns_of, refuse_future, refuse_outside, today
 from services.matching.proposals.queries import has_open_invitation, lock_unit
 from services.matching.proposals.reactions import let_go
 
 router = APIRouter(prefix="/mentor_groups", tags=["mentor_groups"])
 BEYOND = {"region", "partner_id", "programme_id", "label", "members"}
-
-
-class GroupFields(AccompanyingIn):
-    """What describes a group."""
-
-    label: Line = Field(description="What to call the group; no person's name.", examples=["Gruppe Kupferkreis"])
-    largest: int = Field(12, ge=1, le=30, description="Persons in the largest household they can take in.")
 
 
 class GroupIn(GroupFields):
@@ -54,67 +45,6 @@ class GroupIn(GroupFields):
     partner_id: UUID | None = None
     programme_id: UUID
     members: list[PersonIn] = Field(default=[], max_length=20)
-
-
-class HousingIn(Body):
-    """What a landlord offers: a home, for how many persons, its rent, for how many months that is secured, and when."""
-
-    rooms: int = Field(ge=1, le=30)
-    square_metres: int | None = Field(None, ge=5, le=2_000)
-    max_persons: int = Field(ge=1, le=30)
-    barrier_free: bool = False
-    net_cold_rent: int = Field(ge=0, le=1_000_000, description="In cents a month.", examples=[58000])
-    secured_months: int = Field(ge=0, le=120, examples=[12])
-    rent_limit_ok: bool | None = Field(None, description=(
-        "Whether the rent is within what the authority pays later; with a rent above it none counts as secured."))
-    available_from: Day = Field(description="From when one can move in; a day that has passed: at once.")
-    offered_until: Day | None = Field(None, description=(
-        "Until when the landlord keeps it free for the group; without a tandem by then it no longer counts."))
-
-
-class DocumentIn(Body):
-    """Which document was seen, and when; the document itself is not taken."""
-
-    document: Code = Field(examples=["support_plan"])
-    seen_on: Day
-
-
-class ReasonIn(Body):
-    """Why; no person's name."""
-
-    reason: Line = Field(examples=["Die Gruppe macht nächstes Jahr einen neuen Anlauf."])
-
-
-class GroupOut(BaseModel):
-    """A mentor group, without names; members are listed by themselves."""
-
-    id: UUID
-    version: int
-    region: str
-    partner_id: UUID | None
-    programme_id: UUID
-    label: str
-    state: GroupState
-    interested_on: date
-    ready_at: datetime | None
-    languages: dict[str, Cefr]
-    slots: list[str]
-    radius_km: int | None
-    postcode: str | None
-    largest: int
-    offers: list[str]
-    interests: list[str]
-    childcare: bool
-    step_free: bool
-    housing: dict[str, Any] | None
-    housing_lapsed_on: date | None
-    documents_seen: list[dict[str, Any]]
-    end_reason: str | None
-
-    @classmethod
-    def of(cls, group: MentorGroup) -> "GroupOut":
-        """The answer's form of a group."""
-        return cls(**group.model_dump() | {"slots": slots_of(group.slots)})
 
 
 @router.post("", status_code=201)
@@ -145,6 +75,7 @@ async def list_mentor_groups(
     state: GroupState | None = None,
     record_due_by: Annotated[date | None, Query(
         description="Those of which a member has to show a certificate again by then.")] = None,
+    held_back: Annotated[bool, Query(description="Those that take in nobody for somebody's safety.")] = False,  # noqa: FBT002
 ) -> Page[GroupOut]:
     """The groups inside the caller's scope, oldest first."""
     query = select(MentorGroup).where(inside(MentorGroup, transaction.caller.scope))
@@ -154,6 +85,8 @@ async def list_mentor_groups(
         (record_due_by, with_record_due(record_due_by or date.max)),
     ):
         query = query.where(condition) if given is not None else query
+    if held_back:
+        query = query.where(col(MentorGroup.held_back_on).is_not(None))
     rows, following = await page(transaction, query, paging, col(MentorGroup.id))
     return Page(items=[GroupOut.of(row) for row in rows], next=following)
 
@@ -242,6 +175,16 @@ async def list_for_placement(
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
     await refuse_application(transaction, group)
     group.list_for_placement(authority_chooses=rules.authority_chooses)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/resume")
+async def resume_mentor_group(
+    mentor_group_id: UUID, body: ResumingIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The group that was held back for somebody's safety takes in a household again; its checklist says when."""
+    group = await _group(transaction, mentor_group_id, expected)
+    await group_resumed(transaction, group, body.why)
     return await _told(transaction, group, response)
 
 

@@ -226,8 +226,8 @@ def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = 
     nobody: ColumnElement[Any] = literal_column("'[]'::json")
     columns = _columns(MentorGroup, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
         "kind": literal("group"), "free": case((taken, 0), else_=1), "housing": func.to_json(MentorGroup.housing),
-        "vetted": or_(with_household, col(MentorGroup.state) == wanted), "paused": false(),
-        "consented": func.coalesce(members.c.consented, false()), "partner": col(MentorGroup.partner_id),
+        "vetted": or_(with_household, col(MentorGroup.state) == wanted), "partner": col(MentorGroup.partner_id),
+        "paused": col(MentorGroup.held_back_on).is_not(None), "consented": func.coalesce(members.c.consented, false()),
         "contact_genders": func.coalesce(members.c.main, members.c.all, nobody),
         "persons": func.coalesce(members.c.persons, nobody)}
     return _selected(columns).outerjoin(held, held.c.unit_id == col(MentorGroup.id)).outerjoin(

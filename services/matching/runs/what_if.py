@@ -28,7 +28,7 @@ from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.regions import point_of
 from libs.common.codes.types import Day
 from services.matching.households.rules import HouseholdFields
-from services.matching.mentor_groups.routes import HousingIn
+from services.matching.mentor_groups.rules import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
 from services.matching.runs.batch import Sides

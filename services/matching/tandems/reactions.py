@@ -17,7 +17,7 @@ from libs.common.reactions import when_due
 from services.matching.checkins.reactions import drop_checkins, plan_checkins
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.mentor_groups.reactions import await_end_of_offer
+from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import held_back
 from services.matching.prerequisites.reactions import group_ended, recheck
@@ -69,7 +69,8 @@ async def ended_early(
 ) -> None:
     """A tandem ends before its time: its place is free, and the household waits again or is closed. Both are told.
 
-    For somebody's safety a mentor pauses then; who says so has locked the whole unit (locked_tandem).
+    For somebody's safety a mentor pauses then, and a group is held back; who says so has locked the whole unit
+    (locked_tandem).
     """
     now, told = transaction.clock.now(), await persons_of_tandem(transaction, tandem)
     tandem.end_early(reason, now)
@@ -79,13 +80,18 @@ async def ended_early(
     else:
         pair.household.end("tandem_ended", now)
     await drop_checkins(transaction, tandem)
-    if isinstance(pair.unit, MentorGroup):
-        pair.unit.part()
-        await await_end_of_offer(transaction, pair.unit)
-        await recheck(transaction, pair.unit)
-    elif reason is EndReason.SAFEGUARDING:
-        await held_back(transaction, pair.unit)
+    await _freed(transaction, pair.unit, for_safety=reason is EndReason.SAFEGUARDING)
     announce(transaction, tandem_fact(TandemEndedEarly, tandem, told))
+
+
+async def _freed(transaction: OpenTransaction, unit: Unit, *, for_safety: bool) -> None:
+    """The place of a tandem that ended early is free; who was ended for somebody's safety is offered to nobody."""
+    if isinstance(unit, MentorGroup):
+        unit.part()
+        await await_end_of_offer(transaction, unit)
+        await (group_held_back if for_safety else recheck)(transaction, unit)
+    elif for_safety:
+        await held_back(transaction, unit)
 
 
 async def completed(transaction: OpenTransaction, tandem: Tandem, pair: Pair, reason: EndReason) -> None:

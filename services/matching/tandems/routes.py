@@ -223,7 +223,7 @@ async def end_tandem_early(
 ) -> TandemOut:
     """The tandem ends before its time; unless said otherwise the household waits for somebody else.
 
-    For somebody's safety (`safeguarding`) the mentor pauses, until a coordinator brings them back.
+    For somebody's safety (`safeguarding`) the mentor pauses, or the group is held back, until a coordinator resumes it.
     """
     tandem, pair = await locked_tandem(
         transaction, tandem_id, version=expected, whole_unit=body.reason is EndReason.SAFEGUARDING)
