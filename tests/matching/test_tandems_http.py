@@ -108,7 +108,7 @@ async def test_each_side_is_asked_whether_to_go_on_whatever_it_said_of_checkins(
     await field.act(f"/tandems/{ended['id']}/end_early", {"reason": "moved"})
     await field.network.move(timedelta(days=28, minutes=1))
     (told,) = await field.told(tandem["id"], kind="trial_ended")
-    assert told["person_refs"] == [mentor, household]
+    assert told["person_refs"] == [household]
     assert await field.told(ended["id"], kind="trial_ended") == []
     assert [one["person_refs"] for one in await field.told(tandem["id"], kind="checkin.due")] == [[mentor]]
     links = (await reached(field, household, f"tandem/{tandem['id']}", "tandem_trial_ended")).links
@@ -122,7 +122,7 @@ async def test_each_side_is_asked_whether_to_go_on_whatever_it_said_of_checkins(
 
 async def test_who_has_said_so_already_is_not_asked_whether_to_go_on(field: Field) -> None:
     """The coordinator noted it before the work that had fallen due was done."""
-    tandem = await field.tandem()
+    tandem = await field.tandem(mentor=await field.ready_mentor(consented_besides=[]), besides=[])
     _, household = await field.refs(tandem)
     database = field.network["matching"].running.database
     await field.network.rows("matching", "UPDATE tandem SET mentors_consented_at = now() WHERE id = $1",

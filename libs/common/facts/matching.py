@@ -161,7 +161,7 @@ class TandemStarted(TandemFact):
 
 
 class TandemTrialEnded(TandemFact):
-    """The time to try it is over; person_refs are those of the sides that have not said yet whether to go on."""
+    """The time to try it is over; person_refs are those who have not said whether to go on, and no check-in asks."""
 
     subject: ClassVar[str] = "matching.tandem.trial_ended.v1"
 

@@ -10,8 +10,10 @@ from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
 from services.matching.tables import Table
+from services.matching.tandems.rules import DAYS_AFTER_TRIAL
 
 ANSWER_WITHIN = timedelta(days=14)
+AFTER_TRIAL = timedelta(days=DAYS_AFTER_TRIAL)
 SEALED_NOTE = "checkin.note"
 
 
@@ -53,6 +55,10 @@ class Checkin(Table, table=True):
     escalated_at: datetime | None = moment(None)
     handled_by: str | None = plain(None)
     changed_at: datetime = moment()
+
+    def comes_after(self, trial_until: datetime) -> bool:
+        """Whether it is the one that asks besides whether to go on after the trial."""
+        return trial_until <= self.due_at <= trial_until + AFTER_TRIAL
 
     def fall_due(self, now: datetime) -> bool:
         """It is time to ask; returns False when it has become moot."""

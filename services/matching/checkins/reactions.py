@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
-from libs.common.facts.matching import CheckinDue, CheckinFact, CheckinMissed, Side
+from libs.common.facts.matching import CheckinDue, CheckinFact, CheckinMissed, Side, TandemTrialEnded
 from libs.common.outbox import announce
 from libs.common.reactions import when_due
+from libs.common.tables import due
 from services.matching.checkins.model import ANSWER_WITHIN, UNSETTLED, Checkin, CheckinState
 from services.matching.consents.model import Purpose
 from services.matching.consents.queries import agreeing
@@ -18,6 +20,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import locked
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.tandems.queries import persons_of_side, running_of
+from services.matching.tandems.rules import tandem_fact
 
 
 async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list[int]) -> None:
@@ -39,7 +42,7 @@ async def stop_asking(transaction: OpenTransaction, tandem: Tandem) -> None:
     """Somebody does not consent any more: a side of which nobody does is not asked; the other's check-ins go on."""
     for checkin in await _unsettled(transaction, tandem):
         if not await _who_is_asked(transaction, tandem, checkin.side):
-            await _drop(transaction, checkin)
+            await _drop_unasked(transaction, tandem, checkin)
 
 
 async def ask_again(transaction: OpenTransaction, tandem: Tandem) -> None:
@@ -81,6 +84,30 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
         await _drop(transaction, checkin)
 
 
+async def asked_after_trial(transaction: OpenTransaction, tandem: Tandem, side: Side) -> tuple[UUID, ...]:
+    """Those of a side whom a check-in soon after the trial asks, or has asked: its mail asks whether to go on, too."""
+    query = select(Checkin).where(
+        Checkin.tandem_id == tandem.id, Checkin.side == side, Checkin.state != CheckinState.DROPPED)
+    if any(one.comes_after(tandem.trial_until) for one in await transaction.scalars(query)):
+        return await _who_is_asked(transaction, tandem, side)
+    return ()
+
+
+async def _drop_unasked(transaction: OpenTransaction, tandem: Tandem, checkin: Checkin) -> None:
+    """Nobody of its side consents to be asked: whether to go on, which was left to it, the side is asked by itself."""
+    was_to_ask = checkin.state is CheckinState.PLANNED and checkin.comes_after(tandem.trial_until)
+    await _drop(transaction, checkin)
+    if was_to_ask and not tandem.consented_at(checkin.side) and await _end_of_trial_told(transaction, tandem):
+        told = await persons_of_side(transaction, tandem, checkin.side)
+        announce(transaction, tandem_fact(TandemTrialEnded, tandem, told))
+
+
+async def _end_of_trial_told(transaction: OpenTransaction, tandem: Tandem) -> bool:
+    """Whether the trial is over, and whoever no check-in asks was asked whether to go on."""
+    waits = select_columns(due.c.about).where(due.c.kind == "trial_over", due.c.about == tandem.id)
+    return tandem.is_trial_over(transaction.clock.now()) and await transaction.scalar(waits) is None
+
+
 async def _drop(transaction: OpenTransaction, checkin: Checkin) -> None:
     checkin.drop(transaction.clock.now())
     await _ask_no_more(transaction, checkin)
@@ -113,7 +140,7 @@ async def ask_how_it_goes(transaction: OpenTransaction, checkin_id: UUID) -> Non
     if tandem.state not in RUNNING - {TandemState.PAUSED}:
         return
     if not await _who_is_asked(transaction, tandem, checkin.side):
-        checkin.drop(now)
+        await _drop_unasked(transaction, tandem, checkin)
     if not checkin.fall_due(now):
         return
     await schedule(transaction, "checkin_missed", checkin.id, now + ANSWER_WITHIN)

@@ -14,7 +14,7 @@ from libs.common.facts.matching import (
 )
 from libs.common.outbox import announce
 from libs.common.reactions import when_due
-from services.matching.checkins.reactions import drop_checkins, plan_checkins
+from services.matching.checkins.reactions import asked_after_trial, drop_checkins, plan_checkins
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back
@@ -47,13 +47,16 @@ async def begun(transaction: OpenTransaction, tandem: Tandem, pair: Pair, days: 
 async def ask_whether_to_go_on(transaction: OpenTransaction, tandem_id: UUID) -> None:
     """The trial is over: each side that has not said so yet is asked whether to go on.
 
-    Whether it is asked how it goes does not matter here: without both consents the tandem would stay on trial.
+    Whom a check-in soon afterwards asks how it goes is asked there, in one mail; whoever does not consent to that is
+    asked here, since without both consents the tandem would stay on trial.
     """
     tandem = await locked(transaction, Tandem, tandem_id)
     if not tandem.is_trial_over(transaction.clock.now()):
         return
-    silent = [side for side in Side if not tandem.consented_at(side)]
-    told = [ref for side in silent for ref in await persons_of_side(transaction, tandem, side)]
+    told: list[UUID] = []
+    for side in (one for one in Side if not tandem.consented_at(one)):
+        asked = await asked_after_trial(transaction, tandem, side)
+        told += [ref for ref in await persons_of_side(transaction, tandem, side) if ref not in asked]
     announce(transaction, tandem_fact(TandemTrialEnded, tandem, tuple(told)))
 
 

@@ -17,6 +17,8 @@ from services.matching.tandems.model import Tandem
 Told = TypeVar("Told", bound=TandemFact)
 # Without a rule set of its own: as the field usually does it.
 USUAL_MONTHS, USUAL_TRIAL_DAYS, USUAL_CHECKIN_DAYS = 12, 28, (28, 182, 364)
+# Of the check-ins one comes so soon after the trial, and asks besides whether to go on.
+DAYS_AFTER_TRIAL = 7
 
 
 class TandemFields(Body):
@@ -59,6 +61,6 @@ def trial_end(started_at: datetime, trial_days: int) -> datetime:
 def talk_days(checkin_days: list[int], trial_days: int) -> list[int]:
     """The days after the beginning on which both sides are asked how it goes; always one when the trial is over."""
     days = {day for day in checkin_days if day > 0} or set(USUAL_CHECKIN_DAYS)
-    if not any(trial_days <= day <= trial_days + 7 for day in days):
+    if not any(trial_days <= day <= trial_days + DAYS_AFTER_TRIAL for day in days):
         days.add(max(1, trial_days))
     return sorted(days)
