@@ -15,6 +15,7 @@ from services.matching.households.model import Household, HouseholdState, shape_
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 S = HouseholdState
+TIMES = st.timedeltas(timedelta(), timedelta(days=2000))
 
 
 def a_household(state: HouseholdState = S.REGISTERED, **given: Any) -> Household:
@@ -29,7 +30,7 @@ STEPS: list[tuple[Callable[[Household], Any], dict[HouseholdState, HouseholdStat
     (Household.interview, {S.REGISTERED: S.INTERVIEWED}),
     (lambda one: one.wait(NOW), {S.INTERVIEWED: S.WAITING}),
     (Household.accompany, {S.PROPOSED: S.IN_TANDEM}),
-    (Household.wait_again, {S.IN_TANDEM: S.WAITING}),
+    (lambda one: one.wait_again(NOW, NOW), {S.IN_TANDEM: S.WAITING}),
     (lambda one: one.close("moved", NOW, busy=False), {state: S.CLOSED for state in S if state is not S.CLOSED}),
 ]
 
@@ -57,16 +58,28 @@ def test_nobody_waits_without_consent() -> None:
 
 
 def test_waiting_counts_from_the_first_time_on() -> None:
-    """A proposal that came to nothing, and a tandem that ended early, do not put anybody at the end again."""
+    """A proposal that came to nothing, however late, does not put anybody at the end again."""
     household = a_household(S.INTERVIEWED)
     household.wait(NOW)
-    household.state = S.PROPOSED
+    household.propose()
     household.release()
-    assert household.state is S.WAITING
-    household.state = S.IN_TANDEM
-    household.wait_again()
 
-    assert household.waiting_since == NOW
+    assert (household.state, household.waiting_since) == (S.WAITING, NOW)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES, TIMES), max_size=5))
+def test_only_the_time_without_anybody_is_waiting(parts: list[tuple[timedelta, timedelta, timedelta]]) -> None:
+    """Whatever was waited, and proposed for, before each tandem stays; how long the tandems lasted does not count."""
+    household, now, waited = a_household(S.INTERVIEWED), NOW, timedelta()
+    household.wait(now)
+    for alone, proposed, accompanied in parts:
+        household.propose()
+        begun = now + alone + proposed
+        household.accompany()
+        now, waited = begun + accompanied, waited + alone + proposed
+        household.wait_again(begun, now)
+
+    assert household.waiting_since == now - waited
 
 
 def test_a_household_that_is_asked_or_accompanied_is_not_closed() -> None:

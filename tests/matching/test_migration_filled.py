@@ -1,7 +1,7 @@
 """A filled database of the former version: what people agreed to, what falls due and who may change it go along."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -168,6 +168,27 @@ async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster:
     assert {tuple(row) for row in due} == {("record_deletion", left, RECORD_GOES), ("record_due", seen, LEFT_AT)}
     assert obstacles == {without: ["not_vetted", "too_far"], with_record: ["too_far"], tried: []}
     assert [tuple(row) for row in trials] == [(tried, LEFT_AT)]
+
+
+async def test_the_time_in_tandems_that_ended_early_is_no_waiting(cluster: Cluster, empty: str) -> None:
+    """It is taken off what was waited, of all of them; who is not looked for stays as noted, and who had none."""
+    await upgraded(cluster, empty, "spine@head", "matching_0014")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    since, begun = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
+    consented: dict[str, Any] = {"region": "15087", "consented_on": LONG_AGO, "waiting_since": since}
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        waiting, closed, never = [await a_row(filled, "household", person_ref=uuid4(), state=state, **consented)
+                                  for state in ("waiting", "closed", "waiting")]
+        for household, days in ((waiting, 40), (waiting, 20), (closed, 10)):
+            await a_row(filled, "tandem", mentor_id=uuid4(), household_id=household, state="ended_early",
+                        started_at=begun, ended_at=begun + timedelta(days=days))
+        await upgraded(cluster, empty, "heads")
+        found = {row["id"]: row["waiting_since"] for row in await filled.fetch("SELECT * FROM household")}
+    finally:
+        await filled.close()
+
+    assert found == {waiting: since + timedelta(days=60), closed: since, never: since}
 
 
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:

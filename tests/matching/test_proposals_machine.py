@@ -177,7 +177,7 @@ class Matching(RuleBasedStateMachine):
         """It ends before its time; somebody else is looked for."""
         with contextlib.suppress(Refused):
             tandem.end_early(EndReason.MOVED, self.now)
-            self.households[tandem.household_id].wait_again()
+            self.households[tandem.household_id].wait_again(tandem.started_at, self.now)
             self.barred.add((tandem.household_id, tandem.unit_id))
             unit = self.units[tandem.unit_id]
             if isinstance(unit, MentorGroup):

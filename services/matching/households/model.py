@@ -52,7 +52,8 @@ class Note(BaseModel):
 class Household(Described, Table, table=True):
     """A household. Nobody is matched without consent: the check constraint holds it against any way of writing.
 
-    waiting_since stays when a proposal or tandem comes to nothing, so that nobody starts again at the end.
+    Waiting is the time without anybody: waiting_since stays when a proposal comes to nothing, however long it took, so
+    that nobody starts again at the end; a tandem that ends early moves it on by as long as it lasted.
     """
 
     __table_args__ = (
@@ -132,9 +133,11 @@ class Household(Described, Table, table=True):
         if self.state is HouseholdState.PROPOSED:
             self.state = HouseholdState.WAITING
 
-    def wait_again(self) -> None:
-        """A tandem ended early, and somebody else is looked for."""
+    def wait_again(self, accompanied_since: datetime, now: datetime) -> None:
+        """A tandem ended early, and somebody else is looked for: they have waited as long as before it began."""
         self._move({HouseholdState.IN_TANDEM}, HouseholdState.WAITING)
+        if self.waiting_since:
+            self.waiting_since += now - accompanied_since
 
     def accompany(self) -> None:
         """A tandem begins."""

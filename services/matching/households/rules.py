@@ -118,7 +118,8 @@ class HouseholdOut(BaseModel):
     children: int
     languages: dict[str, Cefr]
     consented_on: date | None
-    waiting_since: datetime | None
+    waiting_since: datetime | None = Field(
+        description="From the first time on; moved on by as long as tandems lasted that ended early.")
     closed_reason: str | None
 
     @classmethod

@@ -1,7 +1,7 @@
 """Fairness: how long groups of households have waited before and after a run, and which share of them it served.
 
-Nothing here moves a score; it is counted afterwards. A household counts in each language that it speaks best, in each
-gender of its adults and in each age band of its members.
+Nothing here moves a score; it is counted afterwards. The time in a tandem that ended early is no waiting. A household
+counts in each language that it speaks best, in each gender of its adults and in each age band of its members.
 """
 
 from collections import defaultdict

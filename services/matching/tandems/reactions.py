@@ -79,7 +79,7 @@ async def ended_early(
     tandem.end_early(reason, now)
     await cancel(transaction, "trial_over", tandem.id)
     if rematch:
-        pair.household.wait_again()
+        pair.household.wait_again(tandem.started_at, now)
     else:
         pair.household.end("tandem_ended", now)
     await drop_checkins(transaction, tandem)
