@@ -1,10 +1,13 @@
 """Runs beside one another: simulated, compared, with pairs that somebody wants or rules out, and approved in part."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
+from libs.common.callers import Role
 from libs.common.facts.registry import ErasureRequested
-from tests.matching.field import REGION, Field, Json
+from tests.harness import new_idempotency_key
+from tests.matching.field import REGION, Field, Headers, Json
 
 USUAL = {"language": 250, "distance": 200, "needs": 250, "interests": 150, "availability": 150}
 LANGUAGE_ONLY = USUAL | {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
@@ -54,6 +57,51 @@ async def test_weights_are_tried_before_they_are_set(field: Field) -> None:
     assert changes[likes["id"]]["points"]["interests"] < 0
     assert changes[likes["id"]]["missing"]["de"]
     assert after["weights_version"] == "simulated"
+
+
+async def simulated_by(field: Field, key: Headers, **given: Any) -> Json:
+    """A simulated run that whoever has the key has started, once it is done."""
+    started = await field.create("/runs/simulate", {
+        "programme_id": str(field.programme), "region": REGION} | given, headers=key)
+    async with asyncio.timeout(30):
+        while (found := await field.get(f"/runs/{started['id']}", headers=key))["state"] in {"waiting", "running"}:
+            await asyncio.sleep(0.02)
+    ended: Json = found
+    return ended
+
+
+async def test_who_adopts_weights_tries_them_before(field: Field) -> None:
+    """A network admin in the whole Land simulates, compares and sets them; nobody is proposed, no real run started."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    as_now = await simulated_by(field, admin, region=REGION[:2])
+    tried = await simulated_by(field, admin, region=REGION[:2], weights=LANGUAGE_ONLY)
+    compared = await field.get(f"/runs/{as_now['id']}/comparison?other={tried['id']}", headers=admin)
+    assert (compared["same"], tried["weights_version"], tried["simulated"]) == (1, "simulated", True)
+    (found,) = (await field.get(f"/runs/{tried['id']}/pairs", headers=admin))["items"]
+    assert (found["household_id"], found["unit_id"]) == (household["id"], mentor["id"])
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
+    await field.create("/weights", LANGUAGE_ONLY | {"programme_id": str(field.programme)}, headers=admin)
+    real = {"programme_id": str(field.programme), "region": REGION}
+    for more in ({}, {"simulate": True}):
+        assert (await field.send("POST", "/runs", real | more, headers=admin)).status_code == 403
+
+    assert (await field.run())["weights_version"] == "1"
+
+
+async def test_a_simulation_is_started_in_the_own_region_and_nothing_else(field: Field) -> None:
+    """By a coordinator elsewhere it is refused, and so is a body that would make it a real run."""
+    body = {"programme_id": str(field.programme), "region": REGION}
+    elsewhere = await field.network.key(Role.COORDINATOR, region="15084")
+    assert (await simulated_by(field, field.coordinator))["simulated"]
+    refused = await field.send("POST", "/runs/simulate", body, headers=elsewhere | new_idempotency_key())
+    assert (refused.status_code, refused.json()["slug"]) == (403, "outside-own-region")
+    real = await field.send("POST", "/runs/simulate", body | {"simulate": False},
+                            headers=field.coordinator | new_idempotency_key())
+    assert real.status_code == 422
+    auditor = await field.network.key(Role.AUDITOR)
+
+    assert (await field.send("POST", "/runs/simulate", body, headers=auditor)).status_code == 403
 
 
 async def test_whom_a_run_did_not_look_at_loses_nothing(field: Field) -> None:

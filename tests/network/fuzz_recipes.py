@@ -362,7 +362,8 @@ RECIPES: dict[str, Recipe] = {
     # matching
     **dict.fromkeys(("register_mentor", "register_interest", "set_weights"),
                     lambda w: with_(nothing(), programme_id=w.programmes["coordinator"])),
-    "start_run": lambda w: with_(nothing(), programme_id=w.programmes["of nobody"]),
+    **dict.fromkeys(("start_run", "simulate_run"),
+                    lambda w: with_(nothing(), programme_id=w.programmes["of nobody"])),
     "register_household": lambda w: with_(
         nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
     "record_consent": consenting, "withdraw_consent": consent, "list_consents": consented,

@@ -38,16 +38,22 @@ class PairIn(Body):
     reason: PairReason | None = Field(None, description="Why. Without it nobody told, and so say account and export.")
 
 
-class RunIn(Body):
-    """Which programme is matched, in which region with everything in it; and what somebody wants for this run.
-
-    A simulated run proposes nothing: it shows what other weights or other pairs would bring.
-    """
+class SimulationIn(Body):
+    """Which programme is tried, in which region with everything in it; with which weights and pairs."""
 
     programme_id: UUID
     region: Ags = Field(examples=["15087"])
     pinned: list[PairIn] = Field(default=[], max_length=500, description="Part of it whatever else were better.")
     forbidden: list[PairIn] = Field(default=[], max_length=500, description="Ruled out for this run.")
+    weights: FullWeights | None = Field(None, description="To be tried; unless given, those of the programme.")
+
+
+class RunIn(SimulationIn):
+    """Which programme is matched, in which region with everything in it; and what somebody wants for this run.
+
+    A simulated run proposes nothing: it shows what other weights or other pairs would bring.
+    """
+
     simulate: bool = False
     weights: FullWeights | None = Field(None, description="To be tried; in a simulated run only.")
 
@@ -151,21 +157,13 @@ class UnservedOut(BaseModel):
 @router.post("", status_code=202)
 async def start_run(body: RunIn, transaction: Transaction, once: Creation, response: Response) -> RunOut:
     """Match everyone who waits, exactly; the answer says where to look for the result."""
-    response.headers["Location"] = f"/v1/runs/{once.id}"
-    if once.repeated:
-        return RunOut.of(await get_or_refuse(transaction, Run, once.id))
-    refuse_outside(transaction.caller.scope, body.region)
-    now = transaction.clock.now()
-    await rules_or_refuse(transaction, body.programme_id, today(now))
-    run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
-              started_by=transaction.caller.principal, simulated=body.simulate, pinned=_written(body.pinned),
-              forbidden=_written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
-              forbidden_reasons=[one.reason for one in body.forbidden],
-              weights=body.weights.model_dump() if body.weights else None)
-    transaction.add(run)
-    await schedule(transaction, "run", run.id, now)
-    await transaction.flush()
-    return RunOut.of(run)
+    return await _started(body, transaction, once, response, simulated=body.simulate)
+
+
+@router.post("/simulate", status_code=202)
+async def simulate_run(body: SimulationIn, transaction: Transaction, once: Creation, response: Response) -> RunOut:
+    """Try weights or pairs on everyone who waits, before weights are set or a run is started: nobody is proposed."""
+    return await _started(body, transaction, once, response, simulated=True)
 
 
 @router.get("")
@@ -236,6 +234,26 @@ async def release_rest(run_id: UUID, body: ReleaseIn, transaction: Transaction) 
     run = await get_or_refuse(transaction, Run, run_id)
     run.refuse_unless_done()
     return await released(transaction, run.id, body.reason)
+
+
+async def _started(
+    body: SimulationIn, transaction: OpenTransaction, once: Creation, response: Response, *, simulated: bool,
+) -> RunOut:
+    response.headers["Location"] = f"/v1/runs/{once.id}"
+    if once.repeated:
+        return RunOut.of(await get_or_refuse(transaction, Run, once.id))
+    refuse_outside(transaction.caller.scope, body.region)
+    now = transaction.clock.now()
+    await rules_or_refuse(transaction, body.programme_id, today(now))
+    run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
+              started_by=transaction.caller.principal, simulated=simulated, pinned=_written(body.pinned),
+              forbidden=_written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
+              forbidden_reasons=[one.reason for one in body.forbidden],
+              weights=body.weights.model_dump() if body.weights else None)
+    transaction.add(run)
+    await schedule(transaction, "run", run.id, now)
+    await transaction.flush()
+    return RunOut.of(run)
 
 
 async def _refuse_others(transaction: OpenTransaction, run: Run, asked: list[UUID]) -> None:
