@@ -1,6 +1,7 @@
 """`lotse simulate`: a year of arrivals, played with one way of matching after the other; nothing has to run for it."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,13 +17,18 @@ from deploy.local.showing import out, progress, show_rows
 from deploy.local.simulating_plot import plot, rows, summary, told
 
 if TYPE_CHECKING:
+    from services.matching.simulation.comparing import Goal, Line, Reached
     from services.matching.simulation.market import Market
 
     Markets = dict[int, Callable[[], Market]]
 
+YEARS_OF_FILES, USUAL_PROCESSES = 5, 2
 DESCRIBED = "docs/simulation.md describes the files."
 Kind = Annotated[Literal["thin", "large"], typer.Option(help="Many mentors, mostly of one place, or few large places.")]
-Seeds = Annotated[int, typer.Option(min=1, max=1000, help="How many years are played, each by a seed of its own.")]
+Seeds = Annotated[int | None, typer.Option(
+    min=1, max=1000, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
+Processes = Annotated[int | None, typer.Option(
+    min=1, max=64, help="How many years are played at once: 2 where there are two processors. Figures are the same.")]
 Households = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many arrive in the year.")]
 Units = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many mentors, groups or places there are.")]
 Arrivals = Annotated[Path | None, typer.Option(help="CSV: who arrives when; with --places.")]
@@ -32,8 +38,9 @@ Plotted = Annotated[Path | None, typer.Option("--plot", help="Draw the shares of
 
 
 def simulate(
-    market: Kind = "thin", seeds: Seeds = 5, households: Households = None, units: Units = None,
+    market: Kind = "thin", seeds: Seeds = None, households: Households = None, units: Units = None,
     arrivals: Arrivals = None, places: Places = None, written: Written = None, plotted: Plotted = None,
+    processes: Processes = None,
     language: Annotated[Literal["de", "en"], typer.Option(help="The language of table and plot.")] = "de",
 ) -> None:
     """Play a year with each way of matching, and tell how much of the best in hindsight each of them reaches.
@@ -42,29 +49,46 @@ def simulate(
     file is malformed.
     """
     # NumPy and OR-tools are loaded by this command only.
-    from services.matching.simulation.comparing import GOALS, compare
+    from services.matching.simulation.comparing import GOALS, YEARS
 
     began = time.monotonic()
-    with progress() as tell:
-        given = arrivals is not None or places is not None
-        markets = _read(arrivals, places, seeds) if given else _invented(market, seeds, households, units)
-        lines = compare(markets, tell=tell)
+    given = arrivals is not None or places is not None
+    years = seeds or (YEARS_OF_FILES if given else YEARS[market])
+    markets = _read(arrivals, places, years) if given else _invented(market, years, households, units)
+    lines = _played(markets, processes or min(USUAL_PROCESSES, os.cpu_count() or 1))
     # Goals are about the markets that they were set for.
     by_name = {line.policy: line for line in lines}
     goals = [] if given or households or units else [(goal, goal.reached(by_name)) for goal in GOALS[market]]
     if plotted:
         write_text(plotted, plot(lines, language))
     if written:
-        write_text(written, json.dumps({
-            "policies": [asdict(line) | {"share": line.share, "spread": line.spread} for line in lines],
-            "goals": [asdict(goal) | {"reached": reached.mean, "error": reached.error} for goal, reached in goals],
-        }, indent=1))
+        write_text(written, _as_json(lines, goals))
     if written != STANDARD:
         show_rows(rows(lines, language))
         for goal, reached in goals:
             out.print(told(goal, reached, language))
         is_open = any(reached.is_open(goal.least) for goal, reached in goals)
-        out.print(summary(seeds, time.monotonic() - began, language, is_open=is_open))
+        out.print(summary(years, time.monotonic() - began, language, is_open=is_open))
+
+
+def _played(markets: "Markets", processes: int) -> "list[Line]":
+    """All years, and meanwhile what is being done."""
+    from services.matching.simulation.comparing import compare
+    from services.matching.simulation.side_by_side import Ended
+
+    with progress() as tell:
+        try:
+            return compare(markets, processes=processes, tell=tell)
+        except Ended as raised:
+            raise CannotGoOn("A process that played years has ended before it was done; perhaps it was killed, or "
+                             "memory ran out.", "--processes 1 needs least memory.") from raised
+
+
+def _as_json(lines: "list[Line]", goals: "list[tuple[Goal, Reached]]") -> str:
+    return json.dumps({
+        "policies": [asdict(line) | {"share": line.share, "spread": line.spread} for line in lines],
+        "goals": [asdict(goal) | {"reached": reached.mean, "error": reached.error} for goal, reached in goals],
+    }, indent=1)
 
 
 def _invented(kind: str, seeds: int, households: int | None, units: int | None) -> "Markets":
@@ -88,4 +112,9 @@ def _read(arrivals: Path | None, places: Path | None, seeds: int) -> "Markets":
         file = arrivals if raised.file == "arrivals" else places
         raise CannotGoOn(f"{file}, line {raised.line}, column {raised.column}: {raised.wrong}.", DESCRIBED,
                          code=Exit.USAGE) from raised
-    return dict.fromkeys(range(1, seeds + 1), lambda: market)
+    return dict.fromkeys(range(1, seeds + 1), partial(_itself, market))
+
+
+def _itself(market: "Market") -> "Market":
+    """What is read once; unlike a lambda it can be told to another process."""
+    return market

@@ -20,7 +20,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "title": "Wie viel vom Besten im Rückblick jedes Verfahren erreicht",
         "reached": "erreicht", "missed": "verfehlt", "over": "Vorsprung vor", "years": "Jahre",
         "open": "Zu wenige Jahre für ein Urteil: was dem Ziel näher ist als zwei Standardfehler (±), kann Zufall sein. "
-                "--seeds 40 sagt mehr.",
+                "Mehr Jahre (--seeds 200) sagen mehr.",
     },
     "en": {
         "greedy": "at once", "live_prices": "at once with prices", "waiting_list": "waiting list",
@@ -29,7 +29,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "title": "How much of the best in hindsight each policy reaches",
         "reached": "reached", "missed": "missed", "over": "lead over", "years": "years",
         "open": "Too few years to tell: what is nearer to its goal than two standard errors (±) may be chance. "
-                "--seeds 40 tells more.",
+                "More years (--seeds 200) tell more.",
     },
 }
 BAR_WIDTH = 30

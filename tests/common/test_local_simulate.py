@@ -1,17 +1,28 @@
 """`lotse simulate`: figures for people and programs, a plot that can be read aloud, a sentence for what is wrong."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from services.matching.simulation.comparing import SIZES
+from services.matching.simulation import comparing
+from services.matching.simulation.comparing import SIZES, Line
+from services.matching.simulation.side_by_side import Ended
 from tests.common.stage import Lotse
 
-SMALL = ("simulate", "--seeds", "2", "--households", "30", "--units", "20")
+SMALL = ("simulate", "--seeds", "2", "--households", "30", "--units", "20", "--processes", "1")
 ARRIVALS = "household,arrives,departs,score:halle,score:eisleben\na,0,30,900,800\nb,1,30,700,\n"
 PLACES = "place,capacity,from,until\nhalle,1,0,364\neisleben,1,0,364\n"
+
+
+# Without the launcher, which would refresh the environment first.
+COMMAND = "import sys; from deploy.local.cli import main; sys.argv[0] = 'lotse'; main()"
 
 
 @pytest.fixture
@@ -105,3 +116,51 @@ def test_files_that_cannot_be_used_are_a_sentence(files: tuple[str, ...], tmp_pa
 def test_numbers_that_cannot_be_meant_are_refused(options: tuple[str, ...], lotse: Lotse) -> None:
     """Exit code 2 before anything is played."""
     assert lotse("simulate", *options)[0] == 2
+
+
+@pytest.mark.timeout(120)
+def test_two_processes_show_what_one_shows(files: tuple[str, ...], lotse: Lotse) -> None:
+    """The same figures, of files too, and how many years are done."""
+    alone = lotse("simulate", *files, "--seeds", "3", "--processes", "1", "--json", "-")
+    both = lotse("simulate", *files, "--seeds", "3", "--processes", "2", "--json", "-")
+
+    assert (alone[0], both[0]) == (0, 0)
+    assert json.loads(both[1]) == json.loads(alone[1])
+    assert both[2].splitlines()[-1] == "3 of 3 years, 2 at once …"
+
+
+@pytest.mark.parametrize(("options", "years"), [
+    ((), 40), (("--market", "large"), 5), (("--seeds", "3"), 3), (("--processes", "1"), 40)])
+def test_a_thin_market_is_played_for_forty_years(
+    options: tuple[str, ...], years: int, lotse: Lotse, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Five would be too few to judge its goals by; and a process that was killed is a sentence."""
+    asked: list[tuple[int, int]] = []
+
+    def killed(markets: dict[int, object], *, processes: int, tell: object) -> list[Line]:
+        asked.append((len(markets), processes))
+        raise Ended
+
+    monkeypatch.setattr(comparing, "compare", killed)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    code, _, told = lotse("simulate", *options)
+
+    assert asked == [(years, 1 if "--processes" in options else 2)]
+    assert (code, "--processes 1 needs least memory." in told) == (1, True)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds", [0, 0.3, 4])
+def test_ctrl_c_ends_all_of_its_processes(seconds: float) -> None:
+    """The code of what was interrupted, no traceback, and nobody goes on playing; also while they only begin."""
+    command = [sys.executable, "-c", COMMAND, "simulate", "--processes", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as playing:
+        assert playing.stderr is not None
+        said = playing.stderr.readline()
+        time.sleep(seconds)
+        os.killpg(playing.pid, signal.SIGINT)
+        said += playing.stderr.read()  # as long as any of them is there
+
+    assert playing.returncode == 130
+    assert said.startswith("40 years, 2 at once")
+    assert "Traceback" not in said

@@ -1,13 +1,16 @@
 """All policies over several years: means, spread, the share of hindsight each reaches, and whether goals are met."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 from statistics import mean, stdev
 from typing import NamedTuple
 
 from services.matching.simulation.market import Market, large_places, thin_market
 from services.matching.simulation.policies import POLICIES, hindsight
+from services.matching.simulation.side_by_side import side_by_side
 from services.matching.simulation.year import Played, play
 
 HINDSIGHT = "hindsight"
@@ -16,6 +19,9 @@ ERRORS = 2
 MARKETS: dict[str, Callable[[int, int, int], Market]] = {"thin": thin_market, "large": large_places}
 # How many households and units a market has unless told otherwise.
 SIZES = {"thin": (600, 500), "large": (1000, 20)}
+# How many years are played unless told otherwise: in a thin market chance moves the mean of five by more than its goals
+# are apart.
+YEARS = {"thin": 40, "large": 5}
 
 
 @dataclass(frozen=True)
@@ -80,20 +86,52 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 }
 
 
-def compare(markets: Mapping[int, Callable[[], Market]], *, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
+Tell = Callable[[str], None]
+
+
+def compare(
+    markets: Mapping[int, Callable[[], Market]], *, processes: int = 1, tell: Tell = lambda _: None,
+) -> list[Line]:
     """Return a line per policy, and last that of hindsight; of each market, by its seed, every policy plays the year.
 
-    `tell` hears in a sentence what is being done.
+    With several processes so many years are played at once, and the lines are the same; what makes a market is then to
+    be pickled. `tell` hears in a sentence what is being done.
     """
-    played: dict[str, list[Played]] = {name: [] for name in (*POLICIES, HINDSIGHT)}
+    at_once = min(processes, len(markets))
+    years = list(_in_turn(markets, tell) if at_once == 1 else _at_once(markets, at_once, tell))
+    return [_line(name, [year[name] for year in years], [year[HINDSIGHT] for year in years])
+            for name in (*POLICIES, HINDSIGHT)]
+
+
+def _in_turn(markets: Mapping[int, Callable[[], Market]], tell: Tell) -> Iterator[dict[str, Played]]:
     for number, (seed, make) in enumerate(markets.items(), 1):
-        tell(f"year {number} of {len(markets)}: who suits whom")
-        market = make()
-        for name, policy in POLICIES.items():
-            tell(f"year {number} of {len(markets)}: {name}")
-            played[name].append(play(market, policy(seed)))
-        played[HINDSIGHT].append(hindsight(market))
-    return [_line(name, years, played[HINDSIGHT]) for name, years in played.items()]
+        yield _year(seed, make, partial(_tell_of, tell, f"year {number} of {len(markets)}"))
+
+
+def _tell_of(tell: Tell, year: str, what: str) -> None:
+    tell(f"{year}: {what}")
+
+
+def _at_once(markets: Mapping[int, Callable[[], Market]], processes: int, tell: Tell) -> list[dict[str, Played]]:
+    """The same years in the same order, whichever is ready first."""
+    tell(f"{len(markets)} years, {processes} at once")
+    years: dict[int, dict[str, Played]] = {}
+    with closing(side_by_side(_year, list(markets.items()), processes)) as found:
+        for place, year in found:
+            years[place] = year
+            tell(f"{len(years)} of {len(markets)} years, {processes} at once")
+    return [years[place] for place in sorted(years)]
+
+
+def _year(seed: int, make: Callable[[], Market], tell: Tell = lambda _: None) -> dict[str, Played]:
+    """What each policy reached in the year of this seed, and hindsight."""
+    tell("who suits whom")
+    market = make()
+    played: dict[str, Played] = {}
+    for name, policy in POLICIES.items():
+        tell(name)
+        played[name] = play(market, policy(seed))
+    return played | {HINDSIGHT: hindsight(market)}
 
 
 def _line(name: str, years: Sequence[Played], best: Sequence[Played]) -> Line:
