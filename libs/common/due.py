@@ -9,7 +9,6 @@ import structlog
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from libs.common.clock import real_now
 from libs.common.db import Database, OpenTransaction, is_transient
 from libs.common.failpoints import failpoint
 from libs.common.inbox import counted
@@ -117,7 +116,8 @@ class DueWork:
         # The row goes last: a request that holds the aggregate and moves its due work would otherwise wait for us
         # while we wait for it. What was done without the row is undone.
         mine = and_(due.c.kind == kind, due.c.about == about, due.c.due_at == due_at)
-        if await transaction.scalar(select(due.c.about).where(mine)) is None:
+        # Nor is it done once the clock has gone back: whoever looks whether it is time would let it go undone.
+        if due_at > self._database.clock.now() or await transaction.scalar(select(due.c.about).where(mine)) is None:
             raise Beaten
         transaction.doing = (kind, about)
         with self._traces.span("do", kind):
@@ -138,10 +138,12 @@ class DueWork:
             if row is None:
                 return
             attempts = row.attempts + counted(raised)
+            # By the database's clock, by which it is found: this machine's may be hours before or behind it.
+            now = func.clock_timestamp()
             await transaction.execute(update(due).where(this).values(
                 attempts=attempts, raised=describe(raised),
-                not_before=real_now() + (PARKED_PAUSE if attempts >= TRIES else FIRST_PAUSE * 4**attempts),
-                parked_at=func.coalesce(due.c.parked_at, real_now()) if attempts >= TRIES else None,
+                not_before=now + (PARKED_PAUSE if attempts >= TRIES else FIRST_PAUSE * 4**attempts),
+                parked_at=func.coalesce(due.c.parked_at, now) if attempts >= TRIES else None,
             ))
         if attempts >= TRIES > row.attempts:
             log.error("parked due work", parked=row.id, kind=kind, about=str(about))

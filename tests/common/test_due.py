@@ -1,7 +1,8 @@
 """Due work: done once and not forgotten, whatever is killed, moved, cancelled or done by two at once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text
 
 from libs.common import due, leader
 from libs.common.callers import Role
-from libs.common.clock import real_now
+from libs.common.clock import Clock, real_now
 from libs.common.db import OpenTransaction
 from libs.common.due import DueWork, cancel, schedule
 from libs.common.outbox import announce
@@ -32,6 +33,15 @@ async def note(transaction: OpenTransaction, about: UUID, step: int = 0) -> None
     await transaction.execute(
         text("INSERT INTO scratch.effect (thing, step) VALUES (:thing, :step)"), {"thing": about, "step": step}
     )
+
+
+class SetRight(Clock):
+    """A clock that was ahead, until somebody has looked at it once."""
+
+    def now(self) -> datetime:
+        """What it shows; then it is set right."""
+        shown, self.ahead = super().now(), timedelta()
+        return shown
 
 
 @when_due("remind")
@@ -78,6 +88,57 @@ async def test_what_is_not_due_yet_waits_for_the_networks_clock(network: Network
 
     assert await until_effects(network, 3) == [(about[1], 0), (about[2], 0), (about[0], 0)]
     assert [row["about"] for row in await network.rows("registry", "SELECT about FROM due")] == [about[3]]
+
+
+async def test_what_was_due_by_a_clock_that_went_back_is_not_let_go(network: Network) -> None:
+    """Found while the clock was a day ahead: it is not done half a day before its time, and done on its day."""
+    await make_scratch(network, "registry")
+    database, about = a_database(network, "registry"), uuid4()
+    try:
+        async with database.transaction() as transaction:
+            await schedule(transaction, "remind", about, real_now() + timedelta(hours=12))
+        work, database.clock = DueWork(database, reactions_of(_reminds)), SetRight(timedelta(days=1))
+        await work.step()
+        assert await effects(network, "registry") == []
+
+        database.clock = Clock(timedelta(days=1))
+        await work.step()
+    finally:
+        await database.close()
+
+    assert await effects(network, "registry") == [(about, 0)]
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+async def test_what_failed_is_tried_again_in_time_by_a_clock_that_is_wrong(
+    network: Network, days: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine's clock may be a day before or behind that of the database: neither at once for ever, nor in a day."""
+    @when_due("fails")
+    async def fails(_transaction: OpenTransaction, _about: UUID) -> None:
+        raise LookupError
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + timedelta(days=days)
+
+    monkeypatch.setattr(due, "FIRST_PAUSE", timedelta(minutes=1))
+    await make_scratch(network, "registry")
+    database = a_database(network, "registry")
+    try:
+        async with database.transaction() as transaction:
+            await schedule(transaction, "fails", uuid4(), real_now() - timedelta(days=2))
+        monkeypatch.setattr("libs.common.clock.datetime", Wrong)
+        work = DueWork(database, reactions_of(fails))
+        await work.step()
+        await work.step()
+    finally:
+        await database.close()
+
+    (row,) = await network.rows("registry", "SELECT attempts, not_before - clock_timestamp() AS pause FROM due")
+    assert row["attempts"] == 1
+    assert timedelta(0) < row["pause"] < timedelta(minutes=5)
 
 
 async def test_a_chain_of_due_work_plays_in_one_move(network: Network) -> None:
