@@ -30,6 +30,7 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_result_comes_from_a_copy_that_is_gone_afterwards() -> None:
+    """Arrays and all else."""
     with beside(lambda: (os.getpid(), np.arange(300_000), "text"), large=True) as result:
         pid, numbers, text = result()
     assert pid != HERE
@@ -40,11 +41,13 @@ def test_the_result_comes_from_a_copy_that_is_gone_afterwards() -> None:
 
 
 def test_what_is_small_is_done_here() -> None:
+    """A copy would cost more than it saves."""
     with beside(os.getpid, large=False) as result:
         assert result() == HERE
 
 
 def test_arrays_outlive_the_copy_and_can_be_written() -> None:
+    """They stand in memory that both had."""
     with beside(lambda: np.zeros(1000), large=True) as result:
         zeros = result()
     zeros += 1
@@ -52,6 +55,7 @@ def test_arrays_outlive_the_copy_and_can_be_written() -> None:
 
 
 def test_who_is_killed_or_raises_in_the_copy_is_done_again_here() -> None:
+    """Nothing is lost with the copy."""
     def killed() -> int:
         if os.getpid() != HERE:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -68,11 +72,13 @@ def test_who_is_killed_or_raises_in_the_copy_is_done_again_here() -> None:
 
 
 def test_what_raises_here_too_is_raised() -> None:
+    """Once it is asked for."""
     with beside(lambda: 1 // 0, large=True) as result, pytest.raises(ZeroDivisionError):
         result()
 
 
 def test_who_leaves_waits_for_nobody() -> None:
+    """Whatever the copy still does, it ends."""
     began = time.monotonic()
     with pytest.raises(KeyError), beside(partial(time.sleep, 60), large=True):
         raise KeyError
@@ -84,9 +90,9 @@ def test_who_leaves_waits_for_nobody() -> None:
 def test_a_run_finds_the_same_with_copies(monkeypatch: pytest.MonkeyPatch, in_memory: int) -> None:
     """Everything: pairs, prices, reasons and the hash; also where memory does not hold all pairs."""
     monkeypatch.setattr(graph, "MOST_IN_MEMORY", in_memory)
-    dice, asked = random.Random(5), []  # noqa: S311 - invented people, no secrets
-    households, units = ([make(dice) for _ in range(200)] for make in (invented_household, invented_unit))
-    inputs = Inputs(tuple(households), tuple(units), Rules(), TODAY)
+    dice, asked = random.Random(5), []
+    inputs = Inputs(tuple(invented_household(dice) for _ in range(200)),
+                    tuple(invented_unit(dice) for _ in range(200)), Rules(), TODAY)
     alone = run(inputs)
 
     def counted(work: Callable[[], object], *, large: bool) -> object:

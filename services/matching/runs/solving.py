@@ -32,12 +32,13 @@ def solved(pool: dict[str, Any], tell: Progress = nobody_listens) -> dict[str, A
 
 
 def sides_of(pool: dict[str, Any]) -> tuple[Sides, dict[str, Any]]:
-    """The pool as the core takes it, and who was seen, each in which version."""
+    """The pool as the core takes it; who was seen, each in which version, and the units' free places."""
     households, their_versions = households_of(Copied(*pool["households"]))
     units, our_versions = units_of(Copied(*pool["units"]), pool["today"])
     barred = {name: frozenset((str(one), str(other)) for one, other in pool[name]) for name in BARRED}
     sides = Sides(households, units, rules_of(pool), pool["today"], **barred)
-    return sides, {"households": their_versions, "units": our_versions}
+    free = dict(zip(units.ids, units["free"].each(), strict=True))
+    return sides, {"households": their_versions, "units": our_versions, "free": free}
 
 
 def told(outcome: Outcome, weights: Weights) -> Iterator[str]:

@@ -14,7 +14,7 @@ from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import OPEN, PENDING, Proposal
 from services.matching.runs.model import Run, RunPool
-from services.matching.runs.queries import Lines, barred_since, in_pool, rules_of_day
+from services.matching.runs.queries import barred_since, in_pool, rules_of_day
 from services.matching.tandems.model import RUNNING, Tandem
 
 # What a run takes from the programme's rules.
@@ -33,17 +33,8 @@ class Standing(NamedTuple):
 
 
 def seen_besides(pool: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a pool besides who was in it in which version: free places, the rules, and when it was read."""
-    return {"free": _free_places(pool["units"]), "rules": {name: pool[name] for name in RULES},
-            "read_at": pool["read_at"]}
-
-
-def _free_places(copied: Lines) -> dict[str, int]:
-    """The free places of each unit, as they were copied out."""
-    names, lines = copied
-    place = names.index("free")
-    cells = (line.split(b"\t", place + 1) for line in lines.splitlines())
-    return {row[0].decode(): int(row[place]) for row in cells}
+    """What is kept of a pool besides who was in it: the rules, and when it was read."""
+    return {"rules": {name: pool[name] for name in RULES}, "read_at": pool["read_at"]}
 
 
 async def changed_since(transaction: OpenTransaction, run: Run) -> Counted:
