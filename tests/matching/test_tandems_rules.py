@@ -116,6 +116,16 @@ def test_a_checkin_falls_due_is_missed_answered_and_looked_after_in_order(state:
     assert (missed.escalated_at == NOW) is (state is C.DUE)
 
 
+@given(asked=st.booleans(), dropped=st.integers(-400, 400), again=st.integers(-400, 400))
+def test_who_was_asked_once_is_not_planned_again(*, asked: bool, dropped: int, again: int) -> None:
+    """Whatever the clock shows when a consent is taken back and given anew; others are, as long as there is time."""
+    checkin = a_checkin(C.DUE if asked else C.PLANNED)
+    checkin.drop(NOW + timedelta(days=dropped))
+    planned = checkin.plan_again(NOW + timedelta(days=again))
+
+    assert planned is (not asked and max(dropped, again) < 0)
+
+
 @given(state=st.sampled_from(CheckinState), days=st.integers(-400, 400))
 def test_after_a_pause_everybody_has_their_time_to_answer(state: CheckinState, days: int) -> None:
     """What nobody answered is asked on a day that has not passed, or can be answered since less than 14 days."""

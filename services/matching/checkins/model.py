@@ -92,8 +92,11 @@ class Checkin(Table, table=True):
         self.state, self.handled_by, self.changed_at = CheckinState.HANDLED, by, now
 
     def plan_again(self, now: datetime) -> bool:
-        """Its side consents to be asked after all; returns False when it was not dropped, or its day has passed."""
-        if self.state is not CheckinState.DROPPED or self.due_at <= now:
+        """Its side consents to be asked after all; returns False when it was not dropped, or its day has passed.
+
+        What had passed before the clock was set back has passed.
+        """
+        if self.state is not CheckinState.DROPPED or self.due_at <= max(now, self.changed_at):
             return False
         self.state, self.changed_at = CheckinState.PLANNED, now
         return True
@@ -101,7 +104,8 @@ class Checkin(Table, table=True):
     def drop(self, now: datetime) -> None:
         """Its tandem has ended, or its side does not consent to be asked: nobody is asked."""
         if self.state in UNSETTLED:
-            self.state, self.changed_at = CheckinState.DROPPED, now
+            was_asked = self.state is not CheckinState.PLANNED
+            self.state, self.changed_at = CheckinState.DROPPED, max(now, self.due_at) if was_asked else now
 
     def rest(self, now: datetime) -> None:
         """Its tandem rests: whether somebody is asked on that day has changed."""

@@ -28,7 +28,7 @@ from services.matching.runs.queries import (
     units_by_id,
 )
 
-YEAR = timedelta(days=364)
+YEAR, DAY = timedelta(days=364), timedelta(days=1)
 # So often a pool is read for one question, should it be gone again each time.
 READINGS = 2
 NOT_TOLD = object()
@@ -145,13 +145,19 @@ async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> Pric
 async def noted_as_asked(transaction: OpenTransaction, prices: PriceSet) -> bool:
     """Note, once a day, that somebody uses the prices; and say, once, that they are to be computed anew.
 
-    They are where nobody has used them for long, or much has changed. Past the object: two may ask at once.
+    They are where nobody has used them for long, much has changed, or the clock was set back. Past the object: two may
+    ask at once.
     """
     now = transaction.clock.now()
-    if now - prices.asked_at > timedelta(days=1):
+    # Otherwise they would come in the night after the time from which the clock was set back.
+    set_back = prices.asked_at - now > DAY
+    if abs(now - prices.asked_at) > DAY:
         await beyond_scope(transaction)
-        await transaction.execute(update(PriceSet).where(col(PriceSet.id) == prices.id).values(asked_at=now)
+        await transaction.execute(update(PriceSet).where(col(PriceSet.id) == prices.id)
+                                  .values(asked_at=now, awaited=set_back or PriceSet.awaited)
                                   .execution_options(synchronize_session=False))
+    if set_back:
+        return True
     if prices.awaited or (prices.is_asked(now) and await changes_since(transaction, prices) <= CHANGES):
         return False
     await beyond_scope(transaction)
