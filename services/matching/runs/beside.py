@@ -9,6 +9,7 @@ import mmap
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -63,6 +64,8 @@ def beside(work: Callable[[], Result], *, large: bool) -> Iterator[Callable[[], 
 
 def _leave(work: Callable[[], object], done: Connection, memory: int) -> None:
     """In the copy: do it and leave in memory what came of it, arrays as they are; not a word, should it raise."""
+    # Ctrl-C is for the process itself, which ends the copy.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     with contextlib.suppress(Exception):
         arrays: list[pickle.PickleBuffer] = []
