@@ -12,8 +12,8 @@ from libs.common.links import Link
 from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
 from services.matching.consents.model import Purpose
-from services.matching.links.queries import CALENDAR, say
-from services.matching.links.rules import MARK, Form
+from services.matching.links.queries import CALENDAR, Sent, say
+from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.queries import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
@@ -23,37 +23,26 @@ from services.matching.self_service.rules import availability_form, contact_form
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
 
 
-@dataclass(frozen=True)
-class Entered:
-    """What somebody has entered in one of the forms, which fields are at fault, and what is said about it."""
-
-    which: str = ""
-    form: Form | None = None
-    wrong: frozenset[str] = frozenset()
-    said: str = ""
-    status: int = 200
-
-
 async def own_page(
-    transaction: OpenTransaction, data: OwnDataOut, *, token: str, entered: Entered | None = None,
+    transaction: OpenTransaction, data: OwnDataOut, *, token: str, sent: Sent | None = None,
 ) -> HTMLResponse:
     """All that is stored, and what can be done about it.
 
-    With what was entered the page stands below the link's own address, as the form that was sent.
+    With what was sent the page stands below the link's own address, as the form that was sent.
     """
     languages = await languages_of(transaction, data.contact.person_ref)
     title = say("own_title", languages)
     view = _View(data, lambda key, **values: say(key, languages, **values).text, title.language,
-                 entered or Entered(), "" if entered else f"{token}/")
+                 sent or Sent(), "" if sent else f"{token}/")
     file = (view.say("own_file"), f"{view.at}data.json")
-    said, status = view.say(view.entered.said) if view.entered.said else "", view.entered.status
+    said, status = view.say(view.sent.said) if view.sent.said else "", view.sent.status
     if not data.takes_part:
         return page(language=title.language, title=title.text, said=said, status=status, links=[file],
                     paragraphs=[view.say("own_text_left"), view.say("own_readers")],
                     sections=[view.reached(), view.stored(), *view.noted()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
-    up = "../../" if entered else "../"
+    up = "../../" if sent else "../"
     return page(
         language=title.language, title=title.text, said=said, status=status,
         paragraphs=[view.say("own_text"), view.say("own_readers")],
@@ -68,7 +57,7 @@ class _View:
     data: OwnDataOut
     say: Say
     language: str
-    entered: Entered
+    sent: Sent
     at: str
 
     def contact(self) -> Section:
@@ -132,7 +121,7 @@ class _View:
             (self.say("own_withdraw"), f"{self.at}withdraw_consent")])
 
     def _asking(self, which: str, fields: Sequence[Field]) -> Section:
-        wrong = self.entered.wrong if self.entered.which == which else frozenset()
+        wrong = self.sent.wrong if is_ours(self.sent.form, which) else frozenset()
         marked = [replace(one, wrong=one.name in wrong) for one in fields]
         names = list({one.name: self._called(one) for one in reversed(marked) if one.wrong}.values())[::-1]
         return Section(self.say(f"own_{which}"), [self.say("own_wrong", fields=", ".join(names))] if names else [],
@@ -159,8 +148,8 @@ class _View:
 
     def _form(self, which: str, there: Form) -> Form:
         """What was entered in this form, else what is there; fields that were not sent are empty."""
-        sent = self.entered.form if self.entered.which == which and self.entered.form is not None else None
-        return there if sent is None else {name: sent.get(name, []) for name in there}
+        sent = self.sent.form
+        return {name: sent.get(name, []) for name in there} if is_ours(sent, which) else there
 
 
 def confirming(which: str, kind: OwnKind, purpose: Purpose) -> tuple[str, str, str, str]:

@@ -21,7 +21,7 @@ from libs.common.persons import languages_of
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.households.model import Household
-from services.matching.links.queries import OWN_DATA, asking_page, done, said_of, say, turned_down, undone
+from services.matching.links.queries import OWN_DATA, Sent, asking_page, done, said_of, say, turned_down, undone
 from services.matching.links.rules import Form, at_fault, is_ours, refuse_foreign
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
@@ -39,7 +39,7 @@ from services.matching.own_data.queries import (
 from services.matching.profiles.queries import contact_out
 from services.matching.profiles.rules import ContactIn
 from services.matching.self_service import reactions
-from services.matching.self_service.queries import Entered, confirming, own_page
+from services.matching.self_service.queries import confirming, own_page
 from services.matching.self_service.rules import (
     Availability,
     AvailabilityIn,
@@ -221,18 +221,16 @@ async def _filled_in(request: Request, holding: Holding, body: Any, asked: _Aske
     except ValidationError as raised:
         if not wants_page(request):
             raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in raised.errors()]) from raised
-        return await _once_more(request, holding, Entered(
-            asked.which, form, at_fault(raised.errors()), "own_not_saved", 422))
+        return await _once_more(request, holding, Sent(form or {}, at_fault(raised.errors()), "own_not_saved", 422))
     except Refused as refused:
         if form is None or not wants_page(request):
             return await turned_down(request, holding, refused)
         await undone(holding.transaction)
         wrong = frozenset({refused.field}) if refused.field else frozenset()
-        entered = Entered(asked.which, form, wrong) if is_ours(form, asked.which) else Entered()
-        said = replace(entered, said=said_of(refused), status=refused.status)
-        return await _once_more(request, holding, said)
+        sent = Sent(form, wrong) if is_ours(form, asked.which) else Sent()
+        return await _once_more(request, holding, replace(sent, said=said_of(refused), status=refused.status))
     if await is_current(holding.transaction, holding.link):
-        return (await _once_more(request, holding, Entered(said="own_saved")) if wants_page(request)
+        return (await _once_more(request, holding, Sent(said="own_saved")) if wants_page(request)
                 else await own_data(holding.transaction, holder))
     data = await own_data(holding.transaction, holder)
     return await done(request, holding, "own_saved_moved" if data.contact.email else "own_saved_unreachable", data)
@@ -243,10 +241,10 @@ def _read(form: Form, asked: _Asked) -> BaseModel:
     return asked.kind.model_validate(asked.read(form))
 
 
-async def _once_more(request: Request, holding: Holding, entered: Entered) -> Response:
-    """The page once more, with what was entered and what is said about it."""
+async def _once_more(request: Request, holding: Holding, sent: Sent) -> Response:
+    """The page once more, with what was sent and what is said about it."""
     try:
-        return await own_page(holding.transaction, await _data(holding), token="", entered=entered)
+        return await own_page(holding.transaction, await _data(holding), token="", sent=sent)
     except Refused as refused:
         return await turned_down(request, holding, refused)
 
