@@ -1,9 +1,10 @@
 """Oversight: what the computing reads, how groups fare, who decided what; without any fixture, and through the door."""
 
+import asyncio
 import csv
 import io
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from services.matching.runs.reading import BONUS, HARD
 from services.matching.runs.reading import CRITERIA as READ
 from services.matching.weights.model import WeightSet
 from services.matching.weights.routes import FullWeights
-from tests.matching.field import Field
+from tests.matching.field import LONG_AGO, Field, Headers, Json
 from tests.matching.pools import HOUSING, TODAY, Chance
 
 Seen = set[str]
@@ -204,6 +205,45 @@ def test_what_is_never_a_score_cannot_be_said_as_one(field_name: str, code: str)
 
     said = kind.model_validate(members | {field_name: ["football", "health", "church_choir", "bike_race"]})
     assert getattr(said, field_name) == ["football", "health", "church_choir", "bike_race"]
+
+
+async def test_a_coordinator_reads_why_a_run_of_the_land_found_nobody_for_a_household(field: Field) -> None:
+    """Of their own households alone, and of real runs alone; the run itself stays closed to them."""
+    land = await field.network.key(Role.COORDINATOR, region="15")
+    far = await field.create("/households", field.household_body(region="15084", postcode="06618"), headers=land)
+    for verb, body in (("interview", None), ("consent", {"given_on": LONG_AGO}), ("wait", None)):
+        await field.act(f"/households/{far['id']}/{verb}", body, headers=land)
+    own, mentor = await field.waiting_household(), await field.ready_mentor(languages={"fr": "C2"})
+    found = await _run_of_the_land(field, land)
+    await _run_of_the_land(field, land, simulate=True)
+    assert (await field.send("GET", f"/runs/{found['id']}/unserved")).status_code == 404
+    (why,) = (await field.get(f"/runs/unserved?household_id={own['id']}"))["items"]
+    (told,) = [one for one in (await field.get(f"/runs/{found['id']}/unserved", headers=land))["items"]
+               if one["household_id"] == own["id"]]
+    assert why == told | {"run_id": found["id"], "region": "15", "finished_at": found["finished_at"]}
+    assert why["removed"]["no_common_language"] == 1
+    assert mentor["id"] not in str(why)
+    read = await field.network.rows("matching", "SELECT 1 FROM audit WHERE action = 'read' AND about = $1",
+                                    f"household/{own['id']}")
+    assert read
+    elsewhere = await field.network.key(Role.COORDINATOR, region="15084")
+    for household, key in ((far, field.coordinator), (own, elsewhere), ({"id": uuid4()}, field.coordinator)):
+        answer = await field.send("GET", f"/runs/unserved?household_id={household['id']}", headers=key)
+        assert answer.status_code == 404
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    answer = await field.send("GET", f"/runs/unserved?household_id={own['id']}", headers=admin)
+
+    assert answer.status_code == 403
+
+
+async def _run_of_the_land(field: Field, land: Headers, **given: Any) -> Json:
+    """A run of everybody in Sachsen-Anhalt that is done."""
+    started = await field.create("/runs", {"programme_id": str(field.programme), "region": "15"} | given, headers=land)
+    async with asyncio.timeout(30):
+        while (found := await field.get(f"/runs/{started['id']}", headers=land))["state"] in {"waiting", "running"}:
+            await asyncio.sleep(0.02)
+    ended: Json = found
+    return ended
 
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.NETWORK_ADMIN])

@@ -48,6 +48,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_consents": ("consents",), "list_household_changes": ("household_changes",),
     "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_pairs": ("paired_run",),
     "list_changes": ("paired_run",), "list_options": ("matched_household",),
+    "list_unserved_runs": ("unserved_household",),
     "export_decisions": ("proposal_run",), "export_option_decisions": ("chosen_option",),
     "list_proposals": ("proposal",), "read_checkin_calendar": ("checkin_calendar",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),

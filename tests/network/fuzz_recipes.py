@@ -391,7 +391,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
                      "export_decisions"), run),
     "read_run_inputs": run, "cancel_run": unfinished_run, "approve_some": run_to_approve,
-    "release_rest": run_to_release,
+    "release_rest": run_to_release, "list_unserved_runs": lambda w: query_of(household(w), "household_id"),
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,
     **dict.fromkeys(("read_proposal", "approve_proposal", "dismiss_proposal"), of("proposal")),

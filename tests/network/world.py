@@ -205,14 +205,20 @@ def _weekday(day: datetime) -> str:
     return ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[day.astimezone(BERLIN).weekday()]
 
 
+async def _nobody_for(world: World, around: Field, household: Json) -> None:
+    """A run that finds nobody for the household."""
+    run = await around.run()
+    world.add("run", run["id"])
+    world.add("unserved_run", run["id"], shown_by=household["id"])
+    world.add("unserved_household", household["id"], table="household", shown_by=run["id"])
+
+
 async def _units_and_households(world: World, around: Field) -> None:
     """A run that finds nobody for a household, and then mentors, groups with members and lines, and a household."""
     own: Json = {"partner_id": world.partner_id}
     named: Json = {"partner_id": str(world.partner_id)}
     alone = await around.waiting_household(**named)
-    run = await around.run()
-    world.add("run", run["id"])
-    world.add("unserved_run", run["id"], shown_by=alone["id"])
+    await _nobody_for(world, around, alone)
     mentor = await around.create("/mentors", around.mentor_body(**named))
     world.add("mentor", mentor["id"], **own)
     await _consents(world, around, alone["person_ref"])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, model_validator
-from sqlmodel import col, select
+from sqlmodel import col, not_, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
@@ -15,8 +15,9 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.due import schedule
 from libs.common.refusals import NotFound, Refused
+from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import among, inside
+from services.matching.profiles.queries import among, beyond_scope, inside
 from services.matching.profiles.rules import refuse_future, refuse_outside, today
 from services.matching.proposals.model import ApproveReason, DismissReason, Proposal, ProposalState
 from services.matching.proposals.queries import locked_proposal
@@ -154,6 +155,14 @@ class UnservedOut(BaseModel):
     missing: dict[str, list[str]]
 
 
+class UnservedInOut(UnservedOut):
+    """The same of one run, with the region that was matched, and when."""
+
+    run_id: UUID
+    region: str
+    finished_at: datetime | None
+
+
 @router.post("", status_code=202)
 async def start_run(body: RunIn, transaction: Transaction, once: Creation, response: Response) -> RunOut:
     """Match everyone who waits, exactly; the answer says where to look for the result."""
@@ -174,6 +183,25 @@ async def list_runs(transaction: Transaction, paging: PageOf, programme_id: UUID
         query = query.where(Run.programme_id == programme_id)
     rows, following = await page(transaction, query, paging, col(Run.id))
     return Page(items=[RunOut.of(row) for row in rows], next=following)
+
+
+@router.get("/unserved")
+async def list_unserved_runs(household_id: UUID, transaction: Transaction, paging: PageOf) -> Page[UnservedInOut]:
+    """The runs that found nobody for a household, the first first, and why not: also those of a larger region.
+
+    Such a run is closed to who coordinates a part of it; simulated ones are left out. Reading it is noted in the audit.
+    """
+    household = await get_or_refuse(transaction, Household, household_id)
+    await audited(transaction, "read", f"household/{household.id}", household.person_ref)
+    await beyond_scope(transaction)
+    query = select(Unserved).join(Run, col(Run.id) == col(Unserved.run_id)).where(
+        Unserved.household_id == household.id, inside(Unserved, transaction.caller.scope), not_(col(Run.simulated)))
+    rows, following = await page(transaction, query, paging, col(Unserved.id))
+    runs = {run.id: run for run in await transaction.scalars(select(Run).where(among(Run.id, [
+        row.run_id for row in rows])))}
+    return Page(items=[UnservedInOut(**row.model_dump() | {
+        "region": runs[row.run_id].region, "finished_at": runs[row.run_id].finished_at}) for row in rows],
+        next=following)
 
 
 @router.get("/{run_id}")
