@@ -6,7 +6,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -27,6 +27,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothi
 def copied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies are made also where there is one processor only."""
     monkeypatch.setattr(module, "WORTH_IT", True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    """Whatever happens, no process that was begun in a test goes on after it."""
+    before = set(multiprocessing.active_children())
+    yield
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_the_result_comes_from_a_copy_that_is_gone_afterwards() -> None:
@@ -83,7 +91,6 @@ def test_who_leaves_waits_for_nobody() -> None:
     with pytest.raises(KeyError), beside(partial(time.sleep, 60), large=True):
         raise KeyError
     assert time.monotonic() - began < 30
-    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("in_memory", [2_000_000, 500])

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from libs.common.codes.lists import Gender
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.mentors.model import Mentor, MentorState
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
@@ -123,6 +123,22 @@ def test_who_accompanied_somebody_comes_back_active_from_a_pause() -> None:
     mentor.resume()
 
     assert mentor.state is MentorState.ACTIVE
+
+
+def test_a_pause_for_safety_is_ended_by_a_coordinator_who_says_why() -> None:
+    """Not without a reason, nor by the mentor; held back again, nobody has said anything yet."""
+    mentor = a_mentor(MentorState.READY)
+    mentor.hold_back(DAY)
+    with pytest.raises(Invalid) as refused:
+        mentor.resume(by="coordinator")
+    assert (refused.value.slug, refused.value.field) == ("reason-missing", "why")
+    with pytest.raises(Refused):
+        mentor.resume(why="I feel better")
+
+    mentor.resume(by="coordinator", why="they talked")
+    assert (mentor.held_back_on, mentor.resumed_by, mentor.resumed_why) == (None, "coordinator", "they talked")
+    mentor.hold_back(DAY)
+    assert (mentor.resumed_by, mentor.resumed_why) == (None, None)
 
 
 def test_an_open_invitation_holds_back_pausing_and_leaving() -> None:

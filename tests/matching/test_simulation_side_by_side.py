@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -32,13 +33,20 @@ def fails(number: int) -> float:
     return 1 / number
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    """Whatever happens, no process that was begun in a test goes on after it."""
+    before = set(multiprocessing.active_children())
+    yield
+    assert set(multiprocessing.active_children()) <= before
+
+
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_everything_given_is_told_once_with_its_place(processes: int) -> None:
     """By fewer processes than there is to do, and by more."""
     found = list(side_by_side(doubled, [(5,), (6,), (7,)], processes))
 
     assert sorted(found) == [(0, 10), (1, 12), (2, 14)]
-    assert multiprocessing.active_children() == []
 
 
 def test_what_is_ready_first_is_told_first() -> None:
@@ -63,12 +71,9 @@ def test_a_process_that_is_gone_ends_the_others(function: object, given: list[tu
         list(side_by_side(function, given, 2))
 
     assert time.monotonic() - began < 20
-    assert multiprocessing.active_children() == []
 
 
 def test_who_stops_listening_ends_all() -> None:
     """What has not been told yet is given up."""
     with closing(side_by_side(doubled, [(1, 0), (2, 30), (3, 30)], 2)) as found:
         assert next(found) == (0, 2)
-
-    assert multiprocessing.active_children() == []

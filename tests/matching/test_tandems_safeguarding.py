@@ -41,8 +41,9 @@ async def test_only_a_coordinator_ends_the_pause(field: Field) -> None:
     page = (await field.client.get(path, headers={"Accept": "text/html"})).text
     assert "Ich bin wieder da" not in page
     assert f"nur die Koordination beendet, seit</dt><dd><bdi>{field.day.strftime('%d.%m.%Y')}" in page
-    back = await field.act(f"/mentors/{mentor['id']}/resume")
-    assert (back["state"], back["held_back_on"]) == ("active", None)
+    assert await field.refused(f"/mentors/{mentor['id']}/resume") == (422, "reason-missing")
+    back = await field.act(f"/mentors/{mentor['id']}/resume", TALKED)
+    assert (back["state"], back["held_back_on"], back["resumed_why"]) == ("active", None, TALKED["why"])
     await field.client.post(f"{path}/pause")
 
     assert (await field.client.post(f"{path}/resume")).json()["state"] == "active"
@@ -70,7 +71,7 @@ async def test_what_else_goes_on_with_the_mentor_waits(field: Field) -> None:
     assert await field.refused(f"/proposals/{invited['id']}/answers", yes) == (409, "mentor-not-available")
     held = await field.get(f"/proposals/{invited['id']}")
     assert [one["code"] for one in held["obstacles"]] == ["paused"]
-    await field.act(f"/mentors/{mentor['id']}/resume")
+    await field.act(f"/mentors/{mentor['id']}/resume", TALKED)
 
     assert (await field.act(f"/proposals/{invited['id']}/answers", yes))["obstacles"] == []
 

@@ -24,13 +24,12 @@ from services.matching.mentor_groups.rules import (
     GroupOut,
     HousingIn,
     ReasonIn,
-    ResumingIn,
 )
 from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import LocalAgs, columns_of, refuse_future, refuse_outside, today
+from services.matching.profiles.rules import LocalAgs, ResumingIn, columns_of, refuse_future, refuse_outside, today
 from services.matching.proposals.queries import has_open_invitation, lock_unit
 from services.matching.proposals.reactions import let_go
 

@@ -49,12 +49,6 @@ class ReasonIn(Body):
     reason: Line = Field(examples=["Die Gruppe macht nächstes Jahr einen neuen Anlauf."])
 
 
-class ResumingIn(Body):
-    """Why a group that was held back takes in a household again; no person's name."""
-
-    why: Line = Field(examples=["Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."])
-
-
 class GroupOut(BaseModel):
     """A mentor group, without names; members are listed by themselves."""
 

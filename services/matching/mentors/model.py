@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint
 
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.profiles.model import Accompanying, CertificateSeen
 from services.matching.tables import Table
 
@@ -36,7 +36,8 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
     A relevant entry is never kept either: the check constraint says so to whoever writes past this class. held_back_on:
-    paused for somebody's safety, so that only the coordinators end the pause.
+    paused for somebody's safety, so that only the coordinators end the pause; resumed_by and resumed_why: who did, and
+    why.
     """
 
     __table_args__ = (
@@ -55,6 +56,8 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
     consented_on: date | None = personal(None)
     consent_version: int | None = personal(None)
     held_back_on: date | None = personal(None)
+    resumed_by: str | None = plain(None)
+    resumed_why: str | None = plain(None)
     active_since: datetime | None = moment(None)
     left_at: datetime | None = moment(None)
 
@@ -95,15 +98,20 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
         """
         if self.state not in VETTED:
             return False
-        self.state, self.held_back_on = MentorState.PAUSED, day
+        self.state, self.held_back_on, self.resumed_by, self.resumed_why = MentorState.PAUSED, day, None, None
         return True
 
-    def resume(self, *, by_themselves: bool = False) -> None:
-        """Back from a pause; from one for somebody's safety not by themselves."""
+    def resume(self, *, by: str | None = None, why: str | None = None) -> None:
+        """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
         self._only({MentorState.PAUSED}, "resumed")
-        if by_themselves and self.held_back_on:
-            self._only(set(), "resumed by themselves")
-        self.state, self.held_back_on = MentorState.ACTIVE if self.active_since else MentorState.READY, None
+        if self.held_back_on:
+            if by is None:
+                self._only(set(), "resumed by themselves")
+            if why is None:
+                raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
+                              field="why")
+            self.held_back_on, self.resumed_by, self.resumed_why = None, by, why
+        self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
 
     def accompany(self, now: datetime) -> None:
         """A tandem begins."""

@@ -45,9 +45,14 @@ async def held_back(transaction: OpenTransaction, mentor: Mentor) -> None:
         await look_again(transaction, mentor)
 
 
-async def resumed(transaction: OpenTransaction, mentor: Mentor, *, by_themselves: bool) -> None:
-    """A mentor locked with lock_unit is back from a pause; what the pause kept apart is looked at again."""
-    mentor.resume(by_themselves=by_themselves)
+async def resumed(
+    transaction: OpenTransaction, mentor: Mentor, *, by: str | None = None, why: str | None = None,
+) -> None:
+    """A mentor locked with lock_unit is back from a pause; what the pause kept apart is looked at again.
+
+    by: which coordinator says so, and why; None: they themselves.
+    """
+    mentor.resume(by=by, why=why)
     await look_again(transaction, mentor)
 
 

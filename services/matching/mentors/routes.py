@@ -32,6 +32,7 @@ from services.matching.profiles.rules import (
     ContactOut,
     LocalAgs,
     RecordIn,
+    ResumingIn,
     begin_of,
     columns_of,
     refuse_future,
@@ -94,6 +95,8 @@ class MentorOut(BaseModel):
     record_next_due: date | None
     held_back_on: date | None = Field(
         description="Since when they pause for somebody's safety: only the coordinators end the pause.")
+    resumed_by: str | None
+    resumed_why: str | None
     active_since: datetime | None
 
     @classmethod
@@ -242,11 +245,11 @@ async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
 
 @router.post("/{mentor_id}/resume")
 async def resume_mentor(
-    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: ResumingIn | None = None,
 ) -> MentorOut:
-    """The mentor is back from a pause, also from one for somebody's safety."""
+    """The mentor is back from a pause; from one for somebody's safety only with the reason why."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    await resumed(transaction, mentor, by_themselves=False)
+    await resumed(transaction, mentor, by=transaction.caller.principal, why=body.why if body else None)
     return await _told(transaction, mentor, response)
 
 

@@ -109,6 +109,12 @@ class RecordIn(Body):
     relevant_entry: bool = Field(description="If so, nothing is kept, and who showed it counts as unchecked.")
 
 
+class ResumingIn(Body):
+    """Why a mentor or group that was held back for somebody's safety accompanies again; no person's name."""
+
+    why: Line = Field(examples=["Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."])
+
+
 class ContactOut(BaseModel):
     """Who somebody is, how to reach them, and the languages to write to them in."""
 

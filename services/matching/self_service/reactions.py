@@ -59,7 +59,7 @@ async def pause(transaction: OpenTransaction, holder: Holder) -> None:
 
 async def resume(transaction: OpenTransaction, holder: Holder) -> None:
     """A mentor is back from a pause; one for somebody's safety is ended by the coordinators alone."""
-    await resumed(transaction, _mentor(holder), by_themselves=True)
+    await resumed(transaction, _mentor(holder))
 
 
 async def leave(transaction: OpenTransaction, holder: Holder) -> None:
