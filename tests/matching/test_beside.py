@@ -79,6 +79,16 @@ def test_who_is_killed_or_raises_in_the_copy_is_done_again_here() -> None:
             assert result() == HERE
 
 
+def test_where_there_is_no_room_for_another_process_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody loses a run because the machine is full."""
+    def refused() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", refused)
+    with beside(os.getpid, large=True) as result:
+        assert result() == HERE
+
+
 def test_what_raises_here_too_is_raised() -> None:
     """Once it is asked for."""
     with beside(lambda: 1 // 0, large=True) as result, pytest.raises(ZeroDivisionError):

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from services.matching.runs.process import end_with_parent
 
@@ -34,32 +34,57 @@ def beside(work: Callable[[], Result], *, large: bool) -> Iterator[Callable[[], 
     if not (large and WORTH_IT):
         yield work
         return
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-    memory = os.memfd_create("beside")
-    process = context.Process(target=_leave, args=(work, theirs, memory), daemon=True)
-    with warnings.catch_warnings():
-        # Python 3.12 warns of threads, which the copy does not have; none of ours holds a lock that it needs.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process.start()
-    theirs.close()
+    try:
+        copy = _Copy(work)
+    except OSError:
+        # There is no room for another process.
+        yield work
+        return
+    try:
+        yield copy.result
+    finally:
+        copy.end()
 
-    def result() -> Result:
+
+class _Copy(Generic[Result]):
+    """A copy of this process that does one work."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        """It begins."""
+        context = multiprocessing.get_context("fork")
+        self._work, self._memory = work, os.memfd_create("beside")
+        self._done, done = context.Pipe(duplex=False)
+        self._process = context.Process(target=_leave, args=(work, done, self._memory), daemon=True)
         try:
-            lengths = ours.recv()
+            with warnings.catch_warnings():
+                # Python 3.12 warns of threads, which the copy does not have; none of ours holds a lock that it needs.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._process.start()
+        except OSError:
+            self._let_go()
+            raise
+        finally:
+            done.close()
+
+    def result(self) -> Result:
+        """What it left, or what is done here, should it have ended without a word."""
+        try:
+            lengths = self._done.recv()
         except EOFError:
-            return work()
-        found: Result = _found(lengths, memory)
+            return self._work()
+        found: Result = _found(lengths, self._memory)
         return found
 
-    try:
-        yield result
-    finally:
-        ours.close()
-        os.close(memory)
-        process.kill()
-        process.join()
-        process.close()
+    def end(self) -> None:
+        """Whatever it is doing."""
+        self._process.kill()
+        self._process.join()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._done.close()
+        os.close(self._memory)
+        self._process.close()
 
 
 def _leave(work: Callable[[], object], done: Connection, memory: int) -> None:
