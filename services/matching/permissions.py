@@ -62,6 +62,6 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     ), OVERSEEING),
     # Whoever adopts weights tries them before. It is no `start_run`: who is coordinator of a region besides would start
     # runs everywhere by it, since scopes are united.
-    "simulate_run": frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN}),
+    **dict.fromkeys(("simulate_run", "cancel_simulation"), frozenset({Role.COORDINATOR, Role.NETWORK_ADMIN})),
     "set_weights": frozenset({Role.NETWORK_ADMIN}),
 }

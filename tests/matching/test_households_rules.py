@@ -82,6 +82,15 @@ def test_only_the_time_without_anybody_is_waiting(parts: list[tuple[timedelta, t
     assert household.waiting_since == now - waited
 
 
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer() -> None:
+    """A tandem that ended before it began lasted no time."""
+    household = a_household(S.IN_TANDEM)
+    household.waiting_since = NOW
+    household.wait_again(NOW + timedelta(days=400), NOW)
+
+    assert household.waiting_since == NOW
+
+
 def test_a_household_that_is_asked_or_accompanied_is_not_closed() -> None:
     """First the invitation or the tandem ends."""
     with pytest.raises(Refused, match="end it first"):

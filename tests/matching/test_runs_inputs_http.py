@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -114,7 +114,8 @@ async def test_who_may_not_read_the_run_gets_no_inputs(field: Field) -> None:
     statuses = [(await field.send("GET", f"/runs/{run['id']}/inputs", headers=key)).status_code
                 for key in (elsewhere, auditor)]
     unknown = await field.send("GET", f"/runs/{uuid4()}/inputs")
-    failed = await field.ended_run(pinned=[{"household_id": str(UUID(int=1)), "unit_id": str(UUID(int=2))}])
+    mentor, household = await field.ready_mentor(gender="m"), await field.waiting_household(only_female_mentor=True)
+    failed = await field.ended_run(pinned=[{"household_id": household["id"], "unit_id": mentor["id"]}])
     none = await field.send("GET", f"/runs/{failed['id']}/inputs")
 
     assert (statuses, unknown.status_code) == ([404, 403], 404)

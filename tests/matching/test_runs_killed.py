@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -173,21 +174,24 @@ async def test_a_run_cancelled_as_it_ends_keeps_nothing(field: Field, held: Held
     assert await kept_of(field, run) == []
 
 
+@pytest.mark.parametrize(("raised", "failed_with"), [
+    (ValueError("radius_km: -1 is below 0"), "not_computable"), (MemoryError(), "no_room"),
+    (BlockingIOError("no process is left"), "no_room"), (BrokenProcessPool(), "worker_ended")])
 async def test_what_cannot_be_computed_fails_and_says_so(
-    field: Field, matching: Field, monkeypatch: pytest.MonkeyPatch,
+    field: Field, matching: Field, monkeypatch: pytest.MonkeyPatch, raised: Exception, failed_with: str,
 ) -> None:
     """The run ends as failed, nothing is proposed, and another can be started."""
     field.client = matching.network["matching"].client
 
     class Broken:
         async def compute(self, _run_id: UUID, _pool: Json) -> Json:
-            raise ValueError("radius_km: -1 is below 0")
+            raise raised
 
     with monkeypatch.context() as patched:
         patched.setattr(reactions, "WORKER", Broken())
         run = await started(field)
         failed = await done(field, run, field.client)
-    assert (failed["state"], failed["failed_with"], failed["proposed"]) == ("failed", "not_computable", 0)
+    assert (failed["state"], failed["failed_with"], failed["proposed"]) == ("failed", failed_with, 0)
 
     assert (await field.run())["proposed"] == 1
 

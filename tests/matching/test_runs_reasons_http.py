@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from libs.common.callers import Role
+from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json
 from tests.matching.test_runs_together_http import pair
 
@@ -105,3 +106,42 @@ async def test_a_run_says_since_when_its_rules_hold(field: Field) -> None:
 
     assert run["rules_valid_from"] in {row["valid_from"].isoformat() for row in rows}
     assert (await field.get(f"/runs/{run['id']}/account"))["rules_valid_from"] == run["rules_valid_from"]
+
+
+async def test_who_may_only_simulate_cancels_simulations_alone(field: Field) -> None:
+    """A real run is a coordinator's; over is over."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    tried, real = await field.run(simulate=True), await field.run()
+    for run in (tried, real):
+        await waiting_again(field, run)
+    answers = [await field.send("POST", f"/runs/{run['id']}/{verb}", headers=admin)
+               for run, verb in ((tried, "cancel"), (real, "cancel_simulation"), (tried, "cancel_simulation"))]
+
+    assert [answer.status_code for answer in answers] == [403, 409, 200]
+    assert answers[1].json()["slug"] == "run-not-simulated"
+    assert answers[2].json()["state"] == "cancelled"
+    assert (await field.get(f"/runs/{real['id']}"))["state"] == "waiting"
+
+
+@pytest.mark.parametrize("wanted", ["pinned", "forbidden"])
+async def test_a_pair_of_which_one_is_nobody_is_refused(field: Field, wanted: str) -> None:
+    """The ids of the two exchanged, or one of nobody: it would rule out nothing, and nobody would notice."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    for one in ((mentor["id"], household["id"]), (household["id"], str(UUID(int=1))), (str(UUID(int=1)), mentor["id"])):
+        body = {"programme_id": str(field.programme), "region": "15087",
+                wanted: [dict(zip(("household_id", "unit_id"), one, strict=True))]}
+        answer = await field.send("POST", "/runs", body, headers=field.coordinator | new_idempotency_key())
+        assert (answer.status_code, answer.json()["slug"], answer.json()["field"]) == (422, "pair-unknown", wanted)
+
+
+async def test_who_reads_what_a_run_did_is_noted(field: Field) -> None:
+    """Pairs, reasons and decisions tell of persons, one by one or many at once."""
+    await field.ready_mentor()
+    await field.waiting_household()
+    run = await field.run()
+    for what in ("pairs", "unserved", "decisions.csv"):
+        assert (await field.send("GET", f"/runs/{run['id']}/{what}")).status_code == 200
+    noted = await field.network.rows(
+        "matching", "SELECT about FROM audit WHERE action = 'read' AND about LIKE $1 ORDER BY id", f"run/{run['id']}/%")
+
+    assert [row["about"] for row in noted] == [f"run/{run['id']}/{what}" for what in ("pairs", "unserved", "decisions")]

@@ -13,6 +13,7 @@ from services.matching.runs.pool import Household, Point, Unit
 from services.matching.runs.what_if import Malformed, read_sides
 
 MENTOR, OTHER, GROUP = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+NOBODY = "00000000-0000-4000-8000-000000000099"
 FAMILY, SINGLE = (f"00000000-0000-4000-8000-00000000000{n}" for n in "ab")
 SHARED: dict[str, Any] = {"region": "15087", "languages": {"ar": "C2"}, "slots": ["tue_evening", "sat_morning"]}
 
@@ -148,6 +149,26 @@ def test_half_a_point_is_refused() -> None:
 
     assert [(field, said) for _, field, said in faults(text_of(file))] == [
         ("households.1", "Value error, lat and lon belong together")]
+
+
+@pytest.mark.parametrize(("given", "expected"), [
+    ({"forbidden": [[MENTOR, SINGLE]]}, [("forbidden.0.0", f"{MENTOR} is no household of this file"),
+                                         ("forbidden.0.1", f"{SINGLE} is no mentor or group of this file")]),
+    ({"declined": [[SINGLE, MENTOR], [MENTOR, FAMILY]]}, [
+        ("declined.1.0", f"{MENTOR} is no household of this file"),
+        ("declined.1.1", f"{FAMILY} is no mentor or group of this file")]),
+    ({"pinned": [[SINGLE, NOBODY]]}, [("pinned.0.1", f"{NOBODY} is no mentor or group of this file")]),
+    ({"forbidden": [[NOBODY, MENTOR]]}, [("forbidden.0.0", f"{NOBODY} is no household of this file")]),
+])
+def test_a_pair_of_which_one_is_nobody_is_told(given: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """It would bar nothing without a word."""
+    assert [(field, said) for _, field, said in faults(text_of(a_file(**given)))] == expected
+
+
+def test_who_declined_may_be_gone_and_who_was_ruled_out_in_a_download_too() -> None:
+    """A run's own file is read whoever has left since."""
+    read_sides(text_of(a_file(declined=[[NOBODY, MENTOR], [SINGLE, NOBODY]])))
+    read_sides(text_of(a_file(of_run={"id": NOBODY}, forbidden=[[NOBODY, MENTOR]])))
 
 
 def test_ids_stand_there_once() -> None:

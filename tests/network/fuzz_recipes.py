@@ -175,6 +175,12 @@ async def unfinished_run(world: World) -> Need:
     return {"run_id": await world.become("matching", "run", (await run(world))["run_id"], state="waiting")}
 
 
+async def unfinished_simulation(world: World) -> Need:
+    """The same of one that only tries."""
+    run_id = (await run(world))["run_id"]
+    return {"run_id": await world.become("matching", "run", run_id, state="waiting", simulated=True)}
+
+
 async def run_to_approve(world: World) -> Need:
     """A run with a proposal, which the body names."""
     proposal_id = (await world.proposal())["proposal_id"]
@@ -391,6 +397,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
                      "export_decisions"), run),
     "read_run_inputs": run, "cancel_run": unfinished_run, "approve_some": run_to_approve,
+    "cancel_simulation": unfinished_simulation,
     "release_rest": run_to_release, "list_unserved_runs": lambda w: query_of(household(w), "household_id"),
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,

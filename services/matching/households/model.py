@@ -1,6 +1,6 @@
 """A household: one person or several who are accompanied, known here by a pseudonym and what matching needs."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -137,7 +137,8 @@ class Household(Described, Table, table=True):
         """A tandem ended early, and somebody else is looked for: they have waited as long as before it began."""
         self._move({HouseholdState.IN_TANDEM}, HouseholdState.WAITING)
         if self.waiting_since:
-            self.waiting_since += now - accompanied_since
+            # A clock may have been set back meanwhile.
+            self.waiting_since += max(timedelta(), now - accompanied_since)
 
     def accompany(self) -> None:
         """A tandem begins."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
+from libs.common.audit import audited
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Transaction
 from libs.common.sheets import as_csv
@@ -21,7 +22,8 @@ from services.matching.runs.reading import BONUS, CRITERIA, HARD
 router = APIRouter(prefix="/runs", tags=["runs"])
 COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "proposed_by",
            "proposed_reason", "approved_by", "approved_at", "approved_reason", "decided_on", "decision_reference",
-           "dismissed_by", "dismissed_reason", "declined_side", "declined_reason", "pinned", "pin_reason", "worth",
+           "dismissed_by", "dismissed_reason", "invited_at", "mentors_accepted_at", "household_accepted_at",
+           "declined_side", "declined_reason", "first_meeting_on", "ended_at", "pinned", "pin_reason", "worth",
            "unit_price", "gain", "weights_version")
 
 
@@ -103,8 +105,10 @@ async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
     """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names.
 
     pin_reason: why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
+    ended_at: when it was dismissed, declined or expired. Reading it is noted in the audit.
     """
     run = await get_or_refuse(transaction, Run, run_id)
+    await audited(transaction, "read", f"run/{run.id}/decisions")
     return await decisions_file(transaction, f"decisions-{run.id}.csv", bool_column(Proposal.run_id == run.id))
 
 

@@ -62,15 +62,17 @@ async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
 
 
 async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None, Failure | None]:
-    """What was found, or why nothing was: the process ended twice, a pair cannot be pinned, or the pool is none."""
+    """What was found, or why nothing was: the process ended twice, had no room, a pair cannot be pinned, or no pool."""
     try:
         return await WORKER.compute(run_id, pool), None
     except Stopped:
         return None, None
-    except (RuntimeError, ValueError) as raised:
+    except (RuntimeError, ValueError, MemoryError, OSError) as raised:
         log.warning("a run could not be computed", run=str(run_id), kind=type(raised).__name__)
         if isinstance(raised, BrokenProcessPool):
             return None, ("worker_ended", None)
+        if isinstance(raised, (MemoryError, OSError)):
+            return None, ("no_room", None)
         # Told by the process, which alone knows the class.
         pair, codes = getattr(raised, "pair", None), getattr(raised, "codes", ())
         return None, ("not_to_be_pinned", [*map(str, pair), *codes]) if pair else ("not_computable", None)

@@ -26,17 +26,10 @@ from services.matching.proposals.routes import DecisionIn
 from services.matching.runs import comparing
 from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
+from services.matching.runs.wanted import PairIn, refuse_unknown, written
 from services.matching.weights.routes import FullWeights
 
 router = APIRouter(prefix="/runs", tags=["runs"])
-
-
-class PairIn(Body):
-    """A household, and a mentor or group."""
-
-    household_id: UUID
-    unit_id: UUID
-    reason: PairReason | None = Field(None, description="Why. Without it nobody told, and so say account and export.")
 
 
 class SimulationIn(Body):
@@ -107,7 +100,9 @@ class RunOut(BaseModel):
     certified: bool | None
     proposed: int
     dropped: int
-    failed_with: str | None
+    failed_with: str | None = Field(description=(
+        "not_to_be_pinned: failed_pair; not_computable: what is in the pool; worker_ended: killed twice, mostly for"
+        " want of memory; no_room: the machine had no memory, or no process, left for it."))
     failed_pair: list[str] | None = Field(description="The pair that cannot be pinned, and the hard codes against it.")
 
     @classmethod
@@ -212,8 +207,9 @@ async def read_run(run_id: UUID, transaction: Transaction) -> ProvenOut:
 
 @router.get("/{run_id}/unserved")
 async def list_unserved(run_id: UUID, transaction: Transaction, paging: PageOf) -> Page[UnservedOut]:
-    """The households that this run found nobody for, and why not."""
+    """The households that this run found nobody for, and why not. Reading it is noted in the audit."""
     run = await get_or_refuse(transaction, Run, run_id)
+    await audited(transaction, "read", f"run/{run.id}/unserved")
     query = select(Unserved).where(Unserved.run_id == run.id, inside(Unserved, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(Unserved.id))
     return Page(items=[UnservedOut.model_validate(row, from_attributes=True) for row in rows], next=following)
@@ -221,8 +217,9 @@ async def list_unserved(run_id: UUID, transaction: Transaction, paging: PageOf) 
 
 @router.get("/{run_id}/pairs")
 async def list_pairs(run_id: UUID, transaction: Transaction, paging: PageOf) -> Page[PairOut]:
-    """The pairs that a run found, as it found them; also those of a simulated one."""
+    """The pairs that a run found, as it found them; also those of a simulated one. Reading it is noted in the audit."""
     run = await get_or_refuse(transaction, Run, run_id)
+    await audited(transaction, "read", f"run/{run.id}/pairs")
     pair = comparing.found_pairs(run.id)
     query = select(pair).where(inside(pair, transaction.caller.scope))
     rows, following = await page(transaction, query, paging, col(pair.id))
@@ -273,9 +270,11 @@ async def _started(
     refuse_outside(transaction.caller.scope, body.region)
     now = transaction.clock.now()
     await rules_or_refuse(transaction, body.programme_id, today(now))
+    for field, pairs in (("pinned", body.pinned), ("forbidden", body.forbidden)):
+        await refuse_unknown(transaction, body.programme_id, pairs, field)
     run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
-              started_by=transaction.caller.principal, simulated=simulated, pinned=_written(body.pinned),
-              forbidden=_written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
+              started_by=transaction.caller.principal, simulated=simulated, pinned=written(body.pinned),
+              forbidden=written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
               forbidden_reasons=[one.reason for one in body.forbidden],
               weights=body.weights.model_dump() if body.weights else None)
     transaction.add(run)
@@ -291,7 +290,3 @@ async def _refuse_others(transaction: OpenTransaction, run: Run, asked: list[UUI
     for other in (one for one in asked if one not in own):
         raise NotFound("proposal-not-of-run", "This run has no proposal {proposal_id}; none of them was approved.",
                        field="proposal_ids", proposal_id=other)
-
-
-def _written(pairs: list[PairIn]) -> list[list[str]]:
-    return [[str(one.household_id), str(one.unit_id)] for one in pairs]

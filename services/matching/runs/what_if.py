@@ -36,6 +36,7 @@ from services.matching.runs.columns import Side
 from services.matching.runs.json_lines import DECODER, line_of, read_apart
 from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
 from services.matching.runs.rows import home_rule, rent_secured_until
+from services.matching.runs.what_if_pairs import unknown
 from services.matching.weights.routes import Weights as WeightFields
 
 MOST_PLACES = 100_000
@@ -141,8 +142,9 @@ def read_sides(text: str) -> Sides:
     file = reading.file
     households = Side.of(Household, sorted(reading.side("households"), key=IN_ORDER))
     units = Side.of(Unit, sorted([*reading.side("mentors"), *reading.side("mentor_groups")], key=IN_ORDER))
-    if reading.faults:
-        raise Malformed(reading.faults[:SHOWN])
+    faults = reading.faults or reading.unknown()
+    if faults:
+        raise Malformed(faults[:SHOWN])
     try:
         return Sides(households, units, _rules(file), file.today, frozenset(file.declined), frozenset(file.pinned),
                      frozenset(file.forbidden))
@@ -189,6 +191,13 @@ class _Reading:
             if len(self.faults) >= SHOWN:
                 break
         return made
+
+    def unknown(self) -> list[Fault]:
+        """Pairs of which one is nobody. Of who declined many have gone; so have those of a run's download."""
+        pairs = {name: getattr(self.file, name) for name in ("declined", "pinned", "forbidden")}
+        gone = ("declined", "forbidden") if self.file.of_run else ("declined",)
+        return [(line_of(self._text, path), _named(path), wrong)
+                for path, wrong in unknown(pairs, (self._seen[True], self._seen[False]), gone)]
 
     def _once(self, name: str, row_id: UUID) -> None:
         seen = self._seen[name == "households"]

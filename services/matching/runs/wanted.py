@@ -1,0 +1,51 @@
+"""Pairs that whoever starts a run wants in it, or rules out."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import select as select_columns
+from sqlalchemy import union_all
+from sqlmodel import col
+
+from libs.common.bodies import Body
+from libs.common.db import OpenTransaction
+from libs.common.refusals import Invalid
+from services.matching.households.model import Household
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.profiles.queries import among
+from services.matching.runs.model import PairReason
+
+
+class PairIn(Body):
+    """A household, and a mentor or group."""
+
+    household_id: UUID
+    unit_id: UUID
+    reason: PairReason | None = Field(None, description="Why. Without it nobody told, and so say account and export.")
+
+
+def written(pairs: Iterable[PairIn]) -> list[list[str]]:
+    """As a run keeps them."""
+    return [[str(one.household_id), str(one.unit_id)] for one in pairs]
+
+
+async def refuse_unknown(transaction: OpenTransaction, programme_id: UUID, pairs: Sequence[PairIn], field: str) -> None:
+    """Each is a household, and a mentor or group, of the programme: to rule out what is not there rules out nothing."""
+    households = await _there(transaction, programme_id, [one.household_id for one in pairs], Household)
+    units = await _there(transaction, programme_id, [one.unit_id for one in pairs], Mentor, MentorGroup)
+    for one in pairs:
+        if one.household_id not in households or one.unit_id not in units:
+            raise Invalid("pair-unknown", "There is no household {household_id}, or no mentor or group {unit_id}, in"
+                          " this programme.", field=field, household_id=one.household_id, unit_id=one.unit_id)
+
+
+async def _there(
+    transaction: OpenTransaction, programme_id: UUID, ids: list[UUID], *kinds: type[Household | Mentor | MentorGroup],
+) -> set[UUID]:
+    if not ids:
+        return set()
+    query = union_all(*(select_columns(col(kind.id)).where(
+        among(kind.id, ids), col(kind.programme_id) == programme_id) for kind in kinds))
+    return set(await transaction.scalars(query))
