@@ -55,7 +55,8 @@ class Run(Table, table=True):
     unit_prices and household_values are the proof (0 left out); dropped: proposals whose pair was no longer to be had
     when the result was taken over. A simulated run proposes nothing: it tells what other weights or pairs would bring.
     pinned_reasons, forbidden_reasons: why, in the order of the pairs; None where nobody said. rules_valid_from: since
-    when the programme's rule set holds that it computed with.
+    when the programme's rule set holds that it computed with. released: by dimension, the run as of which figures of
+    fairness are told to who may read no household (`runs.releases`); None: all as of this one.
     """
 
     region: str = plain(index=True)
@@ -90,6 +91,7 @@ class Run(Table, table=True):
     proposed: int = plain(0)
     dropped: int = plain(0)
     fairness: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
+    released: dict[str, str] | None = plain(None, sa_type=JSONB(none_as_null=True))
     failed_with: str | None = plain(None)
     failed_pair: list[str] | None = plain(None, sa_type=JSONB(none_as_null=True))
     cancelled_by: str | None = plain(None)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from libs.common.audit import audited
+from libs.common.callers import Role
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Transaction
 from libs.common.sheets import as_csv
@@ -18,6 +19,7 @@ from services.matching.proposals.model import Proposal
 from services.matching.proposals.queries import bool_column
 from services.matching.runs.model import CancelReason, PairReason, Run
 from services.matching.runs.reading import BONUS, CRITERIA, HARD
+from services.matching.runs.releases import figures
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "proposed_by",
@@ -39,6 +41,7 @@ class GroupOut(BaseModel):
     p95_before: int | None
     median_after: float | None
     p95_after: int | None
+    as_of_run: UUID = Field(description="The run whose figures of this dimension these are.")
 
 
 class FairnessOut(BaseModel):
@@ -80,10 +83,18 @@ class AccountOut(BaseModel):
 
 @router.get("/{run_id}/fairness")
 async def read_fairness(run_id: UUID, transaction: Transaction) -> FairnessOut:
-    """Waiting and served share by language, gender, age band and region; small cells are hidden."""
+    """Waiting and served share by language, gender, age band and region; small cells are hidden.
+
+    Who may read no household is told a dimension anew only where no count of it is nearly, but not quite, what was
+    told before (`as_of_run`): else two runs would tell of the one household that came in between.
+    """
     run = await get_or_refuse(transaction, Run, run_id)
     run.refuse_unless_done()
-    return FairnessOut(run_id=run.id, groups=[GroupOut.model_validate(one) for one in run.fairness])
+    if transaction.caller.role is Role.COORDINATOR or run.released is None:
+        rows = [row | {"as_of_run": run.id} for row in run.fairness]
+    else:
+        rows = await figures(transaction, run)
+    return FairnessOut(run_id=run.id, groups=[GroupOut.model_validate(one) for one in rows])
 
 
 @router.get("/{run_id}/account")

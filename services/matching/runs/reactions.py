@@ -25,6 +25,7 @@ from services.matching.runs.keeping import (
 )
 from services.matching.runs.model import Run, RunPool, RunState
 from services.matching.runs.queries import load_pool
+from services.matching.runs.releases import released
 from services.matching.runs.staleness import seen_besides
 from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
 
@@ -97,6 +98,7 @@ async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, fou
                transaction.clock.now())
     run.weights = {name: value for name, value in pool["weights"].items() if name != "weights_version"}
     run.fairness = shown(counted(found["waited"], set(kept["household_id"])))
+    run.released = await released(transaction, run)
     transaction.add(RunPool(id=run.id, region=run.region, **seen, **seen_besides(pool)))
     await transaction.flush()
     dropped = changed_meanwhile(compress(pairs["household_id"], map(not_, keep)))
