@@ -8,6 +8,7 @@ import pytest
 from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import CALENDAR, OWN_DATA
 from tests.matching.field import Field, a_person
+from tests.matching.test_consents_http import LEARNING
 from tests.matching.test_self_service_http import BROWSER, own, refused, sent
 
 
@@ -61,7 +62,7 @@ async def test_the_coordinator_has_the_link_sent(field: Field) -> None:
 
 
 async def test_who_has_left_reads_what_is_stored_and_changes_nothing(field: Field) -> None:
-    """All of it, and as a file, without a form or a button; until they are erased."""
+    """All of it, and as a file, without a form or a button, but for the consents that hold; until they are erased."""
     mentor = await field.ready_mentor(contact=a_person("Mira Beispiel", written_in=["de"]))
     path = await own(field, mentor)
     await field.act(f"/mentors/{mentor['id']}/leave")
@@ -72,7 +73,7 @@ async def test_who_has_left_reads_what_is_stored_and_changes_nothing(field: Fiel
     assert "Sie nehmen nicht mehr teil." in page
     assert "Mira Beispiel" in page
     assert "<form" not in page
-    for way, body in (("leave", None), ("pause", None), ("withdraw_consent", None), ("availability", {"radius_km": 5}),
+    for way, body in (("leave", None), ("pause", None), ("availability", {"radius_km": 5}),
                       ("contact", {"name": "Mira Neu"})):
         assert await refused(field, f"{path}/{way}", body) == (404, "own-data-over"), way
     await field.network.tell("matching", ErasureRequested(
@@ -80,6 +81,44 @@ async def test_who_has_left_reads_what_is_stored_and_changes_nothing(field: Fiel
 
     assert (await field.client.get(path)).json()["slug"] == "own-data-over"
     assert await field.refused(f"/mentors/{mentor['id']}/own_data_link") == (404, "person-erased")
+
+
+async def test_who_has_left_takes_back_what_they_still_consent_to(field: Field) -> None:
+    """Each by itself, from the page, asked once more; nothing comes back by it, and the page says what still holds."""
+    mentor = await field.ready_mentor()
+    path = await own(field, mentor)
+    await field.act(f"/mentors/{mentor['id']}/leave")
+    for purpose, said in (("checkins", "fragen wir Sie nicht mehr"), ("authority", "sieht die Behörde"),
+                          ("matching", "es endet also nichts"), ("learnings", "nichts für andere aufgeschrieben")):
+        page = (await field.client.get(path, headers=BROWSER)).text
+        assert f"withdraw_consent?purpose={purpose}" in page
+        asked = await field.client.get(f"{path}/withdraw_consent?purpose={purpose}", headers=BROWSER)
+        assert (asked.status_code, said in asked.text) == (200, True), purpose
+        answer = await field.client.post(f"{path}/withdraw_consent?purpose={purpose}")
+        assert answer.json() == {"state": "left", "takes_part": False}
+
+    assert "withdraw_consent" not in (await field.client.get(path, headers=BROWSER)).text
+    assert {one["purpose"] for one in await field.told(mentor["person_ref"], kind="consent.withdrawn")} == {
+        "checkins", "authority", "matching", "learnings"}
+    assert (await field.get(f"/mentors/{mentor['id']}"))["consented_on"] is None
+
+
+@pytest.mark.parametrize("side", [0, 1])
+async def test_a_learning_that_waits_for_approval_is_taken_back_after_the_end(field: Field, side: int) -> None:
+    """By the household, which is closed then, and by a mentor who has left: the learning does not leave."""
+    tandem = await field.active()
+    closing = await field.create("/closings", {
+        "tandem_id": tandem["id"], "held_on": str(field.day), "learning": LEARNING})
+    assert closing["learning_state"] == "draft"
+    await field.act(f"/mentors/{tandem['mentor_id']}/leave")
+    about = (tandem["mentor_id"], tandem["household_id"])[side]
+    path = await field.link(OWN_DATA, about, (await field.refs(tandem))[side])
+    answer = await field.client.post(f"{path}/withdraw_consent?purpose=learnings")
+
+    assert (answer.status_code, answer.json()["takes_part"]) == (200, False)
+    after = await field.get(f"/closings/{closing['id']}")
+    assert (after["learning_state"], after["text"]) == ("discarded", None)
+    assert await field.refused(f"/closings/{closing['id']}/approve") == (409, "learning-not-waiting")
 
 
 async def test_who_is_approved_or_begins_to_wait_gets_the_link_once(field: Field) -> None:

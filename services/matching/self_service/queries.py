@@ -15,7 +15,7 @@ from services.matching.consents.model import Purpose
 from services.matching.links.queries import CALENDAR, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.mentors.model import AVAILABLE, MentorState
-from services.matching.own_data.queries import OwnDataOut, OwnKind
+from services.matching.own_data.queries import Holder, OwnDataOut, OwnKind, kind_of
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
 from services.matching.self_service.rules import availability_form, contact_form
@@ -39,7 +39,7 @@ async def own_page(
     if not data.takes_part:
         return page(language=title.language, title=title.text, said=said, status=status, links=[file],
                     paragraphs=[view.say("own_text_left"), view.say("own_readers")],
-                    sections=[view.reached(), view.stored(), *view.noted()])
+                    sections=[view.reached(), view.stored(), *view.noted(), *view.ways_of_who_left()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
     up = "../../" if sent else "../"
@@ -112,13 +112,22 @@ class _View:
             pausing = [(self.say("own_pause"), f"{self.at}pause")]
         elif self.data.state == MentorState.PAUSED and not self.data.stored["held_back_on"]:
             pausing = [(self.say("own_resume"), f"{self.at}resume")]
-        finer = [(one["purpose"], self.say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])))
-                 for one in holding(self.data.noted["consents"]) if one["purpose"] != Purpose.MATCHING]
         return Section(self.say("own_ways"), buttons=pausing, links=[
-            *((self.say("own_withdraw_purpose", what=what), f"{self.at}withdraw_consent?purpose={purpose}")
-              for purpose, what in finer),
+            *self._withdrawals(set(Purpose) - {Purpose.MATCHING}),
             (self.say(f"own_leave_{self.data.kind.value}"), f"{self.at}leave"),
             (self.say("own_withdraw"), f"{self.at}withdraw_consent")])
+
+    def ways_of_who_left(self) -> list[Section]:
+        """To take back what they still consent to; a learning may wait for its approval until long after the end."""
+        links = self._withdrawals(set(Purpose))
+        return [Section(self.say("own_ways_left"), links=links)] if links else []
+
+    def _withdrawals(self, purposes: set[Purpose]) -> list[tuple[str, str]]:
+        """What they consent to of these, each to be taken back by itself."""
+        held = [(one["purpose"], self.say(f"purpose_{one['purpose']}", on=said_day(one["given_on"])))
+                for one in holding(self.data.noted["consents"]) if one["purpose"] in purposes]
+        return [(self.say("own_withdraw_purpose", what=what), f"{self.at}withdraw_consent?purpose={purpose}")
+                for purpose, what in held]
 
     def _asking(self, which: str, fields: Sequence[Field]) -> Section:
         wrong = self.sent.wrong if is_ours(self.sent.form, which) else frozenset()
@@ -152,9 +161,11 @@ class _View:
         return {name: sent.get(name, []) for name in there} if is_ours(sent, which) else there
 
 
-def confirming(which: str, kind: OwnKind, purpose: Purpose) -> tuple[str, str, str, str]:
+def confirming(which: str, holder: Holder, purpose: Purpose) -> tuple[str, str, str, str]:
     """The phrases of the page that asks once more: its title, what follows, the button; and where that posts to."""
-    text, action = f"own_leave_text_{kind.value}" if which == "leave" else f"own_{which}_text", which
+    text, action = f"own_leave_text_{kind_of(holder).value}" if which == "leave" else f"own_{which}_text", which
     if purpose is not Purpose.MATCHING:
         text, action = f"own_withdraw_text_{purpose.value}", f"{which}?purpose={purpose.value}"
+    elif not holder.takes_part:
+        text = "own_withdraw_text_left"
     return f"own_{which}_asked", text, f"own_{which}_yes", action

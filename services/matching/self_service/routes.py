@@ -150,14 +150,17 @@ async def leave_by_link(request: Request, holding: Own) -> Any:
 @router.get("/self_service/{token}/withdraw_consent", response_class=HTMLResponse)
 async def ask_to_withdraw_consent(request: Request, holding: Own, purpose: Purpose = Purpose.MATCHING) -> Response:
     """The page that asks once more before somebody takes back a consent. Opening it changes nothing."""
-    return await _asked_once_more(request, holding, "withdraw_consent", purpose)
+    return await _asked_once_more(request, holding, "withdraw_consent", purpose, find=reader_of)
 
 
 @router.post("/self_service/{token}/withdraw_consent", response_model=TakingPartOut, responses=PAGE)
 async def withdraw_consent_by_link(request: Request, holding: Own, purpose: Purpose = Purpose.MATCHING) -> Any:
-    """Somebody takes back a consent: to be matched, then what is open ends, tandems too; or for one purpose alone."""
+    """Somebody takes back a consent: to be matched, then what is open ends, tandems too; or for one purpose alone.
+
+    Who has left may, too: what they told at the end may still wait to become a learning.
+    """
     said = "own_withdrawn" if purpose is Purpose.MATCHING else "own_withdrawn_purpose"
-    return await _changed(request, holding, said, partial(reactions.withdraw_consent, purpose=purpose), find=holder_of)
+    return await _changed(request, holding, said, partial(reactions.withdraw_consent, purpose=purpose), find=reader_of)
 
 
 async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
@@ -189,13 +192,13 @@ async def _do(holding: Holding, holder: Holder, change: Callable[[OpenTransactio
 
 
 async def _asked_once_more(
-    request: Request, holding: Holding, which: str, purpose: Purpose = Purpose.MATCHING,
+    request: Request, holding: Holding, which: str, purpose: Purpose = Purpose.MATCHING, *, find: Any = holder_of,
 ) -> Response:
     try:
-        holder = await holder_of(holding.transaction, holding.link)
+        holder = await find(holding.transaction, holding.link)
     except Refused as refused:
         return await turned_down(request, holding, refused)
-    asked, text, button, action = confirming(which, kind_of(holder), purpose)
+    asked, text, button, action = confirming(which, holder, purpose)
     languages = await languages_of(holding.transaction, holder.person_ref)
     back = [("own_back", f"../{request.path_params['token']}")]
     return await asking_page(holding, asked, [say(text, languages).text], [(button, action)], back)
