@@ -183,3 +183,75 @@ async def test_what_else_goes_on_with_a_group_ends_or_waits(field: Field) -> Non
     await field.act(f"/mentor_groups/{group['id']}/resume", TALKED)
 
     assert (await field.act(f"/proposals/{invited['id']}/answers", yes))["obstacles"] == []
+
+
+LEARNT = {"why": "Nach dem Ende wurde etwas bekannt, das erst zu klären ist."}
+
+
+async def test_what_is_learnt_after_the_end_holds_a_mentor_back(field: Field) -> None:
+    """The tandem ended by a wish; a pause is theirs to end, being held back is not. Who said so and why is kept."""
+    tandem = await field.active()
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "household_wish"})
+    assert await field.refused(f"/tandems/{tandem['id']}/end_early", SAFETY) == (409, "tandem-state")
+    address = f"/mentors/{tandem['mentor_id']}"
+    held = await field.act(f"{address}/hold_back", LEARNT)
+    assert (held["state"], held["held_back_on"], held["held_back_why"]) == ("paused", str(field.day), LEARNT["why"])
+    noted = await field.network.rows(
+        "matching", "SELECT principal FROM audit WHERE about = $1 ORDER BY id DESC LIMIT 1", f"mentor/{held['id']}")
+    assert [row["principal"] for row in noted] == [held["held_back_by"]]
+    path = await field.link(OWN_DATA, held["id"], held["person_ref"])
+    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "mentor-state"
+    assert LEARNT["why"] not in (await field.client.get(path)).text
+    assert held["id"] in [one["id"] for one in (await field.get("/mentors?held_back=true"))["items"]]
+    assert (await field.run())["proposed"] == 0
+    back = await field.act(f"{address}/resume", TALKED)
+    assert (back["state"], back["held_back_by"], back["held_back_why"]) == ("active", None, None)
+
+    assert held["id"] not in [one["id"] for one in (await field.get("/mentors?held_back=true"))["items"]]
+
+
+async def test_who_is_held_back_already_stays_so_since_the_same_day(field: Field) -> None:
+    """Also one for whom a tandem ended so; the reason is added, and nothing that happens later takes it away."""
+    mentor = await field.ready_mentor(capacity=3)
+    first, second = await field.active(mentor=mentor), await field.active(mentor=mentor)
+    await field.act(f"/tandems/{first['id']}/end_early", SAFETY)
+    since = str(field.day)
+    await field.network.move(timedelta(days=3))
+    held = await field.act(f"/mentors/{mentor['id']}/hold_back", LEARNT)
+    assert (held["held_back_on"], held["held_back_why"]) == (since, LEARNT["why"])
+    await field.act(f"/tandems/{second['id']}/end_early", SAFETY)
+    after = await field.get(f"/mentors/{mentor['id']}")
+
+    assert (after["state"], after["held_back_on"], after["held_back_why"]) == ("paused", since, LEARNT["why"])
+
+
+async def test_who_is_proposed_to_nobody_is_not_held_back(field: Field) -> None:
+    """Before the screening is over, and after they have left; nor without a reason."""
+    mentor = await field.create("/mentors", field.mentor_body())
+    address = f"/mentors/{mentor['id']}/hold_back"
+    assert await field.refused(address, LEARNT) == (409, "mentor-state")
+    assert (await field.attempt(address, {})).status_code == 422
+    await field.act(f"/mentors/{mentor['id']}/leave")
+    assert await field.refused(address, LEARNT) == (409, "mentor-state")
+    group = await field.create("/mentor_groups", field.group_body())
+    await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Kein Interesse mehr."})
+
+    assert await field.refused(f"/mentor_groups/{group['id']}/hold_back", LEARNT) == (409, "group-ended")
+
+
+async def test_a_group_is_held_back_by_what_is_learnt_later(field: Field) -> None:
+    """It was ready again after its tandem: it prepares until a coordinator resumes it, and a proposal is dismissed."""
+    group = await field.ready_group()
+    address = f"/mentor_groups/{group['id']}"
+    tandem = await field.active(group=group)
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "household_wish"})
+    pending = await field.proposed(
+        await field.waiting_household(programme_id=str(field.sponsorship)), group=await field.get(address))
+    held = await field.act(f"{address}/hold_back", LEARNT)
+    again = await field.act(f"{address}/hold_back", {"why": "Noch ein Hinweis."})
+    assert (held["state"], held["held_back_on"], held["held_back_why"]) == (
+        "in_preparation", str(field.day), LEARNT["why"])
+    assert (again["held_back_on"], again["held_back_why"]) == (str(field.day), "Noch ein Hinweis.")
+    assert (await field.get(f"/proposals/{pending['id']}"))["state"] == "dismissed"
+
+    assert (await field.act(f"{address}/resume", TALKED))["state"] == "ready"

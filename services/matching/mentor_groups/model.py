@@ -40,8 +40,8 @@ BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 class MentorGroup(Accompanying, Table, table=True):
     """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
 
-    held_back_on: a tandem ended for somebody's safety, so that it stays in preparation, whatever its checklist says,
-    until the coordinators say that it goes on.
+    held_back_on: since when it stays in preparation for somebody's safety, whatever its checklist says, until the
+    coordinators say that it goes on.
     """
 
     __tablename__ = "mentor_group"
@@ -60,6 +60,8 @@ class MentorGroup(Accompanying, Table, table=True):
     ready_at: datetime | None = moment(None)
     ended_at: datetime | None = moment(None)
     held_back_on: date | None = plain(None)
+    held_back_by: str | None = plain(None)
+    held_back_why: str | None = plain(None)
     resumed_by: str | None = plain(None)
     resumed_why: str | None = plain(None)
 
@@ -120,15 +122,18 @@ class MentorGroup(Accompanying, Table, table=True):
         if self.state is GroupState.ACCOMPANYING:
             self.state = GroupState.IN_PREPARATION
 
-    def hold_back(self, day: date) -> None:
-        """A tandem ended for somebody's safety: nobody new, whatever is open, until the coordinators say so."""
-        self.held_back_on, self.resumed_by, self.resumed_why = day, None, None
+    def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> None:
+        """For somebody's safety nobody new, whatever is open, until the coordinators say so. The first day stays."""
+        if self.held_back_on is None or why:
+            self.held_back_by, self.held_back_why = by, why
+        self.held_back_on, self.resumed_by, self.resumed_why = self.held_back_on or day, None, None
 
     def resume(self, by: str, why: str) -> None:
         """The coordinators say that it goes on, and why; the checklist says whether it is ready."""
         if self.held_back_on is None:
             raise Refused("group-not-held-back", "The group is not held back; its checklist says whether it is ready.")
-        self.held_back_on, self.resumed_by, self.resumed_why = None, by, why
+        self.held_back_on = self.held_back_by = self.held_back_why = None
+        self.resumed_by, self.resumed_why = by, why
 
     def accompany(self) -> None:
         """A tandem begins."""

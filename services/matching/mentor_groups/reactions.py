@@ -45,12 +45,12 @@ async def check_group_of(transaction: OpenTransaction, fact: AttendanceRecorded 
             Member.person_ref == attended.person_ref, col(Member.left_on).is_(None)))
 
 
-async def group_held_back(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """A tandem of a group locked with lock_unit ended for somebody's safety: it is held back, whatever is open.
+async def group_held_back(transaction: OpenTransaction, group: MentorGroup, why: str | None = None) -> None:
+    """A group locked with lock_unit is held back for somebody's safety. why: None: a tandem ended so.
 
     Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
     """
-    group.hold_back(today(transaction.clock.now()))
+    group.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why)
     await let_go(transaction, group)
     await check(transaction, group)
 

@@ -17,7 +17,7 @@ from libs.common.outbox import announce
 from services.matching.consents.queries import refuse_application
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
-from services.matching.mentor_groups.reactions import await_end_of_offer, group_resumed
+from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back, group_resumed
 from services.matching.mentor_groups.rules import (
     DocumentIn,
     GroupFields,
@@ -29,7 +29,15 @@ from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import LocalAgs, ResumingIn, columns_of, refuse_future, refuse_outside, today
+from services.matching.profiles.rules import (
+    HoldingBackIn,
+    LocalAgs,
+    ResumingIn,
+    columns_of,
+    refuse_future,
+    refuse_outside,
+    today,
+)
 from services.matching.proposals.queries import has_open_invitation, lock_unit
 from services.matching.proposals.reactions import let_go
 
@@ -174,6 +182,16 @@ async def list_for_placement(
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
     await refuse_application(transaction, group)
     group.list_for_placement(authority_chooses=rules.authority_chooses)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/hold_back")
+async def hold_mentor_group_back(
+    mentor_group_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """For somebody's safety the group takes in nobody, also after the tandem ended; until a coordinator resumes it."""
+    group = await _group(transaction, mentor_group_id, expected)
+    await group_held_back(transaction, group, body.why)
     return await _told(transaction, group, response)
 
 

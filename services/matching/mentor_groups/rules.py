@@ -76,6 +76,8 @@ class GroupOut(BaseModel):
     end_reason: str | None
     held_back_on: date | None = Field(
         description="Since when they take in nobody, for somebody's safety: only the coordinators end that.")
+    held_back_by: str | None
+    held_back_why: str | None
     resumed_by: str | None = Field(description="Who ended that, and why; until they are held back again.")
     resumed_why: str | None
 

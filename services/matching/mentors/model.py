@@ -56,6 +56,8 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
     consented_on: date | None = personal(None)
     consent_version: int | None = personal(None)
     held_back_on: date | None = personal(None)
+    held_back_by: str | None = plain(None)
+    held_back_why: str | None = personal(None)
     resumed_by: str | None = plain(None)
     resumed_why: str | None = plain(None)
     active_since: datetime | None = moment(None)
@@ -91,15 +93,22 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
         self._not_invited(invited=invited)
         self.state = MentorState.PAUSED
 
-    def hold_back(self, day: date) -> bool:
-        """A tandem ended for somebody's safety: nobody new, whatever is open, until the coordinators end the pause.
+    def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> bool:
+        """For somebody's safety nobody new, whatever is open, until the coordinators end the pause.
 
-        Returns False for who is proposed to nobody anyway.
+        Who is held back already stays so since the same day. Returns False for who is proposed to nobody anyway.
         """
         if self.state not in VETTED:
             return False
-        self.state, self.held_back_on, self.resumed_by, self.resumed_why = MentorState.PAUSED, day, None, None
+        if self.held_back_on is None or why:
+            self.held_back_by, self.held_back_why = by, why
+        self.state, self.held_back_on = MentorState.PAUSED, self.held_back_on or day
+        self.resumed_by = self.resumed_why = None
         return True
+
+    def refuse_unless_vetted(self) -> None:
+        """Who is proposed to nobody, or has left, needs no holding back."""
+        self._only(VETTED, "held back")
 
     def resume(self, *, by: str | None = None, why: str | None = None) -> None:
         """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
@@ -110,7 +119,8 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
             if why is None:
                 raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
                               field="why")
-            self.held_back_on, self.resumed_by, self.resumed_why = None, by, why
+            self._forget_holding_back()
+            self.resumed_by, self.resumed_why = by, why
         self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
 
     def accompany(self, now: datetime) -> None:
@@ -164,7 +174,10 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
         self.forget_record()
         self.blank()
         self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
-        self.held_back_on = None
+        self._forget_holding_back()
+
+    def _forget_holding_back(self) -> None:
+        self.held_back_on = self.held_back_by = self.held_back_why = None
 
     def _not_invited(self, *, invited: bool) -> None:
         if invited:

@@ -35,12 +35,12 @@ async def paused(transaction: OpenTransaction, mentor: Mentor) -> None:
     await let_go(transaction, mentor)
 
 
-async def held_back(transaction: OpenTransaction, mentor: Mentor) -> None:
-    """A tandem of a mentor locked with lock_unit ended for somebody's safety: they pause, whatever is open.
+async def held_back(transaction: OpenTransaction, mentor: Mentor, why: str | None = None) -> None:
+    """A mentor locked with lock_unit pauses for somebody's safety, whatever is open. why: None: a tandem ended so.
 
     Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
     """
-    if mentor.hold_back(today(transaction.clock.now())):
+    if mentor.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why):
         await let_go(transaction, mentor)
         await look_again(transaction, mentor)
 

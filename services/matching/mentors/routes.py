@@ -19,7 +19,7 @@ from libs.common.due import cancel, schedule
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.mentors.model import VETTED, Mentor, MentorState
-from services.matching.mentors.reactions import described, left, paused, resumed
+from services.matching.mentors.reactions import described, held_back, left, paused, resumed
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met
@@ -30,6 +30,7 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
+    HoldingBackIn,
     LocalAgs,
     RecordIn,
     ResumingIn,
@@ -95,6 +96,8 @@ class MentorOut(BaseModel):
     record_next_due: date | None
     held_back_on: date | None = Field(
         description="Since when they pause for somebody's safety: only the coordinators end the pause.")
+    held_back_by: str | None
+    held_back_why: str | None
     resumed_by: str | None
     resumed_why: str | None
     active_since: datetime | None
@@ -133,6 +136,7 @@ async def list_mentors(
     state: MentorState | None = None,
     record_due_by: Annotated[date | None, Query(
         description="Who has to show a certificate again by then, or was vetted and has none that is noted.")] = None,
+    only_held_back: Annotated[bool, Query(alias="held_back", description="Who pauses for somebody's safety.")] = False,  # noqa: FBT002
 ) -> Page[MentorOut]:
     """The mentors inside the caller's scope, oldest first, without names."""
     query = select(Mentor).where(inside(Mentor, transaction.caller.scope))
@@ -140,6 +144,7 @@ async def list_mentors(
         (region, col(Mentor.region).startswith(region or "")), (state, col(Mentor.state) == state),
         (programme_id, col(Mentor.programme_id) == programme_id),
         (record_due_by, _without_record_by(record_due_by or date.max)),
+        (only_held_back or None, col(Mentor.held_back_on).is_not(None)),
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Mentor.id))
@@ -240,6 +245,17 @@ async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     """No new household for now; proposals that nobody was invited to are dismissed."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await paused(transaction, mentor)
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/hold_back")
+async def hold_mentor_back(
+    mentor_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """For somebody's safety nobody new, whatever is open, also after the tandem ended; until a coordinator resumes."""
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    mentor.refuse_unless_vetted()
+    await held_back(transaction, mentor, body.why)
     return await _told(transaction, mentor, response)
 
 

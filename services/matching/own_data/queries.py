@@ -46,8 +46,9 @@ from services.matching.tandems.queries import running_of
 
 Holder = Mentor | Household | Member
 KINDS: tuple[type[Mentor] | type[Household] | type[Member], ...] = (Mentor, Household, Member)
-# The version is the database's own, and who registered a household is another person.
-NOT_THEIRS = {"version", "registered_by"}
+# The version is the database's own, and who registered a household is another person. Why somebody is held back may
+# lead to who told of it (Art. 15(4) GDPR).
+NOT_THEIRS = {"version", "registered_by", "held_back_by", "held_back_why"}
 # Of tables that are not somebody's own row: what is told of each row that is about them, and what is sealed in it.
 TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Consent: frozenset({"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on", "replaced_on"}),

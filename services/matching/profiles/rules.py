@@ -109,6 +109,12 @@ class RecordIn(Body):
     relevant_entry: bool = Field(description="If so, nothing is kept, and who showed it counts as unchecked.")
 
 
+class HoldingBackIn(Body):
+    """Why a mentor or group is held back for somebody's safety; no person's name."""
+
+    why: Line = Field(examples=["Nach dem Ende wurde etwas bekannt, das erst zu klären ist."])
+
+
 class ResumingIn(Body):
     """Why a mentor or group that was held back for somebody's safety accompanies again; no person's name."""
 
