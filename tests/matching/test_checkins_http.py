@@ -1,6 +1,8 @@
 """Check-ins, concerns and closings through their doors: who is asked, who learns what, and what may leave."""
 
+import re
 from datetime import timedelta
+from urllib.parse import urlencode, urljoin
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +16,8 @@ from services.matching.closings.reactions import tell_learning
 from services.matching.links.queries import CHECKIN, CONCERN
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Json
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 
 
 async def due(field: Field, tandem: Json) -> dict[str, Json]:
@@ -66,6 +70,60 @@ async def test_who_does_not_answer_is_escalated_after_14_days(field: Field) -> N
     assert late.json()["state"] == "done"
 
     assert (await field.get(f"/checkins?tandem_id={tandem['id']}&state=escalated"))["items"] == []
+
+
+async def missed_and_handled(field: Field, tandem: Json) -> dict[str, Json]:
+    """Its check-ins of four weeks, that nobody answered, once the coordinator has looked after each."""
+    asked = await due(field, tandem)
+    await field.network.move(timedelta(days=14))
+    return {side: await field.act(f"/checkins/{one['id']}/handle") for side, one in asked.items()}
+
+
+async def test_who_was_looked_after_may_still_answer(field: Field) -> None:
+    """As the mail says: by their link an issue reaches the neutral contact, and the coordinator notes a talk."""
+    tandem = await field.tandem()
+    _, household = await field.refs(tandem)
+    handled = await missed_and_handled(field, tandem)
+    path = await field.link(CHECKIN, handled["household"]["id"], household)
+    page = await field.client.get(path, headers=FORM)
+    assert 'name="note"' in page.text
+    sent = await field.client.post(
+        f"{path}?issue=true", content=urlencode({"form": "checkin", "note": "Er droht mir"}), headers=FORM)
+    assert sent.status_code == 200
+    neutral = await field.network.key(Role.NEUTRAL_CONTACT, region=REGION)
+    (concern,) = [one for one in (await field.get("/concerns?state=raised&limit=100", headers=neutral))["items"]
+                  if one["tandem_id"] == tandem["id"]]
+    assert (await field.get(f"/concerns/{concern['id']}", headers=neutral))["text"] == "Er droht mir"
+
+    noted = await field.act(f"/checkins/{handled['mentors']['id']}/record", {"mood": 3})
+    assert (noted["state"], noted["mood"]) == ("done", 3)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_what_is_not_asked_any_more_leads_to_the_neutral_contact(
+    field: Field, ended: bool,
+) -> None:
+    """Answered, or its tandem over: no form whose answer reaches nobody, and what was written is not lost."""
+    tandem = await field.tandem()
+    _, household = await field.refs(tandem)
+    handled = await missed_and_handled(field, tandem)
+    path = await field.link(CHECKIN, handled["household"]["id"], household)
+    if ended:
+        await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "conflict"})
+        assert await field.refused(f"/checkins/{handled['mentors']['id']}/record", {"mood": 3}) == (
+            409, "checkin-answered")
+    else:
+        await field.client.post(path)
+    assert 'name="mood"' not in (await field.client.get(path, headers=FORM)).text
+    form = urlencode({"form": "checkin", "note": "Er droht mir"})
+    page = await field.client.post(f"{path}?issue=true", content=form, headers=FORM)
+    assert (page.status_code, "Er droht mir" in page.text) == (409, True)
+    assert (page.text.count("تمت الإجابة عن هذا السؤال"), 'name="mood"' in page.text) == (1, False)
+    (way,) = re.findall(r'formaction="([^"]*concerns[^"]*)"', page.text)
+    sent = await field.client.post(
+        urljoin(path, way), content=urlencode({"form": "concern", "text": "Er droht mir"}), headers=FORM)
+
+    assert (sent.status_code, "ستتواصل معكم الجهة المحايدة" in sent.text) == (200, True)
 
 
 async def test_an_answered_checkin_is_not_escalated(field: Field) -> None:

@@ -18,7 +18,10 @@ SEALED_NOTE = "checkin.note"
 
 
 class CheckinState(StrEnum):
-    """Where a check-in is; escalated: missed, and on the coordinator's list; dropped: nobody is asked."""
+    """Where a check-in is; escalated: missed, and on the coordinator's list; dropped: nobody is asked.
+
+    handled: the coordinator has looked after a missed one; its side may answer all the same.
+    """
 
     PLANNED = "planned"
     DUE = "due"
@@ -28,8 +31,8 @@ class CheckinState(StrEnum):
     DROPPED = "dropped"
 
 
-ANSWERABLE = frozenset({CheckinState.DUE, CheckinState.ESCALATED})
-UNSETTLED = ANSWERABLE | {CheckinState.PLANNED}
+UNSETTLED = frozenset({CheckinState.PLANNED, CheckinState.DUE, CheckinState.ESCALATED})
+ANSWERABLE = UNSETTLED - {CheckinState.PLANNED} | {CheckinState.HANDLED}
 
 
 class Checkin(Table, table=True):
@@ -74,12 +77,18 @@ class Checkin(Table, table=True):
         self.state, self.escalated_at, self.changed_at = CheckinState.ESCALATED, now, now
         return True
 
-    def answer(self, *, mood: int | None, meetings_since: int | None, now: datetime) -> None:
-        """The side says how it goes, or rather not; a late answer counts too.
+    def is_asked(self, *, ended: bool = False) -> bool:
+        """Whether an answer is taken: once it was asked, until it is answered or its tandem has ended."""
+        return self.state in ANSWERABLE and not ended
+
+    def answer(
+        self, *, mood: int | None, meetings_since: int | None, now: datetime, ended: bool = False,
+    ) -> None:
+        """The side says how it goes, or rather not; a late answer counts too, not one after the tandem's end.
 
         Anybody may leave the mood out, so that a missing one does not tell that there is an issue.
         """
-        if self.state not in ANSWERABLE:
+        if not self.is_asked(ended=ended):
             raise Refused("checkin-answered", "This has been answered already, or is not asked any more.")
         self.mood, self.meetings_since = mood, meetings_since
         self.state, self.done_at, self.changed_at = CheckinState.DONE, now, now

@@ -2,6 +2,7 @@
 # ruff: noqa: FAST003 - the token is read where the link is checked
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -28,7 +29,18 @@ from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
 from services.matching.checkins.reactions import told_of
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
-from services.matching.links.queries import CALENDAR, CHECKIN, CONSENT, Sent, asking_page, came_back, done, given, say
+from services.matching.links.queries import (
+    CALENDAR,
+    CHECKIN,
+    CONCERN,
+    CONSENT,
+    Sent,
+    asking_page,
+    came_back,
+    done,
+    given,
+    say,
+)
 from services.matching.links.rules import read_form
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating
@@ -172,18 +184,21 @@ async def answer_checkin(
 
 async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
     transaction, person_ref = holding.transaction, holding.link.person_ref
-    tandem = await _asked(holding, await get_or_refuse(transaction, Checkin, holding.link.about))
     languages = await languages_of(transaction, person_ref)
-    sections = [_form(request.path_params["token"], languages, sent)]
+    checkin = await get_or_refuse(transaction, Checkin, holding.link.about)
+    tandem = await _asked(holding, checkin)
+    asked = checkin.is_asked(ended=tandem.ended_at is not None)
+    sections = [_form(request.path_params["token"], languages, sent) if asked
+                else _way_to_neutral_contact(holding, tandem, languages, sent)]
     if tandem.is_trial_over(transaction.clock.now()):
         own = transaction.links.token(Link(CONSENT.name, tandem.id, person_ref), valid=CONSENT.valid)
         sections.append(Section(say("consent_title", languages).text, [say("consent_text", languages).text], buttons=[
             (say("consent_yes", languages).text, f"../../tandems/consents/{own}/give"),
             (say("consent_no", languages).text, f"../../tandems/consents/{own}/refuse")]))
     calendar = transaction.links.token(Link(CALENDAR.name, person_ref, person_ref), valid=CALENDAR.valid)
-    return await asking_page(
-        holding, "checkin", [say(key, languages).text for key in ("checkin_text", "checkin_issue_text")], [],
-        [("own_calendar", f"../calendars/{calendar}")], sections=sections, sent=sent)
+    keys = ("checkin_text", "checkin_issue_text") if asked else () if sent.said else ("refused_checkin-answered",)
+    return await asking_page(holding, "checkin", [say(key, languages).text for key in keys], [],
+                             [("own_calendar", f"../calendars/{calendar}")], sections=sections, sent=sent)
 
 
 def _form(token: str, languages: Sequence[str], sent: Sent) -> Section:
@@ -196,6 +211,16 @@ def _form(token: str, languages: Sequence[str], sent: Sent) -> Section:
         Input("note", say("checkin_note", languages).text, kind="textarea")]
     return sent.section("checkin", fields, [("checkin_send", token), ("checkin_issue", f"{token}?issue=true")],
                         languages)
+
+
+def _way_to_neutral_contact(holding: Holding, tandem: Tandem, languages: Sequence[str], sent: Sent) -> Section:
+    """The form of the neutral contact's page, where no answer is taken any more; with the words that were written."""
+    link = Link(CONCERN.name, tandem.id, holding.link.person_ref)
+    token = holding.transaction.links.token(link, valid=CONCERN.valid)
+    words = Input("text", say("concern_words", languages).text, sent.form.get("note", []), kind="textarea")
+    form = Sent().section("concern", [words], [("concern_raise", f"../../concerns/raised/{token}")], languages,
+                          "concern_title")
+    return replace(form, paragraphs=[say("concern_text", languages).text])
 
 
 async def _asked(holding: Holding, checkin: Checkin) -> Tandem:
@@ -212,11 +237,12 @@ async def _answered(
 ) -> None:
     if person_ref is None:
         raise NotFound("person-erased", "This person's data has been erased.")
-    checkin.answer(mood=said.mood, meetings_since=said.meetings_since, now=transaction.clock.now())
+    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    checkin.answer(mood=said.mood, meetings_since=said.meetings_since, now=transaction.clock.now(),
+                   ended=tandem.ended_at is not None)
     checkin.answered_by = person_ref
     await cancel(transaction, "checkin_missed", checkin.id)
     if issue:
-        tandem = await transaction.get_one(Tandem, checkin.tandem_id)
         await raised(transaction, tandem, person_ref, checkin.side, said.note, checkin_id=checkin.id)
     elif said.note:
         checkin.note = await seal(transaction, person_ref, SEALED_NOTE, Note(text=said.note))
