@@ -44,6 +44,10 @@ async def test_what_cannot_be_is_refused(field: Field) -> None:
     woman: Json = {"age_band": "27-44", "gender": "f", "on": str(field.day)}
     assert await field.refused(address, woman | {"change": "birth"}) == (422, "birth-age")
     assert await field.refused(address, woman | {"on": str(field.day + timedelta(days=1))}) == (422, "day-in-future")
+    long_ago = {"on": str(field.day - timedelta(days=6 * 366))}
+    born = woman | {"change": "birth", "age_band": "0-5", "on": "1901-01-01"}
+    assert await field.refused(address, born) == (422, "day-too-early")
+    assert await field.refused(address, woman | long_ago) == (422, "day-too-early")
     assert await field.refused(f"{address}/leave", woman | {"gender": "m"}) == (422, "member-not-there")
     assert await field.refused(f"{address}/leave", woman) == (409, "household-empty")
     stale = await field.send("POST", address, woman, etag='"99"')
@@ -53,6 +57,18 @@ async def test_what_cannot_be_is_refused(field: Field) -> None:
     assert await field.refused(address, woman) == (409, "household-closed")
     assert [one["kind"] for one in (await field.get(f"/households/{household['id']}/changes"))["items"]] == [
         "registered"]
+
+
+async def test_who_was_born_years_ago_and_still_is_of_the_youngest_is_noted(field: Field) -> None:
+    """Five years after the birth; the household tells when it can."""
+    household = await field.create("/households", field.household_body())
+    on = str(field.day - timedelta(days=6 * 365))
+    body, address = {"age_band": "0-5", "gender": "f", "on": on}, f"/households/{household['id']}/members"
+    await field.act(address, body | {"change": "birth"})
+    assert await field.refused(f"{address}/leave", body | {"on": "1901-01-01"}) == (422, "day-too-early")
+
+    changes = (await field.get(f"/households/{household['id']}/changes"))["items"]
+    assert [(one["kind"], one["happened_on"]) for one in changes][1:] == [("birth", on)]
 
 
 async def test_a_household_that_outgrows_a_home_is_looked_at_again(field: Field) -> None:

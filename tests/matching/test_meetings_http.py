@@ -55,12 +55,12 @@ async def test_a_meeting_is_noted_on_the_page_and_corrected_by_noting_it_again(f
 async def test_a_meeting_that_was_none_is_withdrawn_by_link(field: Field) -> None:
     """It is gone, and told so; the day may be noted again; withdrawn once more it is refused."""
     tandem = await field.tandem()
-    own, other = await links_of(field, tandem)
+    own, _ = await links_of(field, tandem)
     assert "/not_met" not in (await field.client.get(own)).text
     assert (await field.client.post(own, json={"on": str(field.day), "minutes": 45})).status_code == 200
-    assert "/not_met" in (await field.client.get(other)).text
+    assert "/not_met" in (await field.client.get(own)).text
     form = f"form=not_met&on={field.day}"
-    gone = await field.client.post(f"{other}/not_met", content=form, headers=FORM)
+    gone = await field.client.post(f"{own}/not_met", content=form, headers=FORM)
     assert (gone.status_code, await listed(field, tandem)) == (200, [])
     twice = await field.client.post(f"{own}/not_met", json={"on": str(field.day)})
     assert (twice.status_code, twice.json()["slug"]) == (409, "meeting-not-noted")
@@ -72,6 +72,27 @@ async def test_a_meeting_that_was_none_is_withdrawn_by_link(field: Field) -> Non
 
     assert await field.subjects(tandem["id"]) == [
         "tandem.started", "meeting.documented", "meeting.withdrawn", "meeting.documented"]
+
+
+async def test_a_side_withdraws_only_what_it_noted_itself(field: Field) -> None:
+    """Not what the other side noted, nor what the coordinator did, though it be told by them; both are on the page."""
+    tandem = await field.tandem()
+    own, other = await links_of(field, tandem)
+    assert (await field.client.post(own, json={"on": str(field.day), "minutes": 45})).status_code == 200
+    page = (await field.client.get(other)).text
+    assert (field.day.strftime("%d.%m.%Y") in page, "/not_met" in page) == (True, False)
+    refused = await field.client.post(f"{other}/not_met", json={"on": str(field.day)})
+    assert (refused.status_code, refused.json()["slug"]) == (409, "meeting-of-others")
+    said = await field.client.post(f"{other}/not_met", content=f"form=not_met&on={field.day}", headers=FORM)
+    assert (said.status_code, "سجّل هذا اللقاء شخص آخر" in said.text) == (409, True)
+    await field.network.move(timedelta(days=1))
+    noted = await field.create("/meetings", body(tandem, field.day))
+    for path in (own, other):
+        refused = await field.client.post(f"{path}/not_met", json={"on": str(field.day)})
+        assert (refused.status_code, refused.json()["slug"]) == (409, "meeting-of-others")
+    await field.act(f"/meetings/{noted['id']}/withdraw")
+
+    assert len(await listed(field, tandem)) == 1
 
 
 async def test_what_does_not_hold_comes_back(field: Field) -> None:

@@ -217,6 +217,13 @@ async def noted_meeting(world: World) -> Need:
     return need | {"meeting_id": (await world.field.create("/meetings", body))["id"]}
 
 
+async def meeting_noted_by_link(world: World) -> Need:
+    """The same, as a side noted it itself."""
+    need = await noted_meeting(world)
+    await world.become("matching", "meeting", need["meeting_id"], recorded_by=None)
+    return need
+
+
 async def query_of(need: Awaitable[Need], name: str) -> Need:
     """A list that wants to know of what."""
     return {"query": {name: (await need)[name]}}
@@ -414,7 +421,7 @@ RECIPES: dict[str, Recipe] = {
     "show_meetings": by_link(MEETINGS, "tandem"),
     "document_meeting": lambda w: linked(w, MEETINGS, w.tandem(), body={"on": w.today, "minutes": 60}),
     "note_meeting": meeting_to_note, **dict.fromkeys(("correct_meeting", "withdraw_meeting"), noted_meeting),
-    "take_meeting_back": lambda w: linked(w, MEETINGS, noted_meeting(w), body={"on": w.today}),
+    "take_meeting_back": lambda w: linked(w, MEETINGS, meeting_noted_by_link(w), body={"on": w.today}),
     **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"),
                     by_link(CONSENT, "trial_over")),
     **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),

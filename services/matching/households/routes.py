@@ -1,6 +1,6 @@
 """The HTTP door of households: register, interview, consent, wait, close; and how to reach them."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +48,7 @@ from services.matching.profiles.rules import (
     ContactIn,
     ContactOut,
     columns_of,
+    refuse_before,
     refuse_future,
     refuse_outside,
     slots_of,
@@ -59,6 +60,8 @@ from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/households", tags=["households"])
 BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "barrier_free", "members"}
+# Six years: who was born before belongs to no youngest age band, and who came or left then is not noted now.
+LONGEST_AGO = timedelta(days=6 * 365 + 1)
 
 
 @router.post("", status_code=201)
@@ -247,7 +250,9 @@ async def _resized(
     transaction: OpenTransaction, household: Household, change: str, on: date, response: Response,
 ) -> HouseholdDetail:
     """Another number of persons: it is kept, and what the household has is looked at again."""
-    refuse_future(on, transaction.clock.now(), "on")
+    now = transaction.clock.now()
+    refuse_future(on, now, "on")
+    refuse_before(on, today(now) - LONGEST_AGO, "on")
     _note_size(transaction, household, HouseholdChangeKind(change), on)
     await beyond_scope(transaction)
     await look_again(transaction, household)

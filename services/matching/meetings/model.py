@@ -33,6 +33,10 @@ class Meeting(Table, table=True):
     recorded_by: str | None = plain(None)
     noted_at: datetime | None = moment(None)
 
+    def is_of(self, side: Side) -> bool:
+        """Whether this side noted it itself, by its link."""
+        return self.side is side and self.recorded_by is None
+
     def correct(self, minutes: int) -> bool:
         """It took another time; returns False when that is what stands there already."""
         changed, self.minutes = minutes != self.minutes, minutes
@@ -54,10 +58,13 @@ def refuse_late(met_on: date, *, ended_on: date | None, day: date) -> None:
                       field="on")
 
 
-def noted_or_refuse(meeting: Meeting | None) -> Meeting:
-    """The meeting that was noted of a day; only such a one is withdrawn."""
+def noted_or_refuse(meeting: Meeting | None, side: Side) -> Meeting:
+    """The meeting that this side noted of a day; only such a one it withdraws."""
     if meeting is None:
         raise Refused("meeting-not-noted", "No meeting of this day has been noted.", field="on")
+    if not meeting.is_of(side):
+        raise Refused("meeting-of-others", "Only who noted this meeting withdraws it; turn to the coordinators.",
+                      field="on")
     return meeting
 
 

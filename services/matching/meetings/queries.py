@@ -10,6 +10,7 @@ from sqlalchemy import Select, func
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.facts.matching import Side
 from libs.common.links import Holding
 from libs.common.pages import Field, Section
 from libs.common.persons import languages_of
@@ -43,7 +44,7 @@ async def meetings_page(holding: Holding, token: str, sent: Sent, at: str = "") 
     """The page on which a side notes that they met, and says what was noted wrongly; at: leads back to its address."""
     transaction, person_ref = holding.transaction, holding.link.person_ref
     tandem = await get_or_refuse(transaction, Tandem, holding.link.about)
-    await side_in(transaction, tandem, person_ref)
+    side = await side_in(transaction, tandem, person_ref)
     languages, day = await languages_of(transaction, person_ref), today(transaction.clock.now())
     if is_closed(ended_on=ended_on(tandem), day=day):
         return await asking_page(holding, "meetings", [say("refused_meetings-closed", languages).text], [], sent=sent)
@@ -52,7 +53,7 @@ async def meetings_page(holding: Holding, token: str, sent: Sent, at: str = "") 
     there = (await transaction.scalars(query.order_by(col(Meeting.met_on).desc()))).all()
     last = min(day, ended_on(tandem) or day)
     sections = [_noting(f"{at}{token}", languages, sent, since, last),
-                *_noted(f"{at}{token}/not_met", languages, sent, there)]
+                *_noted(f"{at}{token}/not_met", languages, sent, there, side)]
     return await asking_page(
         holding, "meetings", [say("meetings_text", languages).text], [], sections=sections, sent=sent)
 
@@ -65,11 +66,18 @@ def _noting(address: str, languages: Sequence[str], sent: Sent, since: date, las
     return sent.section("meeting", fields, [("meetings_save", address)], languages)
 
 
-def _noted(address: str, languages: Sequence[str], sent: Sent, there: Sequence[Meeting]) -> list[Section]:
+def _noted(
+    address: str, languages: Sequence[str], sent: Sent, there: Sequence[Meeting], side: Side,
+) -> list[Section]:
+    """All that was noted, and a form that withdraws what this side noted itself."""
     if not there:
         return []
-    lines = [(one.met_on, say("meetings_long", languages, minutes=one.minutes).text) for one in there]
-    days = [(on.isoformat(), f"{said_day(on)} · {long}") for on, long in lines]
+    said = {one.met_on: say("meetings_long", languages, minutes=one.minutes).text for one in there}
+    known = [(said_day(on), long) for on, long in said.items()]
+    own = [one.met_on for one in there if one.is_of(side)]
+    days = [(on.isoformat(), f"{said_day(on)} · {said[on]}") for on in own]
+    if not days:
+        return [Section(say("meetings_noted", languages).text, known=known)]
     section = sent.section("not_met", [Field("on", say("meetings_wrong", languages).text, options=days)],
                            [("meetings_not_met", address)], languages, "meetings_noted")
-    return [replace(section, known=[(said_day(on), long) for on, long in lines])]
+    return [replace(section, known=known)]

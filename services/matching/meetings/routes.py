@@ -165,12 +165,12 @@ async def document_meeting(
 
 @router.post("/{token}/not_met", response_model=MeetingOut)
 async def take_meeting_back(request: Request, holding: Documenting, body: NotMet) -> Any:
-    """A side says that they did not meet on a day after all; the answer is what had been noted."""
+    """A side says that they did not meet on a day after all, as it had noted itself; the answer is what it noted."""
     again = partial(meetings_page, holding, request.path_params["token"], at="../")
     try:
         said = given(body, "not_met", DayIn)
-        tandem, _ = await _link_tandem(holding, said.on)
-        meeting = noted_or_refuse(await meeting_of(holding.transaction, tandem, said.on))
+        tandem, side = await _link_tandem(holding, said.on)
+        meeting = noted_or_refuse(await meeting_of(holding.transaction, tandem, said.on), side)
         was = MeetingOut.of(meeting)
         await withdrawn(holding.transaction, meeting)
     except (Refused, ValidationError) as refused:
