@@ -2,12 +2,14 @@
 
 import time
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import pytest
 
+from libs.common import http
 from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import CALENDAR, OWN_DATA
-from tests.matching.field import Field, a_person
+from tests.matching.field import Field, Json, a_person
 from tests.matching.test_consents_http import LEARNING
 from tests.matching.test_self_service_http import BROWSER, own, refused, sent
 
@@ -22,6 +24,24 @@ async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
     calendar = (await field.link(CALENDAR, mentor["person_ref"], mentor["person_ref"])).rsplit("/", 1)[1]
 
     assert (await field.client.get(f"/v1/self_service/{calendar}")).json()["slug"] == "link-not-valid"
+
+
+@pytest.mark.parametrize("form", ["contact", "availability", "pause", "resume"])
+async def test_where_a_form_was_sent_to_leads_back_to_the_page(
+    field: Field, form: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tab that is restored asks there again; nothing is kept on the way or logged of the link, nor done by it."""
+    path = await own(field, await field.ready_mentor())
+    logged: list[Json] = []
+    with monkeypatch.context() as listening:
+        listening.setattr(http, "log", SimpleNamespace(info=lambda _, **said: logged.append(said)))
+        answer = await field.client.get(f"{path}/{form}", headers=BROWSER)
+    assert (answer.status_code, answer.headers["cache-control"]) == (303, "no-store")
+    assert urljoin(f"{path}/{form}", answer.headers["location"]) == path
+    assert [(one["status"], path.rsplit("/", 1)[1] in str(one)) for one in logged] == [(303, False)]
+    program = await field.client.get(f"{path}/{form}")
+
+    assert (program.status_code, program.json()["slug"], program.headers["allow"]) == (405, "wrong-method", "POST")
 
 
 async def test_a_link_to_own_data_holds_for_thirty_days(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:

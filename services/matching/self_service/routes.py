@@ -7,9 +7,9 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ValidationError
 
 from libs.common.audit import audited
@@ -161,6 +161,21 @@ async def withdraw_consent_by_link(request: Request, holding: Own, purpose: Purp
     """
     said = "own_withdrawn" if purpose is Purpose.MATCHING else "own_withdrawn_purpose"
     return await _changed(request, holding, said, partial(reactions.withdraw_consent, purpose=purpose), find=reader_of)
+
+
+async def _back_to_page(request: Request) -> Response:
+    """A browser that opens once more where a form was sent to, as a restored tab does, is led to the page.
+
+    It reads nothing and says nothing about the link: that is left to the page.
+    """
+    if not wants_page(request):
+        raise HTTPException(405, headers={"Allow": "POST"})
+    return RedirectResponse(f"../{request.path_params['token']}", status_code=303)
+
+
+# No operations of their own: a program is told, as before, that these addresses take no such method.
+for sent_to in ("contact", "availability", "pause", "resume"):
+    router.add_route(f"/self_service/{{token}}/{sent_to}", _back_to_page, methods=["GET"], include_in_schema=False)
 
 
 async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
