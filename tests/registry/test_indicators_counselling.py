@@ -32,7 +32,7 @@ from services.registry.indicators.model import OF_CARRIER, Counted, CountedFact,
 from services.registry.indicators.reactions import counted, rebuild
 from tests.harness import Network
 from tests.registry.counted import PROJECT, SPACE, START, a_fact, actual, an_indicator
-from tests.registry.happened import as_heard
+from tests.registry.happened import an_event, as_heard
 from tests.registry.steps import a_project, answering, id_of, ok, refusal, step, told
 from tests.registry.steps import an_indicator as added_indicator
 from tests.registry.test_indicators_rebuild import outbox_of
@@ -159,6 +159,39 @@ async def test_the_carriers_counselling_counts_for_its_project(network: Network,
     assert [one["value"] for one in ok(facts)["items"]] == [15]
     assert "housing" not in json.dumps(facts.json())
     assert refusal(await registry.get(f"{addresses[1]}/facts", headers=funder)) == (403, "not-allowed")
+
+
+EVENT_OF_NO_PROJECT = (
+    "INSERT INTO counted_fact (id, version, kind, partner_id, region, occurred_on, told_at, number, source_id, value,"
+    " random_key) VALUES ($1, 1, 'event_held', $2, '15087', $3, $4, 1, $1, 1, false)")
+
+
+@pytest.mark.parametrize("kept_before", [False, True])
+async def test_the_carriers_event_of_no_project_counts_for_none(
+    network: Network, registry: Any, *, kept_before: bool,
+) -> None:
+    """Read alone, beside counselling or together with it, in the report, by the funder; also if it was kept before."""
+    project, coordinator, carrier = await a_project(network, **TERM)
+    both = {"metric": "records", "filter": {"facts": ["event_held", "counselling_contact"]}}
+    events = {"metric": "records", "filter": {"facts": ["event_held"]}}
+    addresses = [await added_indicator(network, project, coordinator, target=2, **fields)
+                 for fields in (events, CONTACTS, both)]
+    theirs = [an_event(id_of(project), on=TODAY), *(
+        an_event(id_of(project), on=TODAY).model_copy(update={"project_id": None}) for _ in range(2))]
+    if kept_before:
+        now = datetime.now(UTC)
+        await network.rows("registry", EVENT_OF_NO_PROJECT, uuid4(), carrier, TODAY, now)
+    await network.tell("registry", *(one.model_copy(update={"partner_id": carrier}) for one in theirs))
+    await network.settled()
+
+    funder = await network.key(Role.FUNDER_READER, project_id=id_of(project))
+    for headers in (coordinator, funder):
+        assert await figures_in(network, addresses, headers) == [1, 0, 1]
+        report = ok(await registry.get(f"{project}/report", headers=headers))
+        assert [one["actual"] for one in report["indicators"]] == [1, 0, 1]
+    assert ",reached," not in (await registry.get(f"{project}/report.csv", headers=funder)).text
+    assert "registry.indicator.reached.v1" not in await told(network)
+    assert len(await network.rows("registry", "SELECT 1 FROM counted_fact")) == 1 + kept_before
 
 
 async def test_a_contact_that_reaches_the_target_is_told(network: Network, registry: Any) -> None:

@@ -65,6 +65,8 @@ OF_CARRIER = frozenset({
     Counted.COUNSELLING_CONTACT, Counted.COUNSELLING_CASE_OPENED, Counted.COUNSELLING_CASE_CLOSED,
     Counted.REFERRAL_SENT, Counted.REFERRAL_ACCEPTED, Counted.REFERRAL_DECLINED, Counted.REFERRAL_DONE,
 })
+# What is kept by its partner: those, and what strikes them out.
+BY_PARTNER = OF_CARRIER | {Counted.CORRECTION}
 COUNTABLE: dict[Metric, frozenset[Counted]] = {
     Metric.ATTENDANCES: frozenset({Counted.ATTENDANCE}),
     Metric.DISTINCT_PERSONS: frozenset({Counted.ATTENDANCE, Counted.CONSULTATION}),

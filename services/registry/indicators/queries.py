@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
-from services.registry.indicators.model import OF_CARRIER, CountedFact, Indicator
+from services.registry.indicators.model import BY_PARTNER, OF_CARRIER, CountedFact, Indicator
 from services.registry.indicators.rules import Figure, figures
 from services.registry.projects.model import Project
 
@@ -40,4 +40,5 @@ def _told_of(project: Project, indicators: Sequence[Indicator]) -> ColumnElement
     own = col(CountedFact.project_id) == project.id
     if not any(indicator.kinds & OF_CARRIER for indicator in indicators):
         return own
-    return or_(own, and_(col(CountedFact.project_id).is_(None), col(CountedFact.partner_id) == project.carrier_id))
+    carriers = and_(col(CountedFact.project_id).is_(None), col(CountedFact.partner_id) == project.carrier_id)
+    return or_(own, and_(carriers, col(CountedFact.kind).in_(BY_PARTNER)))

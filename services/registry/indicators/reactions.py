@@ -41,7 +41,7 @@ from libs.common.inbox import is_unreadable
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to, when_due
 from libs.common.tables import outbox
-from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState
+from services.registry.indicators.model import BY_PARTNER, Counted, CountedFact, Indicator, IndicatorState
 from services.registry.indicators.queries import figures_of, unreached_indicators
 from services.registry.indicators.rules import PERSON, next_check, state_of
 from services.registry.projects.model import Project, ProjectState
@@ -138,12 +138,14 @@ BY_SUBJECT = {kind.subject: kind for kind in COUNTS}
 
 
 def counted(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
-    """What is remembered of a fact, None when it is of no project, nor of a partner who may carry one."""
-    of: dict[str, Any] = {name: getattr(fact, name, None) for name in ("project_id", "partner_id")}
-    if not any(of.values()):
+    """What is remembered of a fact, None when it is of no project, nor of a partner's counselling."""
+    fields = COUNTS[type(fact)](fact, told_at)
+    project_id = getattr(fact, "project_id", None)
+    partner_id = getattr(fact, "partner_id", None) if fields["kind"] in BY_PARTNER else None
+    if project_id is None and partner_id is None:
         return None
-    return CountedFact(id=fact_id, region=fact.region, told_at=told_at, number=number, **of,
-                       **COUNTS[type(fact)](fact, told_at))
+    return CountedFact(id=fact_id, region=fact.region, told_at=told_at, number=number, project_id=project_id,
+                       partner_id=partner_id, **fields)
 
 
 async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> None:
