@@ -46,7 +46,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "read_counselling_contact", "enter_status", "list_statuses", "read_counselling_figures",
         "export_counselling_figures", "read_workload", "read_demand",
         "propose_referral", "list_referrals", "read_referral", "read_handover", "note_referral_consent",
-        "send_referral", "note_referral_answer", "finish_referral", "revoke_referral",
+        "send_referral", "note_referral_answer", "finish_referral", "note_referral_not_taken_up",
+        "revoke_referral",
     ), COUNSELLING),
     **dict.fromkeys(("list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
     **dict.fromkeys((

@@ -58,6 +58,42 @@ async def test_somebody_is_referred_with_consent_and_the_bus_learns_ids_alone(fi
         {"subject": f"referral.{verb}"} | ids for verb in ("sent", "accepted", "done")]
 
 
+async def accepted(field: Field) -> Json:
+    """Somebody whom the partner takes, as was answered."""
+    referral = await proposed(field)
+    for verb, body in (("consent", consent(field)), ("send", None), ("answer", {"accepted": True})):
+        await act(field, referral, verb, body)
+    return referral
+
+
+async def test_an_acceptance_entered_wrongly_is_corrected(field: Field) -> None:
+    """Declined with its reason, which is told; then nothing is handed over, and nothing goes on."""
+    referral = await accepted(field)
+    address = f"/referrals/{referral['id']}"
+    declined = await act(field, referral, "answer", {"accepted": False, "reason": "full"})
+
+    assert (declined["state"], declined["declined_reason"], declined["shared"]) == ("declined", "full", [])
+    assert await field.subjects(referral["id"]) == ["referral.sent", "referral.accepted", "referral.declined"]
+    assert (await field.send("GET", f"{address}/handover")).json()["slug"] == "referral-consent"
+    for verb, body in (("answer", {"accepted": True}), ("finish", None), ("not_taken_up", None), ("revoke", None)):
+        assert await field.refused(f"{address}/{verb}", body) == (409, "referral-state"), verb
+
+
+async def test_who_did_not_come_ends_it_without_having_revoked_anything(field: Field) -> None:
+    """Answered or not, also after the case was closed; not what was never sent, nor twice."""
+    waiting, taken, begun = await accepted(field), await accepted(field), await proposed(field)
+    await field.act(f"/counselling_cases/{waiting['counselling_case_id']}/close", {"result": "broken_off"})
+    ended = [await act(field, one, "not_taken_up") for one in (waiting, taken)]
+
+    assert [(one["state"], one["shared"]) for one in ended] == [("not_taken_up", [])] * 2
+    ids = {"referral_id": taken["id"], "offer_id": taken["offer_id"], "region": REGION, "partner_id": str(PARTNER)}
+    assert await field.told(taken["id"]) == [
+        {"subject": f"referral.{verb}"} | ids for verb in ("sent", "accepted", "ended")]
+    for one in (begun, taken):
+        assert await field.refused(f"/referrals/{one['id']}/not_taken_up") == (409, "referral-state")
+    assert await field.subjects(begun["id"]) == []
+
+
 async def test_what_is_handed_over_is_what_they_consented_to(field: Field) -> None:
     """Nothing before, nothing else, nothing once it is revoked or over; who reads it is noted in the audit."""
     referral = await proposed(field)
@@ -229,7 +265,7 @@ async def test_nothing_is_handed_over_once_the_notes_are_deleted(field: Field) -
     assert (await field.send("GET", f"{address}/handover")).status_code == 409
     ended = await field.get(address)
     assert (ended["state"], ended["shared"]) == ("ended", [])
-    assert await field.subjects(referral["id"]) == ["referral.sent"]
+    assert await field.subjects(referral["id"]) == ["referral.sent", "referral.ended"]
     # As it was left by a version that deleted notes alone.
     await field.network.rows("matching", "UPDATE referral SET state = 'sent', shared = '{name}' WHERE id = $1",
                              UUID(referral["id"]))

@@ -31,13 +31,14 @@ def consent(one: Referral, **given: Any) -> None:
     one.consent([Shared.NAME], **usual | given)
 
 
-ENDED = {S.DECLINED, S.DONE, S.REVOKED, S.ENDED}
+ENDED = {S.DECLINED, S.DONE, S.NOT_TAKEN_UP, S.REVOKED, S.ENDED}
 STEPS: dict[str, tuple[Callable[[Referral], Any], dict[ReferralState, ReferralState]]] = {
     "consent": (consent, {S.PROPOSED: S.CONSENTED, S.EXPIRED: S.CONSENTED}),
     "send": (lambda one: one.send(NOW, day=DAY, available=True), {S.CONSENTED: S.SENT}),
     "accept": (lambda one: one.accept(NOW), {S.SENT: S.ACCEPTED}),
-    "decline": (lambda one: one.decline(TurnedDown.FULL, NOW), {S.SENT: S.DECLINED}),
+    "decline": (lambda one: one.decline(TurnedDown.FULL, NOW), {S.SENT: S.DECLINED, S.ACCEPTED: S.DECLINED}),
     "finish": (lambda one: one.finish(NOW), {S.ACCEPTED: S.DONE}),
+    "lapse": (lambda one: one.lapse(NOW), {S.SENT: S.NOT_TAKEN_UP, S.ACCEPTED: S.NOT_TAKEN_UP}),
     "revoke": (lambda one: one.revoke(NOW), {state: S.REVOKED for state in S if state not in ENDED}),
 }
 

@@ -25,6 +25,7 @@ from libs.common.facts.matching import (
     ReferralAccepted,
     ReferralDeclined,
     ReferralDone,
+    ReferralFact,
     ReferralSent,
 )
 from libs.common.refusals import Invalid
@@ -122,6 +123,29 @@ def test_a_reopened_case_is_closed_no_longer_and_was_opened_once() -> None:
     assert [actual(opened, facts[:until]) for until in range(1, 6)] == [1, 1, 1, 1, 0]
     assert [actual(closed, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 1, 1]
     assert [actual(until_june, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 0, 0]
+
+
+def referral(kind: type[ReferralFact], about: UUID) -> ReferralFact:
+    """What matching tells of a referral by the carrier's counsellors."""
+    return kind(referral_id=about, offer_id=UUID(int=3), region="15087", partner_id=PROJECT.carrier_id)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([ReferralAccepted, ReferralDeclined, ReferralDone])),
+                max_size=15), st.randoms(use_true_random=False))
+def test_of_the_answers_to_a_referral_the_last_one_counts(
+    words: list[tuple[str, type[ReferralFact]]], chance: Random,
+) -> None:
+    """Whatever is answered, heard in any order and repeated; that it was received counts besides."""
+    facts = [remembered(referral(kind, uuid5(SPACE, name)), number) for number, (name, kind) in enumerate(words, 1)]
+    last = {name: kind for name, kind in words if kind is not ReferralDone}
+    done = {name for name, kind in words if kind is ReferralDone}
+    heard = [*facts, *chance.sample(facts, len(facts) // 2)]
+    chance.shuffle(heard)
+
+    figures = [actual(an_indicator(Metric.RECORDS, kind), heard) for kind in (
+        Counted.REFERRAL_ACCEPTED, Counted.REFERRAL_DECLINED, Counted.REFERRAL_DONE)]
+    assert figures == [list(last.values()).count(ReferralAccepted), list(last.values()).count(ReferralDeclined),
+                       len(done)]
 
 
 @pytest.mark.parametrize("kind", sorted(OF_CARRIER))

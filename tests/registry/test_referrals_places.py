@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.codes.lists import FieldOfAction
-from libs.common.facts.matching import ReferralAccepted, ReferralDone, ReferralFact, ReferralRevoked, ReferralSent
+from libs.common.facts.matching import (
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralDone,
+    ReferralEnded,
+    ReferralFact,
+    ReferralRevoked,
+    ReferralSent,
+)
 from services.registry.offers.model import Offer
+from services.registry.referrals.model import ReceivedReferral
 from tests.harness import Network
 from tests.registry.happened import as_heard
 from tests.registry.steps import Headers, a_published_offer, id_of, matching, ok, told
@@ -37,6 +46,21 @@ def test_no_place_is_taken_twice_and_none_appears(maximum: int, steps: list[tupl
             assert offer.give_back_place(NOW)
         assert offer.capacity is not None
         assert offer.capacity["available"] == maximum - len(holding) >= 0
+
+
+@given(st.integers(0, 4), st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(1, 3)), max_size=30))
+def test_whoever_goes_there_no_more_holds_no_place(maximum: int, heard: list[tuple[int, bool, int]]) -> None:
+    """Accepted and ended in whatever order, each heard up to three times: free and held are together all there is."""
+    offer = an_offer({"unit": "persons", "maximum": maximum, "available": maximum})
+    referrals = [ReceivedReferral(id=uuid4(), offer_id=offer.id, partner_id=offer.partner_id, region="15087",
+                                  sent_on=NOW.date()) for _ in range(6)]
+    for who, is_taken, times in heard:
+        step = referrals[who].take_place if is_taken else referrals[who].give_back_place
+        changes = [step(offer, NOW) for _ in range(times)]
+        assert not any(changes[1:])
+        assert is_taken or not referrals[who].holds_place
+        assert offer.capacity is not None
+        assert offer.capacity["available"] == maximum - sum(one.holds_place for one in referrals) >= 0
 
 
 @pytest.mark.parametrize("capacity", [None, {"unit": "hours", "maximum": 9, "available": 4}])
@@ -73,7 +97,7 @@ def fact(kind: type[ReferralFact], offer: str, referral: UUID) -> ReferralFact:
     return kind(referral_id=referral, offer_id=id_of(offer), region="15084", **more)
 
 
-@pytest.mark.parametrize("ends", [ReferralDone, ReferralRevoked])
+@pytest.mark.parametrize("ends", [ReferralDeclined, ReferralDone, ReferralEnded, ReferralRevoked])
 async def test_an_accepted_referral_takes_a_place_until_it_ends(
     network: Network, registry: Any, ends: type[ReferralFact],
 ) -> None:

@@ -365,7 +365,7 @@ class ReferralAccepted(ReferralFact):
 
 
 class ReferralDeclined(ReferralFact):
-    """Whoever offers it does not take them."""
+    """Whoever offers it does not take them, also when they had been told to be taken: the last answer holds."""
 
     subject: ClassVar[str] = "matching.referral.declined.v1"
 
@@ -374,6 +374,12 @@ class ReferralDone(ReferralFact):
     """They received what was offered."""
 
     subject: ClassVar[str] = "matching.referral.done.v1"
+
+
+class ReferralEnded(ReferralFact):
+    """What was sent ended otherwise, though nobody took the consent back: not taken up, or nothing is kept any more."""
+
+    subject: ClassVar[str] = "matching.referral.ended.v1"
 
 
 class ReferralRevoked(ReferralFact):

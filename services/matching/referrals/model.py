@@ -16,8 +16,8 @@ from services.matching.tables import Table
 class ReferralState(StrEnum):
     """Where a referral is; expired: the consent ended before anything was sent.
 
-    revoked: they took it back, or do not want it; ended: nobody took it back, but counselling is over, or its notes are
-    deleted. Neither goes on.
+    not_taken_up: it was sent, but they did not come. revoked: they took it back, or do not want it; ended: nobody took
+    it back, but counselling is over, or its notes are deleted. None of them goes on.
     """
 
     PROPOSED = "proposed"
@@ -26,6 +26,7 @@ class ReferralState(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     DONE = "done"
+    NOT_TAKEN_UP = "not_taken_up"
     REVOKED = "revoked"
     EXPIRED = "expired"
     ENDED = "ended"
@@ -117,8 +118,8 @@ class Referral(Table, table=True):
         self.state, self.answered_at = ReferralState.ACCEPTED, now
 
     def decline(self, reason: TurnedDown, now: datetime) -> None:
-        """Whoever offers it does not take them."""
-        self._only({ReferralState.SENT}, "declined")
+        """Whoever offers it does not take them, or not after all: an acceptance entered wrongly is corrected."""
+        self._only(REACHED, "declined")
         self.state, self.declined_reason = ReferralState.DECLINED, reason
         self.answered_at = self.ended_at = now
         self.forget()
@@ -127,6 +128,12 @@ class Referral(Table, table=True):
         """They received what was offered."""
         self._only({ReferralState.ACCEPTED}, "finished")
         self.state, self.ended_at = ReferralState.DONE, now
+        self.forget()
+
+    def lapse(self, now: datetime) -> None:
+        """They did not take up what was offered; whether they were taken stays as it was answered."""
+        self._only(REACHED, "noted as not taken up")
+        self.state, self.ended_at = ReferralState.NOT_TAKEN_UP, now
         self.forget()
 
     def revoke(self, now: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.facts.matching import ReferralFact, ReferralRevoked
+from libs.common.facts.matching import ReferralEnded, ReferralFact, ReferralRevoked
 from libs.common.outbox import announce
 from libs.common.persons import details_of
 from services.matching.counselling_cases.model import CounsellingCase
@@ -46,6 +46,12 @@ def tell_revoked(transaction: OpenTransaction, referral: Referral, *, before: Re
     """Who got something by the consent learns that it was taken back; whom nothing has reached, learns nothing."""
     if before in REACHED and referral.state is ReferralState.REVOKED and referral.sent_at:
         tell(transaction, ReferralRevoked, referral, sent_on=today(referral.sent_at))
+
+
+def tell_ended(transaction: OpenTransaction, referral: Referral, *, before: ReferralState) -> None:
+    """What had been sent goes on no longer: a place that they were to have is free again."""
+    if before in REACHED:
+        tell(transaction, ReferralEnded, referral)
 
 
 async def handed_over(transaction: OpenTransaction, referral: Referral) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.referrals.model import UNSENT, Referral, ReferralState
-from services.matching.referrals.queries import person_of, tell_revoked
+from services.matching.referrals.queries import person_of, tell_ended, tell_revoked
 
 CONSENT_OVER = "referral_consent_over"
 
@@ -49,7 +49,9 @@ async def end_unsent(transaction: OpenTransaction, case: CounsellingCase) -> Non
 async def end_referrals(transaction: OpenTransaction, case_id: UUID) -> None:
     """Of whom nothing is kept any more is referred nowhere any more; nobody took the consent back."""
     for referral in await _referrals_of(transaction, [case_id]):
+        before = referral.state
         referral.end(transaction.clock.now())
+        tell_ended(transaction, referral, before=before)
         await watch_consent(transaction, referral)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP door of referrals: propose, consent, send, answer, finish, revoke; and what may be handed over."""
+"""The HTTP door of referrals: propose, consent, send, answer, finish or not, revoke; and what may be handed over."""
 
 from datetime import date, datetime
 from typing import Self
@@ -26,6 +26,7 @@ from services.matching.referrals.queries import (
     referral_to_change,
     refuse_ended,
     tell,
+    tell_ended,
     tell_revoked,
 )
 from services.matching.referrals.reactions import watch_consent
@@ -178,7 +179,7 @@ async def send_referral(
 async def note_referral_answer(
     referral_id: UUID, body: ReferralAnswerIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ReferralOut:
-    """Whoever offers it has answered: they take them, or do not for a reason."""
+    """Whoever offers it has answered: they take them, or do not for a reason, also after all; then no place is held."""
     referral = await referral_to_change(transaction, referral_id, expected)
     if body.reason is None:
         referral.accept(transaction.clock.now())
@@ -197,6 +198,18 @@ async def finish_referral(
     referral = await referral_to_change(transaction, referral_id, expected)
     referral.finish(transaction.clock.now())
     tell(transaction, ReferralDone, referral)
+    return await _told(transaction, referral, response)
+
+
+@router.post("/{referral_id}/not_taken_up")
+async def note_referral_not_taken_up(
+    referral_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+) -> ReferralOut:
+    """They did not come: it ends though nobody took a consent back, no place is held, and no partner is written to."""
+    referral = await referral_to_change(transaction, referral_id, expected)
+    before = referral.state
+    referral.lapse(transaction.clock.now())
+    tell_ended(transaction, referral, before=before)
     return await _told(transaction, referral, response)
 
 

@@ -67,6 +67,8 @@ OF_CARRIER = frozenset({
 })
 # What is kept by its partner: those, and what strikes them out.
 BY_PARTNER = OF_CARRIER | {Counted.CORRECTION}
+# Of the answers to a referral the last one holds.
+ANSWERS = frozenset({Counted.REFERRAL_ACCEPTED, Counted.REFERRAL_DECLINED})
 COUNTABLE: dict[Metric, frozenset[Counted]] = {
     Metric.ATTENDANCES: frozenset({Counted.ATTENDANCE}),
     Metric.DISTINCT_PERSONS: frozenset({Counted.ATTENDANCE, Counted.CONSULTATION}),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from libs.common.codes.regions import UnknownRegion, current_ags, is_within, region
 from services.registry.indicators.model import (
+    ANSWERS,
     STRIKABLE,
     SUMMED,
     Counted,
@@ -57,9 +58,9 @@ class Crowd:
 def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) -> list[CountedFact]:
     """What holds of all that was told until the project was closed: of each thing the last that was told of it.
 
-    Without attendances and meetings that a correction struck out, and without the corrections themselves.
+    Of the answers to a referral the last, without what a correction struck out, and without the corrections themselves.
     """
-    last: dict[tuple[Counted, UUID], CountedFact] = {}
+    last: dict[tuple[frozenset[Counted], UUID], CountedFact] = {}
     struck: set[UUID] = set()
     for fact in sorted(set_of(facts), key=lambda fact: (fact.number, fact.told_at, fact.id)):
         if closed_at is not None and fact.told_at > closed_at:
@@ -70,7 +71,7 @@ def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) ->
         if fact.kind in STRIKABLE | {Counted.CORRECTION}:
             struck.discard(fact.source_id)
         if fact.kind is not Counted.CORRECTION:
-            last[fact.kind, fact.source_id] = fact
+            last[ANSWERS if fact.kind in ANSWERS else frozenset({fact.kind}), fact.source_id] = fact
     return [fact for fact in last.values() if fact.kind not in STRIKABLE or fact.source_id not in struck]
 
 

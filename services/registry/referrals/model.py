@@ -1,9 +1,10 @@
 """A referral as the registry knows it: to which offer, from whose counsellors, since when."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from libs.common.columns import plain
+from services.registry.offers.model import Offer
 from services.registry.tables import Table
 
 # The end of the id is random.
@@ -30,3 +31,14 @@ class ReceivedReferral(Table, table=True):
     def reference(self) -> str:
         """What the partners who refer and who offer it call it among themselves; it names nobody."""
         return str(self.id)[-REFERENCE_SIGNS:]
+
+    def take_place(self, offer: Offer, now: datetime) -> bool:
+        """They are taken: a place of the offer is free no longer; returns False where it has none for them."""
+        taken = not self.holds_place and offer.take_place(now)
+        self.holds_place = self.holds_place or taken
+        return taken
+
+    def give_back_place(self, offer: Offer, now: datetime) -> bool:
+        """They go there no more: the place that they took is free again; returns False when nothing changes."""
+        held, self.holds_place = self.holds_place, False
+        return held and offer.give_back_place(now)

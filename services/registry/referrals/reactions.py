@@ -4,7 +4,15 @@ from datetime import date
 
 from libs.common.clock import day_of
 from libs.common.db import OpenTransaction
-from libs.common.facts.matching import ReferralAccepted, ReferralDone, ReferralFact, ReferralRevoked, ReferralSent
+from libs.common.facts.matching import (
+    ReferralAccepted,
+    ReferralDeclined,
+    ReferralDone,
+    ReferralEnded,
+    ReferralFact,
+    ReferralRevoked,
+    ReferralSent,
+)
 from libs.common.facts.registry import OfferCapacityChanged, ReceivedReferralFact, ReferralReceived, ReferralWithdrawn
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to
@@ -38,20 +46,18 @@ async def take_place(transaction: OpenTransaction, fact: ReferralAccepted) -> No
     if referral is None or referral.holds_place:
         return
     offer = await transaction.get_one(Offer, referral.offer_id, with_for_update=True)
-    referral.holds_place = offer.take_place(transaction.clock.now())
-    if referral.holds_place:
+    if referral.take_place(offer, transaction.clock.now()):
         _tell_capacity(transaction, offer)
 
 
-@reacts_to(ReferralDone, ReferralRevoked)
+@reacts_to(ReferralDeclined, ReferralDone, ReferralEnded, ReferralRevoked)
 async def give_back_place(transaction: OpenTransaction, fact: ReferralFact) -> None:
-    """They have received it, or go there no more: the place that they took is free again."""
+    """They have received it, or go there no more, or were not taken after all: the place is free again."""
     referral = await transaction.get(ReceivedReferral, fact.referral_id, with_for_update=True)
     if referral is None or not referral.holds_place:
         return
     offer = await transaction.get_one(Offer, referral.offer_id, with_for_update=True)
-    referral.holds_place = False
-    if offer.give_back_place(transaction.clock.now()):
+    if referral.give_back_place(offer, transaction.clock.now()):
         _tell_capacity(transaction, offer)
 
 
