@@ -42,7 +42,7 @@ def a_case(state: CaseState = S.OPEN) -> CounsellingCase:
 
 
 STEPS: list[tuple[Callable[[CounsellingCase], Any], dict[CaseState, CaseState]]] = [
-    (lambda one: one.take_up(DAY), {S.OPEN: S.OPEN, S.REOPENED: S.REOPENED}),
+    (CounsellingCase.refuse_closed, {S.OPEN: S.OPEN, S.REOPENED: S.REOPENED}),
     (lambda one: one.describe({"languages": ["uk"]}), {S.OPEN: S.OPEN, S.REOPENED: S.REOPENED}),
     (lambda one: one.close(CounsellingResult.INFORMED, DAY), {S.OPEN: S.CLOSED, S.REOPENED: S.CLOSED}),
     (CounsellingCase.reopen, {S.CLOSED: S.REOPENED}),
@@ -67,14 +67,28 @@ def test_each_step_leads_from_its_states_only(
 
 
 def test_a_case_is_open_since_its_first_contact() -> None:
-    """A contact that is entered later moves the beginning back; nothing closes before it."""
+    """A contact that is entered later moves the beginning back; nothing closes before it. Without it, as it was."""
     case = a_case()
-    case.take_up(DAY - timedelta(days=3))
-    case.take_up(DAY)
+    case.begin(DAY - timedelta(days=3))
     assert case.opened_on == DAY - timedelta(days=3)
-
     with pytest.raises(Invalid, match="before the day"):
         case.close(CounsellingResult.INFORMED, DAY - timedelta(days=4))
+    for later in (DAY + timedelta(days=1), None):
+        case.begin(later)
+        assert case.opened_on == DAY
+
+
+def test_who_closes_a_case_says_that_it_was_opened_by_then() -> None:
+    """Also when its contacts before that are struck afterwards, and they come again: no case ends before it begins."""
+    case = a_case()
+    case.begin(DAY - timedelta(days=9))
+    case.close(CounsellingResult.INFORMED, DAY - timedelta(days=5))
+    case.begin(None)
+
+    assert case.opened_on == case.closed_on == DAY - timedelta(days=5)
+    case.reopen()
+    case.begin(DAY)
+    assert case.opened_on == DAY - timedelta(days=5)
 
 
 @pytest.mark.parametrize("state", CaseState)

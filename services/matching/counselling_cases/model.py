@@ -37,7 +37,8 @@ class Origin(BaseModel):
 class CounsellingCase(Table, table=True):
     """Whom a partner advises: one open case for each person. Of the origin figures know the region of the world alone.
 
-    The counsellor is who answers for it; the partner's other counsellors are the team, and see it too.
+    The counsellor is who answers for it; the partner's other counsellors are the team, and see it too. opened_on is
+    reckoned from what stands: the day on which it was said to be opened, and the contacts.
     """
 
     __tablename__ = "counselling_case"
@@ -58,6 +59,7 @@ class CounsellingCase(Table, table=True):
     origin: bytes | None = sealed("special")
     origin_region: WorldRegion | None = code(WorldRegion, None, privacy="personal")
     opened_on: date = plain()
+    said_opened_on: date | None = plain(None)
     closed_on: date | None = plain(None)
     result: CounsellingResult | None = code(CounsellingResult, None, privacy="personal")
 
@@ -72,17 +74,19 @@ class CounsellingCase(Table, table=True):
         for name, value in fields.items():
             setattr(self, name, value)
 
-    def take_up(self, held_on: date) -> None:
-        """Somebody was counselled on this day; a case is open since its first contact."""
-        self.refuse_closed()
-        self.begin_by(held_on)
-
-    def begin_by(self, day: date) -> None:
-        """A contact of the case lies on this day: it began then at the latest, and had not ended."""
+    def refuse_after_closing(self, day: date) -> None:
+        """No contact of a case lies behind its end."""
         if self.closed_on is not None and day > self.closed_on:
             raise Invalid("contact-after-closing", "The case was closed before this day; reopen it first.",
                           field="held_on")
-        self.opened_on = min(self.opened_on, day)
+
+    def begin(self, first: date | None) -> None:
+        """It begins with the first contact that stands, and at the latest on the day on which it was said to be opened.
+
+        What was said of a case from before that was kept is the day on which it begins now.
+        """
+        self.said_opened_on = self.said_opened_on or self.opened_on
+        self.opened_on = min(self.said_opened_on, first or self.said_opened_on)
 
     def close(self, result: CounsellingResult, on: date, *, last_contact: date | None = None) -> None:
         """Counselling has ended, with this result; its notes are kept for three years from the last contact on."""
@@ -90,6 +94,7 @@ class CounsellingCase(Table, table=True):
         if on < max(self.opened_on, last_contact or self.opened_on):
             raise Invalid("case-day", "A case is not closed before the day on which it was opened, nor before that of"
                           " its last contact.", field="closed_on")
+        self.said_opened_on = min(self.said_opened_on or self.opened_on, on)
         self.state, self.result, self.closed_on = CaseState.CLOSED, result, on
 
     def reopen(self) -> None:

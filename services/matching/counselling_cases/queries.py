@@ -30,12 +30,12 @@ async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID |
     """Open a case of a person; refused while the partner has an open one of the same person."""
     now = transaction.clock.now()
     opened_on = given.opened_on or today(now)
-    refuse_future(opened_on, now, "opened_on")
     partner_id = _partner(transaction, given.partner_id)
     refuse_outside(transaction.caller.scope, given.region, partner_id)
     case = CounsellingCase(
         id=case_id or uuid7(), region=given.region, partner_id=partner_id, opened_on=opened_on,
-        opened_by=transaction.caller.principal, counsellor=str(given.counsellor or transaction.caller.principal),
+        said_opened_on=opened_on, opened_by=transaction.caller.principal,
+        counsellor=str(given.counsellor or transaction.caller.principal),
         person_ref=await _person(transaction, given, partner_id))
     if not given.another_person:
         await _refuse_doubled(transaction, case.person_ref, partner_id)
@@ -54,19 +54,20 @@ def tell(transaction: OpenTransaction, kind: type[CounsellingCaseFact], case: Co
 
 
 def tell_beginning(transaction: OpenTransaction, case: CounsellingCase, *, told: date) -> None:
-    """A contact may have moved the beginning of a case: announced when it lies in another month than was told."""
+    """The beginning of a case may have moved: announced when it lies in another month than was told."""
     if (case.opened_on.year, case.opened_on.month) != (told.year, told.month):
         tell(transaction, CounsellingCaseCorrected, case, case.opened_on)
 
 
 async def described(transaction: OpenTransaction, case: CounsellingCase, given: CaseFields) -> None:
     """Take over what is said of a person: the country of origin sealed, its region of the world to be counted."""
+    refuse_future(given.opened_on or date.min, transaction.clock.now(), "opened_on")
     region = world_region(given.origin) if given.origin else None
     case.describe({
         "languages": sorted(set(given.languages)), "gender": given.gender, "age_band": given.age_band,
         "origin_region": region, "counsellor": str(given.counsellor or case.counsellor),
         "origin": await seal(transaction, case.person_ref, SEALED_ORIGIN, Origin(country=given.origin))
-        if given.origin else None})
+        if given.origin else None, "said_opened_on": given.opened_on or case.said_opened_on})
 
 
 async def case_to_change(transaction: OpenTransaction, case_id: UUID) -> CounsellingCase:

@@ -20,7 +20,7 @@ from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, 
 from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second, tell
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
-from services.matching.counselling_contacts.queries import last_contact_of
+from services.matching.counselling_contacts.queries import begin_anew, last_contact_of
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.queries import contact_changed, contact_out, inside
@@ -140,9 +140,10 @@ async def read_standing(
 async def change_counselling_case(
     counselling_case_id: UUID, body: CaseFields, transaction: Transaction, expected: Expected, response: Response,
 ) -> CaseDetail:
-    """What is known of the person has changed, or another counsellor answers for the case."""
+    """What is known of the person has changed, another counsellor answers for the case, or its day was wrong."""
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
     await described(transaction, case, body)
+    await begin_anew(transaction, case)
     return await _told(transaction, case, response)
 
 

@@ -20,6 +20,8 @@ class CaseFields(Body):
     origin: CountryCode | None = Field(
         None, examples=["SY"], description="The country they come from (ISO 3166-1); sealed. Figures know its region.")
     counsellor: UUID | None = Field(None, description="The principal who answers for it; the caller unless named.")
+    opened_on: Day | None = Field(None, description="The day on which it was opened: today, or unchanged, unless given."
+                                  " With a contact before it the case begins on the day of the contact.")
 
 
 class CaseSoughtIn(Body):
@@ -36,7 +38,6 @@ class CaseIn(CaseFields):
     person: ContactIn | None = None
     person_ref: UUID | None = Field(
         None, description="Of a household's contact, or of an earlier case, of the same partner.")
-    opened_on: Day | None = Field(None, description="Today unless given.")
     another_person: bool = Field(
         default=False, description="Not the one of an open case with the same mail address or telephone number.")
 

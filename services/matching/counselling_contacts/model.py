@@ -60,7 +60,7 @@ class CounsellingContact(Table, table=True):
         if case.partner_id != self.partner_id or case.id == self.counselling_case_id:
             raise Invalid("case-not-other", "A contact is moved to another case of the same partner.",
                           field="counselling_case_id")
-        case.take_up(self.held_on)
+        case.refuse_closed()
         self.counselling_case_id, self.region, self.mistaken = case.id, case.region, reason
 
     def strike(self, reason: Mistaken, now: datetime) -> None:

@@ -1,14 +1,16 @@
 """Reads about counselling contacts: one with its case, to be corrected; its note, sealed for whom it is about."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import and_, func
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.privacy import seal, unseal
 from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.queries import tell_beginning
 from services.matching.counselling_contacts.model import SEALED_NOTE, CounsellingContact
 from services.matching.households.model import Note
 from services.matching.profiles.queries import locked
@@ -27,10 +29,21 @@ async def locked_with_cases(
     return contact, cases[wanted[0]], cases[wanted[1]]
 
 
+async def begin_anew(transaction: OpenTransaction, case: CounsellingCase) -> None:
+    """Contacts of a case have changed, or what is said of it: when it begins is reckoned anew, and told if need be."""
+    told = case.opened_on
+    await transaction.flush()
+    case.begin(await transaction.scalar(select(func.min(CounsellingContact.held_on)).where(_stands_in(case.id))))
+    tell_beginning(transaction, case, told=told)
+
+
 async def last_contact_of(transaction: OpenTransaction, case_id: UUID) -> date | None:
     """The day of the last contact of a case, of those that were not struck; None without any."""
-    return await transaction.scalar(select(func.max(CounsellingContact.held_on)).where(
-        col(CounsellingContact.counselling_case_id) == case_id, col(CounsellingContact.struck_at).is_(None)))
+    return await transaction.scalar(select(func.max(CounsellingContact.held_on)).where(_stands_in(case_id)))
+
+
+def _stands_in(case_id: UUID) -> Any:
+    return and_(col(CounsellingContact.counselling_case_id) == case_id, col(CounsellingContact.struck_at).is_(None))
 
 
 async def resealed(

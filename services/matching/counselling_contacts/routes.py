@@ -19,11 +19,11 @@ from libs.common.facts.matching import CounsellingCorrected, CounsellingFact, Co
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
 from services.matching.counselling_cases.model import CounsellingCase
-from services.matching.counselling_cases.queries import DISTRICT_DIGITS, case_to_change, opened, tell_beginning
+from services.matching.counselling_cases.queries import DISTRICT_DIGITS, case_to_change, opened
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseIn
 from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact, Mistaken
-from services.matching.counselling_contacts.queries import locked_with_cases, resealed
+from services.matching.counselling_contacts.queries import begin_anew, locked_with_cases, resealed
 from services.matching.households.model import Note
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import refuse_future, today
@@ -109,14 +109,12 @@ async def record_counselling_contact(
     held_on = body.held_on or today(now)
     refuse_future(held_on, now, "held_on")
     case = await _case(transaction, body)
-    began = case.opened_on
-    case.take_up(held_on)
-    tell_beginning(transaction, case, told=began)
     contact = CounsellingContact(
         id=once.id, counselling_case_id=case.id, region=case.region, partner_id=case.partner_id, held_on=held_on,
         held_by=transaction.caller.principal, recorded_by=transaction.caller.principal, recorded_at=now)
     await _describe(transaction, contact, case, body)
     transaction.add(contact)
+    await begin_anew(transaction, case)
     return await _told(transaction, contact, case, CounsellingRecorded, response)
 
 
@@ -152,10 +150,10 @@ async def correct_counselling_contact(
     refuse_future(body.held_on or date.min, transaction.clock.now(), "held_on")
     contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
     contact.refuse_struck()
-    contact.held_on, began = body.held_on or contact.held_on, case.opened_on
-    case.begin_by(contact.held_on)
-    tell_beginning(transaction, case, told=began)
+    contact.held_on = body.held_on or contact.held_on
+    case.refuse_after_closing(contact.held_on)
     await _describe(transaction, contact, case, body)
+    await begin_anew(transaction, case)
     if not case.is_open:
         await plan_deletion(transaction, case)
     return await _told(transaction, contact, case, CounsellingCorrected, response)
@@ -169,10 +167,10 @@ async def move_counselling_contact(
     """It was entered at the wrong case and belongs to another open one of the same partner; its note goes along."""
     contact, former, case = await locked_with_cases(
         transaction, counselling_contact_id, version=expected, other=body.counselling_case_id)
-    began = case.opened_on
     contact.move_to(case, body.reason)
-    tell_beginning(transaction, case, told=began)
     contact.note = await resealed(transaction, contact, former.person_ref, case.person_ref)
+    for one in (former, case):
+        await begin_anew(transaction, one)
     await audited(transaction, "change", f"counselling_contact/{contact.id}", former.person_ref)
     return await _told(transaction, contact, case, CounsellingCorrected, response)
 
@@ -185,6 +183,7 @@ async def strike_counselling_contact(
     """It should not have been entered: it is counted no longer, its note is erased, and a fact says so."""
     contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
     contact.strike(body.reason, transaction.clock.now())
+    await begin_anew(transaction, case)
     return await _told(transaction, contact, case, CounsellingCorrected, response)
 
 

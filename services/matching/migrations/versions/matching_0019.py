@@ -1,0 +1,14 @@
+"""When a case was said to be opened is kept beside when it begins."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "matching_0019"
+down_revision = "matching_0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go forward."""
+    op.add_column("counselling_case", sa.Column("said_opened_on", sa.Date(), nullable=True))
