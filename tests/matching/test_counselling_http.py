@@ -276,6 +276,31 @@ async def test_what_was_entered_wrong_is_corrected_and_told_anew(field: Field) -
         422, "day-in-future")
 
 
+async def test_what_a_correction_leaves_out_stays_as_it_is(field: Field, counsellor: Headers) -> None:
+    """Note, mode and results too; what is null says nothing, but for a note and results, which it deletes."""
+    contact = await field.counselled(headers=counsellor, note="Bleibt", mode="phone", held_on=str(field.day))
+    address, kept = f"/counselling_contacts/{contact['id']}", set(contact) - {"version"}
+    nothing = dict.fromkeys(("held_on", "minutes", "mode", "topics", "held_by"))
+    for sent in ({}, nothing):
+        corrected = await field.act(address, sent, method="PUT")
+        assert {name: corrected[name] for name in kept} == {name: contact[name] for name in kept}
+    corrected = await field.act(address, {"minutes": 5}, method="PUT")
+    assert {name for name in kept if corrected[name] != contact[name]} == {"minutes"}
+    told = (await field.told(contact["id"]))[-1]
+    assert (told["minutes"], told["topics"], told["results"]) == (5, ["housing"], ["informed"])
+
+    without_note = await field.act(address, {"note": None}, method="PUT")
+    assert (without_note["note"], without_note["results"]) == (None, ["informed"])
+    empties: list[list[str] | None] = [[], None]
+    for deleted in empties:
+        await field.act(address, {"results": ["granted"], "note": "Neu"}, method="PUT")
+        without_results = await field.act(address, {"results": deleted}, method="PUT")
+        assert (without_results["note"], without_results["results"]) == ("Neu", [])
+    wrongs: list[Json] = [{"minutes": 0}, {"topics": []}, {"mode": "pigeon"}, {"note": " "}]
+    for wrong in wrongs:
+        assert (await field.refused(address, wrong, method="PUT"))[0] == 422
+
+
 async def test_a_contact_at_the_wrong_case_is_moved_with_its_note(field: Field, counsellor: Headers) -> None:
     """To another open case of the same partner; told anew, in the audit of both, and deleted with whom it is about."""
     wrong, right = [await field.counselled(headers=counsellor, note=note) for note in ("Verwechselt", "Richtig")]

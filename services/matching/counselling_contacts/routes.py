@@ -1,7 +1,7 @@
 """The HTTP door of counselling contacts: entering one takes one request, also when its case is new."""
 
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -31,21 +31,34 @@ from services.matching.profiles.rules import refuse_future, today
 router = APIRouter(prefix="/counselling_contacts", tags=["counselling_contacts"])
 
 
-class ContactFields(Body):
-    """What is counted of a contact, and a note that is not."""
+Minutes = Annotated[int, Field(ge=1, le=LONGEST_MINUTES, examples=[45])]
+Topics = Annotated[list[CounsellingTopic], Field(
+    min_length=1, max_length=15, examples=[["jobcentre_benefits", "housing"]])]
+Results = Annotated[list[CounsellingResult], Field(max_length=10, examples=[["form_completed"]])]
 
-    held_on: Day | None = Field(None, description="Today unless given, or unchanged.")
-    minutes: int = Field(ge=1, le=LONGEST_MINUTES, examples=[45])
+
+class ContactCorrectionIn(Body):
+    """What was wrong about a contact; whatever is left out stays as it is."""
+
+    held_on: Day | None = Field(None, description="Unchanged unless given.")
+    minutes: Minutes | None = Field(None, description="Unchanged unless given.")
+    mode: CounsellingMode | None = Field(None, description="Unchanged unless given.")
+    topics: Topics | None = Field(None, description="Unchanged unless given.")
+    results: Results | None = Field(None, description="Unchanged when left out; an empty list, or null, deletes them.")
+    held_by: UUID | None = Field(None, description="The principal who counselled; unchanged unless given.")
+    note: Paragraph | None = Field(None, description="Sealed. Unchanged when left out; null deletes it.")
+
+
+class ContactNotedIn(Body):
+    """A contact of an open case, or of a new one that is opened with it: what is counted, and a note that is not."""
+
+    held_on: Day | None = Field(None, description="Today unless given.")
+    minutes: Minutes
     mode: CounsellingMode = CounsellingMode.IN_PERSON
-    topics: list[CounsellingTopic] = Field(min_length=1, max_length=15, examples=[["jobcentre_benefits", "housing"]])
-    results: list[CounsellingResult] = Field(default=[], max_length=10, examples=[["form_completed"]])
-    held_by: UUID | None = Field(None, description="The principal who counselled; else the caller, or unchanged.")
+    topics: Topics
+    results: Results = Field(default=[])
+    held_by: UUID | None = Field(None, description="The principal who counselled; the caller unless named.")
     note: Paragraph | None = Field(None, description="Sealed; never part of a fact, a figure or an export.")
-
-
-class ContactNotedIn(ContactFields):
-    """A contact of an open case, or of a new one that is opened with it."""
-
     counselling_case_id: UUID | None = None
     case: CaseIn | None = Field(None, description="Instead of an id: the case to be opened.")
 
@@ -144,9 +157,13 @@ async def read_counselling_contact(
 
 @router.put("/{counselling_contact_id}")
 async def correct_counselling_contact(
-    counselling_contact_id: UUID, body: ContactFields, transaction: Transaction, expected: Expected, response: Response,
+    counselling_contact_id: UUID, body: ContactCorrectionIn, transaction: Transaction, expected: Expected,
+    response: Response,
 ) -> CounsellingContactDetail:
-    """What was entered of a contact was wrong, whether its case is open or closed; what is right is told anew."""
+    """What was entered of a contact was wrong, whether its case is open or closed; what is right is told anew.
+
+    Whatever is left out stays as it is: the note goes only with null, and the results with an empty list.
+    """
     refuse_future(body.held_on or date.min, transaction.clock.now(), "held_on")
     contact, case, _ = await locked_with_cases(transaction, counselling_contact_id, version=expected)
     contact.refuse_struck()
@@ -196,13 +213,18 @@ async def _case(transaction: OpenTransaction, body: ContactNotedIn) -> Counselli
 
 
 async def _describe(
-    transaction: OpenTransaction, contact: CounsellingContact, case: CounsellingCase, body: ContactFields,
+    transaction: OpenTransaction, contact: CounsellingContact, case: CounsellingCase,
+    body: ContactNotedIn | ContactCorrectionIn,
 ) -> None:
-    contact.minutes, contact.mode = body.minutes, body.mode
-    contact.topics, contact.results = sorted(set(body.topics)), sorted(set(body.results))
+    """Take over what is said of a contact; results and note also when nothing is said in their place."""
+    contact.minutes, contact.mode = body.minutes or contact.minutes, body.mode or contact.mode
+    contact.topics = sorted(set(body.topics or contact.topics))
     contact.held_by = str(body.held_by or contact.held_by)
-    contact.note = None if body.note is None else await seal(
-        transaction, case.person_ref, SEALED_NOTE, Note(text=body.note))
+    if "results" in body.model_fields_set:
+        contact.results = sorted(set(body.results or []))
+    if "note" in body.model_fields_set:
+        contact.note = None if body.note is None else await seal(
+            transaction, case.person_ref, SEALED_NOTE, Note(text=body.note))
 
 
 async def _told(
