@@ -38,7 +38,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "change_household_contact", "join_household", "leave_household",
         "list_household_changes", "interview_household", "note_consent", "await_mentor", "close_household",
         "open_counselling_case", "list_counselling_cases", "find_counselling_cases", "read_counselling_case",
-        "read_counselled_person",
+        "read_counselled_person", "read_own_data_of_counselled",
         "record_consent", "list_consents", "withdraw_consent",
         "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
         "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",

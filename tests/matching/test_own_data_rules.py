@@ -17,7 +17,8 @@ from services.matching.links.queries import FILE, say
 from services.matching.links.rules import at_fault, read_form
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor, MentorState
-from services.matching.own_data.queries import TOLD, lacking
+from services.matching.own_data.model import TOLD
+from services.matching.own_data.queries import lacking
 from services.matching.own_data.rules import LISTS, UNSAID, noted, told
 from services.matching.profiles.rules import DAYS, PARTS, SLOTS, ContactIn, ContactOut
 from services.matching.runs.keeping import changed_meanwhile

@@ -54,7 +54,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
     "list_concerns": ("concern",), "list_closings": ("closing",),
     "list_counselling_cases": ("counselling_case",), "find_counselling_cases": ("counselling_case",),
-    "read_counselled_person": ("counselled_person",),
+    **dict.fromkeys(("read_counselled_person", "read_own_data_of_counselled"), ("counselled_person",)),
     "read_standing": ("standing",), "list_counselling_contacts": ("counselling_contact",),
     "list_statuses": ("history",), "read_counselling_figures": ("counselled_topic",),
     "export_counselling_figures": ("counselled_topic_named",), "read_workload": ("counselled_topic_by",),

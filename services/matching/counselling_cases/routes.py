@@ -23,6 +23,8 @@ from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSo
 from services.matching.counselling_contacts.queries import begin_anew, last_contact_of
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
+from services.matching.own_data.model import CounselledDataOut
+from services.matching.own_data.queries import counselled_data
 from services.matching.profiles.queries import contact_changed, contact_out, inside
 from services.matching.profiles.rules import ContactIn, ContactOut, refuse_future, today
 from services.matching.referrals.reactions import end_unsent
@@ -122,6 +124,17 @@ async def read_counselled_person(
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
     tag(response, case.version)
     return await contact_out(transaction, case.person_ref, f"counselling_case/{case.id}")
+
+
+@router.get("/{counselling_case_id}/own_data")
+async def read_own_data_of_counselled(counselling_case_id: UUID, transaction: Transaction) -> CounselledDataOut:
+    """All that is stored about who is counselled, in one answer that is handed to them (Art. 15 GDPR).
+
+    Their name and addresses, cases, contacts with their notes, statuses, referrals and consents, inside the caller's
+    scope. Reading it is noted in the audit.
+    """
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
+    return await counselled_data(transaction, case)
 
 
 @router.get("/{counselling_case_id}/standing")

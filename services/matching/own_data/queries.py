@@ -1,26 +1,22 @@
 """What is stored about a mentor, a household's contact or a group's member; all of it, but nothing about others."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from sqlalchemy import and_, text
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
 from libs.common.links import Link
 from libs.common.privacy import unseal
 from libs.common.refusals import NotFound
-from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
 from services.matching.checkins.model import Checkin
-from services.matching.closings.model import SEALED_DRAFT, Closing
-from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern
+from services.matching.closings.model import Closing
+from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
-from services.matching.counselling_cases.model import SEALED_ORIGIN, CounsellingCase, Origin
-from services.matching.counselling_contacts.model import SEALED_NOTE as CONTACT_NOTE
+from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
@@ -28,10 +24,11 @@ from services.matching.meetings.model import Meeting
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
+from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, OwnDataOut, OwnKind, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
-from services.matching.profiles.queries import address_mark, contact_out, is_erased, locked
-from services.matching.profiles.rules import ContactOut, slots_of
+from services.matching.profiles.queries import address_mark, contact_out, inside, is_erased, locked
+from services.matching.profiles.rules import slots_of
 from services.matching.proposals.model import OPEN, Proposal
 from services.matching.proposals.queries import Unit, bool_column, lock_unit, of_unit, why_for_both
 from services.matching.referrals.model import Referral
@@ -49,67 +46,10 @@ KINDS: tuple[type[Mentor] | type[Household] | type[Member], ...] = (Mentor, Hous
 # The version is the database's own, and who registered a household is another person. Why somebody is held back may
 # lead to who told of it (Art. 15(4) GDPR).
 NOT_THEIRS = {"version", "registered_by", "held_back_by", "held_back_why"}
-# Of tables that are not somebody's own row: what is told of each row that is about them, and what is sealed in it.
-TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
-    Consent: frozenset({"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on", "replaced_on"}),
-    Meeting: frozenset({"tandem_id", "met_on", "minutes"}),
-    AttendedTraining: frozenset({"training_code", "attended_on", "counts"}),
-    Checkin: frozenset({"tandem_id", "done_at", "mood", "meetings_since", "note"}),
-    Concern: frozenset({"tandem_id", "raised_at", "state", "side", "text", "outcome"}),
-    HouseholdChange: frozenset({"kind", "happened_on", "persons"}),
-    Tandem: frozenset({"id", "kind", "state", "goals", "started_at", "planned_until", "ended_at"}),
-    Closing: frozenset({"tandem_id", "held_on", "goals_reached", "household_rating", "mentors_rating", "draft"}),
-    Proposal: frozenset({"id", "state", "invited_at", "ended_at", "score", "points", "reasons", "shared"}),
-    Unserved: frozenset({"run_id", "possible", "removed", "alone", "missing"}),
-    CounsellingCase: frozenset({"id", "opened_on", "closed_on", "state", "gender", "age_band", "languages", "origin",
-                                "origin_region", "result"}),
-    CounsellingContact: frozenset({"counselling_case_id", "held_on", "minutes", "mode", "topics", "results", "note",
-                                   "struck_at"}),
-    CounsellingStatus: frozenset({"counselling_case_id", "attribute", "value", "valid_from"}),
-    Referral: frozenset({"counselling_case_id", "state", "consented_on", "consent_until", "shared"}),
-})
-SEALED: MappingProxyType[type[Any], MappingProxyType[str, tuple[str, type[BaseModel]]]] = MappingProxyType({
-    Checkin: MappingProxyType({"note": (CHECKIN_NOTE, Note)}),
-    Concern: MappingProxyType({"text": (SEALED_TEXT, Note), "outcome": (SEALED_OUTCOME, Note)}),
-    Closing: MappingProxyType({"draft": (SEALED_DRAFT, Note)}),
-    CounsellingCase: MappingProxyType({"origin": (SEALED_ORIGIN, Origin)}),
-    CounsellingContact: MappingProxyType({"note": (CONTACT_NOTE, Note)}),
-})
 # The languages in which the reasons of a proposal are told to both sides.
 LANGUAGES = ("de", "en", "uk", "ar")
 # What stands between two may be what the other side said: such codes are told to nobody but the coordinators.
 OF_OTHERS = frozenset({HardCode.VETOED, HardCode.CONFLICT, HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN})
-
-
-class OwnKind(StrEnum):
-    """What somebody is here."""
-
-    MENTOR = "mentor"
-    HOUSEHOLD = "household"
-    MEMBER = "member"
-
-
-class OwnPairOut(BaseModel):
-    """A proposal or tandem that is going on, in outline; other: who it is with, once both sides have said yes."""
-
-    id: UUID
-    kind: str
-    state: str
-    since: datetime | None
-    other: str | None
-
-
-class OwnDataOut(BaseModel):
-    """All that is stored about somebody: stored, by the names of the columns; noted, what they said or attended."""
-
-    kind: OwnKind
-    id: UUID
-    state: str
-    takes_part: bool
-    contact: ContactOut
-    stored: dict[str, Any]
-    pairs: list[OwnPairOut]
-    noted: dict[str, list[dict[str, Any]]]
 
 
 async def holder_of(transaction: OpenTransaction, link: Link) -> Holder:
@@ -183,6 +123,20 @@ async def own_data(transaction: OpenTransaction, holder: Holder) -> OwnDataOut:
         noted=await _noted(transaction, ref) | await _brought_together(transaction, holder))
 
 
+async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -> CounselledDataOut:
+    """All that is stored about who is counselled in this case, inside the caller's scope, to be handed to them.
+
+    Of the same person's other cases too. What they told the neutral contact, or as a mentor, only they read themselves.
+    Reading it is noted in the audit.
+    """
+    ref, scope = case.person_ref, transaction.caller.scope
+    contact = await contact_out(transaction, ref, f"counselling_case/{case.id}")
+    consents = select(Consent).where(Consent.person_ref == ref, inside(Consent, scope)).order_by(col(Consent.id))
+    which = and_(col(CounsellingCase.person_ref) == ref, inside(CounsellingCase, scope))
+    return CounselledDataOut(contact=contact, noted={
+        "consents": await _rows(transaction, ref, consents), **await _advised(transaction, ref, which)})
+
+
 async def _stored(transaction: OpenTransaction, holder: Holder) -> dict[str, Any]:
     values = {name: getattr(holder, name) for name in type(holder).model_fields if name not in NOT_THEIRS}
     if "slots" in values:
@@ -211,19 +165,27 @@ async def _pairs(transaction: OpenTransaction, holder: Holder) -> Any:
 
 async def _noted(transaction: OpenTransaction, ref: UUID) -> dict[str, list[dict[str, Any]]]:
     """What they noted, answered, told the neutral contact and attended, and what they were advised on."""
-    cases = select(CounsellingCase.id).where(CounsellingCase.person_ref == ref)
     of = {
         "consents": select(Consent).where(Consent.person_ref == ref),
         "meetings": select(Meeting).where(Meeting.person_ref == ref),
         "trainings": select(AttendedTraining).where(AttendedTraining.person_ref == ref),
         "checkins": select(Checkin).where(Checkin.answered_by == ref),
         "concerns": select(Concern).where(Concern.person_ref == ref),
-        "counselling_cases": select(CounsellingCase).where(CounsellingCase.person_ref == ref),
+    }
+    advised = await _advised(transaction, ref, CounsellingCase.person_ref == ref)
+    return {name: await _rows(transaction, ref, query) for name, query in of.items()} | advised
+
+
+async def _advised(transaction: OpenTransaction, ref: UUID, which: Any) -> dict[str, list[dict[str, Any]]]:
+    """What they were advised on, in which cases."""
+    cases = select(CounsellingCase.id).where(which)
+    of: dict[str, Any] = {
+        "counselling_cases": select(CounsellingCase).where(which),
         **{name: select(kind).where(col(kind.counselling_case_id).in_(cases)) for name, kind in (
             ("counselling_contacts", CounsellingContact), ("counselling_statuses", CounsellingStatus),
             ("referrals", Referral))},
     }
-    return {name: await _rows(transaction, ref, query) for name, query in of.items()}
+    return {name: await _rows(transaction, ref, query.order_by(text("id"))) for name, query in of.items()}
 
 
 async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dict[str, list[dict[str, Any]]]:

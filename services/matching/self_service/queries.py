@@ -15,7 +15,8 @@ from services.matching.consents.model import Purpose
 from services.matching.links.queries import CALENDAR, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.mentors.model import AVAILABLE, MentorState
-from services.matching.own_data.queries import Holder, OwnDataOut, OwnKind, kind_of
+from services.matching.own_data.model import OwnDataOut, OwnKind
+from services.matching.own_data.queries import Holder, kind_of
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
 from services.matching.self_service.rules import availability_form, contact_form

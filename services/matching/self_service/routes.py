@@ -25,9 +25,9 @@ from services.matching.links.queries import OWN_DATA, Sent, asking_page, done, s
 from services.matching.links.rules import Form, at_fault, is_ours, refuse_foreign
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
+from services.matching.own_data.model import OwnDataOut
 from services.matching.own_data.queries import (
     Holder,
-    OwnDataOut,
     holder_of,
     is_current,
     kind_of,
