@@ -1,10 +1,13 @@
 """The OpenAPI document of each service is a text file that a reviewer reads in the diff."""
 
+import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Body, FastAPI
+from pydantic import Base64Bytes, BaseModel
 
 from libs.common.openapi import PROBLEM
 from tests.contract import files
@@ -30,6 +33,11 @@ UNCONDITIONAL = {
     "replay_parked": "a command to this service, about no thing of the field",
     "discard_parked": "a command to this service, about no thing of the field",
 }
+
+
+# Operations that take anything but JSON of fields, each with the reason; a form of a page is fields of text as well.
+TAKING_FILES: dict[str, str] = {}
+OF_A_FILE = re.compile(r'"format": "(binary|byte|base64|base64url)"|"content(MediaType|Encoding)"')
 
 
 def untold(app: FastAPI) -> list[str]:
@@ -61,6 +69,60 @@ def careless(app: FastAPI) -> dict[str, str]:
         if method != "GET" and "{token}" not in path and lacks not in headers:
             found[name] = lacks
     return found
+
+
+def taking_files(app: FastAPI) -> dict[str, list[str]]:
+    """Operations whose bodies are no JSON, or have a file in it however deep, and the kinds of content they take."""
+    schemas = app.openapi().get("components", {}).get("schemas", {})
+    found = {}
+    for name, (_, _, operation) in operations_of(app).items():
+        content = operation.get("requestBody", {}).get("content", {})
+        if content.keys() - {"application/json"} or OF_A_FILE.search(spelled_out(content, schemas)):
+            found[name] = sorted(content)
+    return found
+
+
+def spelled_out(content: Any, schemas: dict[str, Any]) -> str:
+    """What is said of a body, with all the schemas that it leads to."""
+    told, seen = json.dumps(content), set[str]()
+    while named := set(re.findall(r'"#/components/schemas/([^"]+)"', told)) - seen:
+        told += "".join(json.dumps(schemas[name]) for name in named)
+        seen |= named
+    return told
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nobody_can_upload_a_file(service: str) -> None:
+    """No certificate, no record and no photograph of anybody reaches any service; what is listed has its reason."""
+    bodies = [one for _, _, one in operations_of(app_of(service)).values() if "requestBody" in one]
+    assert bodies
+    assert taking_files(app_of(service)).keys() == TAKING_FILES.keys() & operations_of(app_of(service)).keys()
+
+
+def test_a_planted_upload_is_found() -> None:
+    """As the body itself, and as a field of something inside it; a body of fields is none."""
+    app = FastAPI(generate_unique_id_function=lambda route: route.name)
+
+    class Paper(BaseModel):
+        content: Base64Bytes
+
+    class Papers(BaseModel):
+        papers: list[Paper]
+
+    @app.post("/v1/raw")
+    async def send_file(body: Annotated[bytes, Body(media_type="application/pdf")]) -> None:
+        """Take the bytes of a file."""
+
+    @app.post("/v1/deep")
+    async def send_papers(body: Papers) -> None:
+        """Take files inside JSON."""
+
+    @app.post("/v1/fields")
+    async def send_fields(body: dict[str, str]) -> None:
+        """Take fields."""
+
+    app.openapi_schema = None
+    assert taking_files(app) == {"send_file": ["application/pdf"], "send_papers": ["application/json"]}
 
 
 @pytest.mark.parametrize("service", SERVICES)
