@@ -43,7 +43,8 @@ class ContactCorrectionIn(Body):
     held_on: Day | None = Field(None, description="Unchanged unless given.")
     minutes: Minutes | None = Field(None, description="Unchanged unless given.")
     mode: CounsellingMode | None = Field(None, description="Unchanged unless given.")
-    topics: Topics | None = Field(None, description="Unchanged unless given.")
+    topics: Topics | None = Field(
+        None, description="Unchanged unless given.", examples=[["jobcentre_benefits", "housing"]])
     results: Results | None = Field(None, description="Unchanged when left out; an empty list, or null, deletes them.")
     held_by: UUID | None = Field(None, description="The principal who counselled; unchanged unless given.")
     note: Paragraph | None = Field(None, description="Sealed. Unchanged when left out; null deletes it.")
