@@ -171,12 +171,7 @@ async def run(world: World) -> Need:
 
 
 async def unfinished_run(world: World) -> Need:
-    """A run that nobody has begun to compute."""
-    return {"run_id": await world.become("matching", "run", (await run(world))["run_id"], state="waiting")}
-
-
-async def unfinished_simulation(world: World) -> Need:
-    """The same of one that only tries."""
+    """A run that only tries, and that nobody has begun to compute."""
     run_id = (await run(world))["run_id"]
     return {"run_id": await world.become("matching", "run", run_id, state="waiting", simulated=True)}
 
@@ -403,8 +398,8 @@ RECIPES: dict[str, Recipe] = {
     "add_member": group_in_body,
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
                      "export_decisions"), run),
-    "read_run_inputs": run, "cancel_run": unfinished_run, "approve_some": run_to_approve,
-    "cancel_simulation": unfinished_simulation,
+    "read_run_inputs": run, **dict.fromkeys(("cancel_run", "cancel_simulation"), unfinished_run),
+    "approve_some": run_to_approve,
     "release_rest": run_to_release, "list_unserved_runs": lambda w: query_of(household(w), "household_id"),
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,

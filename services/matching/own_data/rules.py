@@ -19,7 +19,7 @@ LISTS: Mapping[str, type[CodeList]] = {
 }
 # What a page does not say, though the file has it: ids of other things, and states, which are said before.
 UNSAID = frozenset({"id", "partner_id", "programme_id", "mentor_group_id", "state", "left_at", "left_on", "closed_at",
-                    "closed_reason", "resumed_by", "resumed_why"})
+                    "closed_reason"})
 
 
 def told(stored: Mapping[str, Any], say: Say, language: str) -> list[Told]:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "matching_0019"
-down_revision = "matching_0017"
+down_revision = "matching_0018"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "matching_0021"
-down_revision = "matching_0017"
+revision = "matching_0020"
+down_revision = "matching_0019"
 branch_labels = None
 depends_on = None
 
