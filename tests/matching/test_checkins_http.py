@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from urllib.parse import urlencode, urljoin
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -11,9 +11,10 @@ from sqlalchemy import text as sql
 
 from libs.common.callers import Caller, Role, Scope
 from libs.common.facts.matching import LearningTextAsked
+from libs.common.facts.registry import ErasureRequested
 from libs.common.refusals import Refused
 from services.matching.closings.reactions import tell_learning
-from services.matching.links.queries import CHECKIN, CONCERN
+from services.matching.links.queries import CHECKIN, CONCERN, OWN_DATA
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Json
 
@@ -139,6 +140,31 @@ async def test_an_answered_checkin_is_not_escalated(field: Field) -> None:
 
     assert (await field.get(f"/checkins/{asked['mentors']['id']}"))["state"] == "done"
     assert (await field.get(f"/checkins/{asked['household']['id']}"))["state"] == "escalated"
+
+
+async def test_of_a_talk_it_is_noted_how_they_understood_each_other(field: Field) -> None:
+    """In which language, and whether somebody interpreted; it may be left out, is told them, and goes with them."""
+    tandem = await field.tandem()
+    _, household = await field.refs(tandem)
+    asked = await due(field, tandem)
+    address = f"/checkins/{asked['household']['id']}"
+    for wrong in ("Arabic!", "", 5):
+        assert (await field.refused(f"{address}/record", {"mood": 3, "language": wrong}))[0] == 422
+    body = {"mood": 3, "language": "AR", "interpreter": True}
+    recorded = await field.act(f"{address}/record", body)
+    silent = await field.act(f"/checkins/{asked['mentors']['id']}/record", {"mood": 3})
+
+    assert (recorded["language"], recorded["interpreter"]) == ("ar", True)
+    assert (silent["language"], silent["interpreter"]) == (None, None)
+    listed = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=done"))["items"]
+    assert [one["language"] for one in listed if one["side"] == "household"] == ["ar"]
+    own = await field.link(OWN_DATA, tandem["household_id"], household)
+    (told,) = (await field.client.get(f"{own}/data.json")).json()["noted"]["checkins"]
+    assert (told["language"], told["interpreter"]) == ("ar", True)
+    await field.network.tell("matching", ErasureRequested(erasure_id=uuid4(), person_refs=(UUID(household),)))
+    (row,) = await field.network.rows("matching", "SELECT language, interpreter FROM checkin WHERE id = $1",
+                                      UUID(recorded["id"]))
+    assert tuple(row) == (None, None)
 
 
 async def test_an_issue_reaches_the_neutral_contact_and_nobody_else(field: Field) -> None:

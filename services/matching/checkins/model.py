@@ -51,6 +51,8 @@ class Checkin(Table, table=True):
     state: CheckinState = code(CheckinState, CheckinState.PLANNED)
     mood: int | None = personal(None)
     meetings_since: int | None = personal(None)
+    language: str | None = personal(None)
+    interpreter: bool | None = personal(None)
     note: bytes | None = sealed("special")
     answered_by: UUID | None = personal(None)
     recorded_by: str | None = plain(None)
@@ -93,6 +95,10 @@ class Checkin(Table, table=True):
         self.mood, self.meetings_since = mood, meetings_since
         self.state, self.done_at, self.changed_at = CheckinState.DONE, now, now
 
+    def held(self, by: str, *, language: str | None, interpreter: bool | None) -> None:
+        """It was a talk with a coordinator: in which language, and whether somebody interpreted, as far as is said."""
+        self.recorded_by, self.language, self.interpreter = by, language, interpreter
+
     def handle(self, by: str, now: datetime) -> None:
         """The coordinator has looked after a missed one."""
         if self.state is not CheckinState.ESCALATED:
@@ -130,4 +136,4 @@ class Checkin(Table, table=True):
 
     def forget(self) -> None:
         """Blank what it tells about a person; what an erasure does."""
-        self.mood = self.meetings_since = self.note = None
+        self.mood = self.meetings_since = self.note = self.language = self.interpreter = None

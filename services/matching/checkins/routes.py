@@ -15,6 +15,7 @@ from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.bodies import Body, Paragraph
+from libs.common.codes.types import LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
 from libs.common.due import cancel
@@ -70,10 +71,12 @@ Answered = Annotated[AnswerIn, WrapValidator(read_form)]
 
 
 class TalkIn(Body):
-    """What a side told the coordinator in a talk about how it goes."""
+    """What a side told the coordinator in a talk about how it goes, and how they understood each other."""
 
     mood: Rating
     meetings_since: Meetings | None = None
+    language: LanguageTag | None = Field(None, examples=["ar"], description="In which language the side spoke.")
+    interpreter: bool | None = Field(None, description="Whether somebody interpreted.")
     note: Paragraph | None = None
 
 
@@ -90,6 +93,8 @@ class CheckinOut(BaseModel):
     state: CheckinState
     mood: int | None
     meetings_since: int | None
+    language: str | None
+    interpreter: bool | None
     done_at: datetime | None
     escalated_at: datetime | None
 
@@ -141,7 +146,7 @@ async def record_checkin(
     tandem = await transaction.get_one(Tandem, checkin.tandem_id)
     await beyond_scope(transaction)
     person_ref = next(iter(await persons_of_side(transaction, tandem, checkin.side)), None)
-    checkin.recorded_by = transaction.caller.principal
+    checkin.held(transaction.caller.principal, language=body.language, interpreter=body.interpreter)
     await _answered(transaction, checkin, person_ref, body)
     return await _shown(transaction, checkin, response)
 

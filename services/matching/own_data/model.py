@@ -31,7 +31,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Consent: frozenset({"purpose", "text_version", "language", "given_on", "given_by", "withdrawn_on", "replaced_on"}),
     Meeting: frozenset({"tandem_id", "met_on", "minutes"}),
     AttendedTraining: frozenset({"training_code", "attended_on", "counts"}),
-    Checkin: frozenset({"tandem_id", "done_at", "mood", "meetings_since", "note"}),
+    Checkin: frozenset({"tandem_id", "done_at", "mood", "meetings_since", "language", "interpreter", "note"}),
     Concern: frozenset({"tandem_id", "raised_at", "state", "side", "text", "outcome"}),
     HouseholdChange: frozenset({"kind", "happened_on", "persons"}),
     Tandem: frozenset({"id", "kind", "state", "goals", "started_at", "planned_until", "ended_at"}),
