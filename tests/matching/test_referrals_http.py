@@ -228,6 +228,23 @@ async def test_who_is_erased_is_referred_nowhere_any_more(field: Field) -> None:
         "matching", "SELECT 1 FROM due WHERE about = $1", UUID(referral["id"])) == []
 
 
+async def test_an_erasure_is_told_to_whoever_got_something_also_of_what_is_over(field: Field) -> None:
+    """Done, declined, not taken up or revoked, all states stay; once, however often they are erased."""
+    ends: list[tuple[str, Any]] = [("finish", None), ("answer", {"accepted": False, "reason": "full"}),
+                                   ("not_taken_up", None), ("revoke", None)]
+    over = [await act(field, await accepted(field), verb, body) for verb, body in ends]
+    before = [await field.subjects(one["id"]) for one in over]
+    cases = [await field.get(f"/counselling_cases/{one['counselling_case_id']}") for one in over]
+    for _ in range(2):
+        await field.network.tell("matching", ErasureRequested(
+            erasure_id=uuid4(), person_refs=tuple(UUID(case["person_ref"]) for case in cases)))
+
+    assert [await field.subjects(one["id"]) for one in over] == [[*told, "referral.revoked"] for told in before]
+    assert (await field.told(over[0]["id"]))[-1]["sent_on"] == str(field.day)
+    states = [(await field.get(f"/referrals/{one['id']}"))["state"] for one in over]
+    assert states == ["done", "declined", "not_taken_up", "revoked"]
+
+
 async def test_with_the_case_ends_what_was_not_sent(field: Field) -> None:
     """Proposed, consented or expired; what was sent goes on, and nothing begins at a case that is closed."""
     waiting, ready, sent = [await proposed(field) for _ in range(3)]

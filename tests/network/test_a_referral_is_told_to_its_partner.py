@@ -1,9 +1,14 @@
 """A referral reaches the partner who offers it by mail, and so does its end; of whom, no mail and no fact tells."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
 
 from libs.common.callers import Role
+from libs.common.facts.registry import ErasureRequested
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
 from tests.notify.post import all_in, mails_in
@@ -24,8 +29,23 @@ async def sent(field: Field, offer: str) -> Json:
     return referral
 
 
-async def test_the_partner_is_told_of_a_referral_and_that_the_consent_was_taken_back(
-    network: Network, tmp_path: Path,
+async def revoked(field: Field, referral: Json) -> None:
+    """They take their consent back."""
+    await field.act(f"/referrals/{referral['id']}/revoke")
+
+
+async def erased_afterwards(field: Field, referral: Json) -> None:
+    """They received what was offered, and are erased later."""
+    await field.act(f"/referrals/{referral['id']}/answer", {"accepted": True})
+    await field.act(f"/referrals/{referral['id']}/finish")
+    case = await field.get(f"/counselling_cases/{referral['counselling_case_id']}")
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(case["person_ref"]),)))
+
+
+@pytest.mark.parametrize("over", [revoked, erased_afterwards])
+async def test_the_partner_is_told_of_a_referral_and_that_it_is_to_delete_what_it_got(
+    network: Network, tmp_path: Path, over: Callable[[Field, Json], Awaitable[None]],
 ) -> None:
     """With the reference that the counsellor reads, the offer, and who referred; without the client's name."""
     await network.start("registry", "matching")
@@ -34,7 +54,7 @@ async def test_the_partner_is_told_of_a_referral_and_that_the_consent_was_taken_
     offer, _, _ = await a_published_offer(network)
     referral = await sent(field, offer)
     await network.settled()
-    await field.act(f"/referrals/{referral['id']}/revoke")
+    await over(field, referral)
     await network.settled()
 
     rows = await network.rows("notify", "SELECT template FROM delivery WHERE about = $1 ORDER BY id",

@@ -383,7 +383,7 @@ class ReferralEnded(ReferralFact):
 
 
 class ReferralRevoked(ReferralFact):
-    """They took back the consent by which they had been sent on: what was handed over is to be used no longer."""
+    """They took back the consent by which they were sent on, or are erased: what was handed over is to be deleted."""
 
     subject: ClassVar[str] = "matching.referral.revoked.v1"
 

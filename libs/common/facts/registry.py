@@ -194,7 +194,7 @@ class ReferralReceived(ReceivedReferralFact):
 
 
 class ReferralWithdrawn(ReceivedReferralFact):
-    """They took their consent back; the partner is to use what it got no longer."""
+    """They took their consent back, or are erased; the partner is to use what it got no longer, and to delete it."""
 
     subject: ClassVar[str] = "registry.referral.withdrawn.v1"
 

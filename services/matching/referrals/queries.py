@@ -1,5 +1,6 @@
 """Reads about referrals: one with its case, and what of a person is handed over by consent."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.facts.matching import ReferralEnded, ReferralFact, ReferralRevoked
 from libs.common.outbox import announce
 from libs.common.persons import details_of
+from libs.common.tables import person
 from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
@@ -30,6 +32,13 @@ async def refuse_ended(transaction: OpenTransaction, referral: Referral) -> None
     (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).refuse_closed()
 
 
+async def unerased(transaction: OpenTransaction, case_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the cases whose person is known still."""
+    query = select(CounsellingCase.id).join(person, person.c.person_ref == col(CounsellingCase.person_ref)).where(
+        col(CounsellingCase.id).in_(case_ids), person.c.erased_at.is_(None))
+    return set((await transaction.scalars(query)).all())
+
+
 async def person_of(transaction: OpenTransaction, referral: Referral) -> UUID:
     """Whom the referral is about."""
     return (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).person_ref
@@ -42,9 +51,9 @@ def tell(transaction: OpenTransaction, kind: type[ReferralFact], referral: Refer
         partner_id=referral.partner_id, **more))
 
 
-def tell_revoked(transaction: OpenTransaction, referral: Referral, *, before: ReferralState) -> None:
-    """Who got something by the consent learns that it was taken back; whom nothing has reached, learns nothing."""
-    if before in REACHED and referral.state is ReferralState.REVOKED and referral.sent_at:
+def tell_revoked(transaction: OpenTransaction, referral: Referral) -> None:
+    """Who got something by the consent learns that it is to be deleted; whom nothing has reached, learns nothing."""
+    if referral.sent_at:
         tell(transaction, ReferralRevoked, referral, sent_on=today(referral.sent_at))
 
 
@@ -80,8 +89,8 @@ async def _addresses(transaction: OpenTransaction, referral: Referral, person_re
     """Name, and how to reach them, of which only what they consented to."""
     if not {Shared.NAME, Shared.CONTACT} & set(referral.shared):
         return {}
-    person = (await details_of(transaction, [person_ref], about=f"referral/{referral.id}")).get(person_ref)
-    known = person.model_dump() if person else {}
+    details = (await details_of(transaction, [person_ref], about=f"referral/{referral.id}")).get(person_ref)
+    known = details.model_dump() if details else {}
     wanted = {Shared.NAME: ("name",), Shared.CONTACT: ("email", "phone")}
     return {name: known.get(name) for what, names in wanted.items() if what in referral.shared for name in names}
 

@@ -14,7 +14,7 @@ from services.matching.counselling_cases.model import CounsellingCase
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.referrals.model import UNSENT, Referral, ReferralState
-from services.matching.referrals.queries import person_of, tell_ended, tell_revoked
+from services.matching.referrals.queries import person_of, tell_ended, tell_revoked, unerased
 
 CONSENT_OVER = "referral_consent_over"
 
@@ -56,11 +56,15 @@ async def end_referrals(transaction: OpenTransaction, case_id: UUID) -> None:
 
 
 async def erase_referrals(transaction: OpenTransaction, case_ids: list[UUID]) -> None:
-    """Who is erased is referred nowhere any more, and whoever got something of them is told."""
+    """Who is erased is referred nowhere any more, and whoever got something of them is told, also of what is over.
+
+    Once: of whoever was erased before, it has been told.
+    """
+    known = await unerased(transaction, case_ids)
     for referral in await _referrals_of(transaction, case_ids):
-        before = referral.state
         referral.erase(transaction.clock.now())
-        tell_revoked(transaction, referral, before=before)
+        if referral.counselling_case_id in known:
+            tell_revoked(transaction, referral)
         await watch_consent(transaction, referral)
 
 

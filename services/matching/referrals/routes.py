@@ -219,9 +219,8 @@ async def revoke_referral(
 ) -> ReferralOut:
     """They take their consent back, at any time: nothing is handed over any more, and who got something is told."""
     referral = await referral_to_change(transaction, referral_id, expected)
-    before = referral.state
     referral.revoke(transaction.clock.now())
-    tell_revoked(transaction, referral, before=before)
+    tell_revoked(transaction, referral)
     return await _told(transaction, referral, response)
 
 

@@ -33,7 +33,7 @@ async def receive(transaction: OpenTransaction, fact: ReferralSent) -> None:
 
 @reacts_to(ReferralRevoked)
 async def withdraw(transaction: OpenTransaction, fact: ReferralRevoked) -> None:
-    """They took their consent back: the partner's contacts are told, also of what was sent before this was kept."""
+    """Consent taken back, or erased: the partner's contacts are told, also of what was sent before this was kept."""
     referral = await _received(transaction, fact, fact.sent_on)
     if referral:
         await _tell(transaction, ReferralWithdrawn, referral)
