@@ -213,9 +213,9 @@ async def noted_meeting(world: World) -> Need:
 
 
 async def meeting_noted_by_link(world: World) -> Need:
-    """The same, as a side noted it itself."""
+    """The same, as the mentor noted it, whose link it is."""
     need = await noted_meeting(world)
-    await world.become("matching", "meeting", need["meeting_id"], recorded_by=None)
+    await world.become("matching", "meeting", need["meeting_id"], recorded_by=None, side="mentors")
     return need
 
 
