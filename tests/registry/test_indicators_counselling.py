@@ -31,6 +31,7 @@ from libs.common.facts.matching import (
 from libs.common.refusals import Invalid
 from services.registry.indicators.model import OF_CARRIER, Counted, CountedFact, Metric
 from services.registry.indicators.reactions import counted, rebuild
+from services.registry.indicators.rules import needed_for
 from tests.harness import Network
 from tests.registry.counted import PROJECT, SPACE, START, a_fact, actual, an_indicator
 from tests.registry.happened import an_event, as_heard
@@ -142,8 +143,10 @@ def test_of_the_answers_to_a_referral_the_last_one_counts(
     heard = [*facts, *chance.sample(facts, len(facts) // 2)]
     chance.shuffle(heard)
 
-    figures = [actual(an_indicator(Metric.RECORDS, kind), heard) for kind in (
+    indicators = [an_indicator(Metric.RECORDS, kind) for kind in (
         Counted.REFERRAL_ACCEPTED, Counted.REFERRAL_DECLINED, Counted.REFERRAL_DONE)]
+    figures = [actual(one, [fact for fact in heard if fact.kind in needed_for([one])]) for one in indicators]
+    assert figures == [actual(one, heard) for one in indicators]
     assert figures == [list(last.values()).count(ReferralAccepted), list(last.values()).count(ReferralDeclined),
                        len(done)]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.common.refusals import Invalid
 from services.registry.indicators.model import COUNTABLE, Counted, CountedFact, IndicatorState, Metric
-from services.registry.indicators.rules import figures, in_force, lies_in, next_check, state_of
+from services.registry.indicators.rules import figures, in_force, lies_in, needed_for, next_check, state_of
 from tests.registry.counted import (
     PROJECT,
     START,
@@ -299,6 +299,15 @@ def test_figures_are_what_a_list_kept_by_hand_says(facts: list[CountedFact]) -> 
 
     assert actual(INDICATORS[0], facts) == sum(fact.value for fact in inside)
     assert actual(INDICATORS[1], facts) == len({fact.subject_key for fact in inside if fact.subject_key})
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_what_a_figure_does_not_need_changes_nothing(facts: list[CountedFact]) -> None:
+    """Computed from the kinds of facts that it asks for alone, each figure is the same, of the same facts."""
+    for indicator in INDICATORS:
+        needed = [fact for fact in facts if fact.kind in needed_for([indicator])]
+        assert figures([indicator], PROJECT, needed) == figures([indicator], PROJECT, facts)
 
 
 @settings(max_examples=40, deadline=None)

@@ -23,6 +23,8 @@ from services.registry.projects.model import Project
 DISTRICT_DIGITS = 5
 KNOWN_REGIONS = 20_000
 PERSON = "person"
+# Who was there, told one by one or together.
+ATTENDED = frozenset({Counted.ATTENDANCE, Counted.TALLY})
 # At these shares of the time it is looked at whether the target is at risk.
 CHECKED_AT = (0.5, 0.75, 0.9)
 
@@ -80,6 +82,16 @@ def set_of(facts: Iterable[CountedFact]) -> list[CountedFact]:
     return list({fact.id: fact for fact in facts}.values())
 
 
+def needed_for(indicators: Iterable[Indicator]) -> frozenset[Counted]:
+    """The kinds of facts without which these figures cannot be computed; those of other kinds change nothing."""
+    kinds = frozenset({Counted.CORRECTION})
+    for indicator in indicators:
+        kinds |= indicator.kinds
+        kinds |= ANSWERS if indicator.kinds & ANSWERS else frozenset()
+        kinds |= ATTENDED if indicator.has_condition or Counted.ATTENDANCE in indicator.kinds else frozenset()
+    return kinds
+
+
 def figures(indicators: Iterable[Indicator], project: Project, facts: Iterable[CountedFact]) -> list[Figure]:
     """The figures of these indicators from all facts of their project."""
     holding = in_force(facts, project.closed_at)
@@ -129,7 +141,7 @@ def crowds_of(holding: Iterable[CountedFact]) -> dict[UUID, Crowd]:
     """Who was at each event: each person once, whoever was only tallied as often as tallied."""
     crowds: dict[UUID, Crowd] = defaultdict(Crowd)
     for fact in holding:
-        if fact.event_id is None or fact.kind not in {Counted.ATTENDANCE, Counted.TALLY}:
+        if fact.event_id is None or fact.kind not in ATTENDED:
             continue
         crowd = crowds[fact.event_id]
         if fact.subject_key is None:
