@@ -22,6 +22,8 @@ from deploy.local.processes import working_in
 from deploy.local.servers import Servers, Wanted, start_servers
 from deploy.local.service_settings import migrate_database, provision_bus, settings_for
 from libs.common.auth import key_hash
+from libs.common.links import Links
+from libs.common.service import derived_key
 from tests.harness import in_days
 
 NETWORK = "chaos"
@@ -76,6 +78,11 @@ class Stage:
         shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
                  for name, value in told.items() if value is not None}
         return {f"LOTSE_{name.upper()}": value for name, value in shown.items() if value}
+
+    def links(self, service: str) -> Links:
+        """What signs the links of a service, as it does itself; they begin with the path."""
+        settings = settings_for(service, self.cluster, network=NETWORK, url="http://127.0.0.1:1", demonstration=True)
+        return Links(derived_key(settings, "links"), "")
 
     async def rows(self, service: str, query: str, *values: Any) -> list[asyncpg.Record]:
         """What a query sees in a service's database, beyond row-level security."""

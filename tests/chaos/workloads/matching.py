@@ -5,7 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
+from libs.common.links import Link
+from services.matching.links.queries import ANSWER
 from tests.chaos.ledger import Thing
 from tests.chaos.promises import Promise
 from tests.chaos.workloads.playing import Caller, Shown, Workload
@@ -14,6 +17,7 @@ from tests.chaos.world import Person
 REGION = "15087"
 MOST_MENTORS, MOST_HOUSEHOLDS, FOR_EACH_MENTOR, PLACES = 8, 36, 4, 3
 POLL_SECONDS = 0.2
+BY_LINK = 0.5
 LONG_AGO = "2024-01-08"
 TALKS = (28, 182, 364)
 RULES = {"min_members": 0, "main_contacts": 0, "chooser": "coordinator", "trial_days": 28, "checkin_days": TALKS}
@@ -192,7 +196,40 @@ class MatchingWorkload(Workload):
             await self.step(proposal, "answers", "declined", fact="declined", side=side, accepted=False)
             return
         to = "accepted_both" if proposal.state == "accepted_one" else "accepted_one"
-        await self.step(proposal, "answers", to, f"{side}_accepted_at", fact="accepted", side=side, accepted=True)
+        if self.chance.random() < BY_LINK:
+            await self._accept_by_link(proposal, side, to)
+        else:
+            await self.step(proposal, "answers", to, f"{side}_accepted_at", fact="accepted", side=side, accepted=True)
+
+    async def _accept_by_link(self, proposal: Thing, side: str, to: str) -> None:
+        """The side itself says yes, by the link of its mail and without an ETag, until that is known to be done."""
+        path, doubted = f"{await self._link(proposal, side)}/accept", 0
+        while True:
+            answer = await self.door.once("matching", "POST", path)
+            if answer is not None and answer.ok:
+                proposal.version += 1
+                break
+            shown = await self.read("/v1/proposals", proposal)
+            if not shown.ok:
+                return
+            proposal.version = shown.etag
+            if doubted and shown.json[f"{side}_accepted_at"]:
+                break
+            if answer is not None:
+                proposal.state = shown.json["state"]
+                return
+            doubted += 1
+        proposal.state = to
+        self.ledger.note(f"POST {ANSWER.path}/accept", proposal, fact=self.subject(proposal, "accepted"),
+                         tries=doubted + 1)
+
+    async def _link(self, proposal: Thing, side: str) -> str:
+        """The path of the link by which a side answers its invitation."""
+        noun = {"mentors": "mentor", "household": "household"}[side]
+        who = next(one for one in self.ledger.of(noun) if one.id == proposal.more[f"{noun}_id"])
+        person_ref = UUID((await self.read(f"/v1/{noun}s", who)).json["person_ref"])
+        link = Link(ANSWER.name, UUID(proposal.id), person_ref)
+        return ANSWER.path.replace("{token}", self.world.stage.links("matching").token(link, valid=ANSWER.valid))
 
     async def _begin(self, proposal: Thing) -> None:
         tandem = self.ledger.add(Thing("matching", "tandem", ""))
