@@ -149,6 +149,7 @@ def test_a_thin_market_is_played_for_forty_years(
     assert (code, "--processes 1 needs least memory." in told) == (1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds", [0, 0.3, 4])
 def test_ctrl_c_ends_all_of_its_processes(seconds: float) -> None:

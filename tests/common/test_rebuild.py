@@ -24,6 +24,8 @@ from tests.common.verbs import said_by
 from tests.harness import Network, Service
 from tests.registry.steps import a_project, ok, step
 
+pytestmark = pytest.mark.slow
+
 COPIED = "SELECT id, starts, ends, regions, open FROM known_project ORDER BY id"
 PARTNERS = "SELECT id, standing FROM known_partner ORDER BY id"
 KEYS = "SELECT key_id, hash, principal, expires_at, revoked_at IS NULL FROM known_key ORDER BY key_id"

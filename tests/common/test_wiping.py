@@ -17,6 +17,8 @@ from libs.common.wiping import Hindered, Wiping
 from tests.common.stage import on_stage
 from tests.harness import Network
 
+pytestmark = pytest.mark.slow
+
 # Every file of every database, and of the WAL; a file that goes meanwhile is read as nothing.
 FILES_WITH = r"""
 WITH file (path) AS (

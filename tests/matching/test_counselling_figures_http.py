@@ -250,6 +250,7 @@ async def test_a_period_that_cannot_be_meant_is_refused(field: Field) -> None:
         assert (answer.status_code, answer.json()["slug"]) == (422, slug), query
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [
     *(f"?by={by}&" for by in ("topic", "result", "origin_region", "residence_status", "mode", "month", "counsellor",
                             "gender", "age_band", "language", "case_result")),

@@ -17,6 +17,8 @@ from services.matching.links.queries import ANSWER, CHECKIN, CONSENT
 from tests.harness import Network, new_idempotency_key
 from tests.matching.field import REGION, Field, Json, a_person, rules
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JUMPS = pytest.mark.parametrize("jump", [-HOUR, -DAY, DAY], ids=["an hour back", "a day back", "a day ahead"])
 

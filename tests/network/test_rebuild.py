@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from libs.common.facts.events import (
     AttendanceCorrected,
@@ -27,6 +29,8 @@ from libs.common.rebuild import rebuild
 from tests.common.stage import on_stage
 from tests.harness import Network, in_days
 from tests.matching.field import REGION, Field, Json, rules, sponsorship
+
+pytestmark = pytest.mark.slow
 
 GROUP = "SELECT state, ready_at FROM mentor_group"
 CHECKLIST = "SELECT demand, subject, needed, there, standing, fulfilled_at FROM prerequisite ORDER BY id"
