@@ -226,7 +226,8 @@ async def test_rules_that_change_while_a_pool_is_read_hold_for_all_who_wait(
     admin = await field.network.key(Role.NETWORK_ADMIN)
     asking = [asyncio.create_task(options(field, household)) for _ in range(2)]
     await asyncio.wait_for(held.begun.wait(), 10)
-    only_language = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
+    only_language = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0,
+                     "reason": "Versuch"}
     await field.create("/weights", only_language | {"programme_id": str(field.programme)}, headers=admin)
     held.let_go.set()
     answers = await asyncio.gather(*asking)

@@ -45,7 +45,7 @@ async def a_world(field: Field) -> None:
     await field.get(f"/options?household_id={waiting['id']}")
     await field.run()
     admin = await field.network.key(Role.NETWORK_ADMIN)
-    await field.create("/weights", {"programme_id": str(field.programme)}, headers=admin)
+    await field.create("/weights", {"programme_id": str(field.programme), "reason": "Versuch"}, headers=admin)
     group = await field.create("/mentor_groups", field.group_body(**named))
     (member, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
     await field.network.tell("matching", field.attended(member["person_ref"]))

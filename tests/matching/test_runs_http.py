@@ -142,7 +142,7 @@ async def test_weights_are_set_by_version(field: Field) -> None:
     """A run says with which version it computed; weights that do not make 1000 are refused."""
     admin = await field.network.key(Role.NETWORK_ADMIN)
     body = {"programme_id": str(field.programme), "language": 1000, "distance": 0, "needs": 0, "interests": 0,
-            "availability": 0, "base": 0}
+            "availability": 0, "base": 0, "reason": "Versuch"}
     headers = admin | new_idempotency_key()
     first = await field.send("POST", "/weights", body, headers=headers)
     assert (first.status_code, first.json()["number"]) == (201, 1)

@@ -85,7 +85,8 @@ async def test_weights_and_day_are_those_of_the_run(field: Field) -> None:
     await people(field)
     run = await field.run(simulate=True)
     admin = await field.network.key(Role.NETWORK_ADMIN)
-    await field.create("/weights", {"programme_id": str(field.programme), "base": 5}, headers=admin)
+    body = {"programme_id": str(field.programme), "reason": "Versuch", "base": 5}
+    await field.create("/weights", body, headers=admin)
     text, told = await file_of(field, run)
     file = json.loads(text)
 
@@ -115,7 +116,8 @@ async def test_who_may_not_read_the_run_gets_no_inputs(field: Field) -> None:
                 for key in (elsewhere, auditor)]
     unknown = await field.send("GET", f"/runs/{uuid4()}/inputs")
     mentor, household = await field.ready_mentor(gender="m"), await field.waiting_household(only_female_mentor=True)
-    failed = await field.ended_run(pinned=[{"household_id": household["id"], "unit_id": mentor["id"]}])
+    failed = await field.ended_run(
+        pinned=[{"household_id": household["id"], "unit_id": mentor["id"], "reason": "other"}])
     none = await field.send("GET", f"/runs/{failed['id']}/inputs")
 
     assert (statuses, unknown.status_code) == ([404, 403], 404)

@@ -148,7 +148,7 @@ async def test_a_run_is_cancelled_while_it_is_computed(field: Field, matching: F
         while (await field.get(f"/runs/{run['id']}"))["step"] is None:
             await asyncio.sleep(0.05)
 
-    cancelled = await field.send("POST", f"/runs/{run['id']}/cancel")
+    cancelled = await field.send("POST", f"/runs/{run['id']}/cancel", {"reason": "takes_too_long"})
     assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
     async with asyncio.timeout(10):
         while await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'"):
@@ -164,7 +164,7 @@ async def test_a_run_cancelled_as_it_ends_keeps_nothing(field: Field, held: Held
     field.client = matching.network["matching"].client
     run = await started(field)
     await asyncio.wait_for(held.begun.wait(), 10)
-    assert (await field.send("POST", f"/runs/{run['id']}/cancel")).status_code == 200
+    assert (await field.send("POST", f"/runs/{run['id']}/cancel", {"reason": "takes_too_long"})).status_code == 200
     held.let_go.set()
     async with asyncio.timeout(10):
         while await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'"):

@@ -188,7 +188,8 @@ async def test_a_run_is_accounted_for(field: Field) -> None:
 async def test_what_is_not_done_tells_nothing_of_fairness(field: Field) -> None:
     """There is nothing to be told of before there is a result."""
     mentor, household = await field.ready_mentor(gender="m"), await field.waiting_household(only_female_mentor=True)
-    run = await field.ended_run(pinned=[{"household_id": household["id"], "unit_id": mentor["id"]}])
+    run = await field.ended_run(
+        pinned=[{"household_id": household["id"], "unit_id": mentor["id"], "reason": "other"}])
     answer = await field.send("GET", f"/runs/{run['id']}/fairness")
 
     assert run["failed_pair"][:2] == [household["id"], mentor["id"]]

@@ -26,16 +26,16 @@ async def waiting_again(field: Field, run: Json) -> str:
 
 
 async def test_weights_say_who_set_them_and_why(field: Field) -> None:
-    """Whoever reads a version reads the reason; of one that was set without there is none, and nobody makes one up."""
+    """Whoever reads a version reads the reason; none is set without."""
     admin = await field.network.key(Role.NETWORK_ADMIN)
     body = {"programme_id": str(field.programme)}
     said = await field.create("/weights", body | {"reason": "Gemeinsame Sprache zählt mehr."}, headers=admin)
-    await field.create("/weights", body, headers=admin)
     versions = (await field.get(f"/weights?programme_id={field.programme}"))["items"]
 
-    assert [one["reason"] for one in versions] == ["Gemeinsame Sprache zählt mehr.", None]
+    assert [one["reason"] for one in versions] == ["Gemeinsame Sprache zählt mehr."]
     assert said["set_by"] == versions[0]["set_by"] != ""
-    assert (await field.send("POST", "/weights", body | {"reason": ""}, headers=admin)).status_code == 422
+    for nothing in ({}, {"reason": ""}, {"reason": None}):
+        assert (await field.send("POST", "/weights", body | nothing, headers=admin)).status_code == 422
 
 
 async def test_a_cancelled_run_says_who_cancelled_it_and_why(field: Field) -> None:
@@ -50,17 +50,16 @@ async def test_a_cancelled_run_says_who_cancelled_it_and_why(field: Field) -> No
     assert account["cancelled_why"] == "started_by_mistake"
 
 
-@pytest.mark.parametrize(("body", "status"), [(None, 200), ({}, 200), ({"reason": "boredom"}, 422), ([], 422)])
-async def test_cancelling_needs_no_reason_but_takes_only_a_known_one(
-    field: Field, body: Json | None, status: int,
-) -> None:
-    """As before the reason was asked for; then the run says that nobody told."""
+@pytest.mark.parametrize(("body", "status"), [
+    ({"reason": "other"}, 200), (None, 422), ({}, 422), ({"reason": "boredom"}, 422), ([], 422)])
+async def test_cancelling_needs_a_known_reason(field: Field, body: Json | None, status: int) -> None:
+    """Without one nothing is cancelled."""
     run = await field.run(simulate=True)
     answer = await field.send("POST", await waiting_again(field, run), body)
     kept = await field.get(f"/runs/{run['id']}")
 
     assert answer.status_code == status
-    assert (kept["cancelled_why"], kept["cancelled_by"] is None) == (None, status != 200)
+    assert (kept["cancelled_why"], kept["cancelled_by"] is None) == ("other" if status == 200 else None, status != 200)
 
 
 async def test_pairs_that_are_wanted_or_ruled_out_have_their_reason(field: Field) -> None:
@@ -69,21 +68,22 @@ async def test_pairs_that_are_wanted_or_ruled_out_have_their_reason(field: Field
     wanted, free = await field.waiting_household(), await field.waiting_household()
     run = await field.run(
         pinned=[pair(wanted, mentor) | {"reason": "wish_of_both"}],
-        forbidden=[pair(free, mentor) | {"reason": "conflict"}, pair(wanted, other)])
+        forbidden=[pair(free, mentor) | {"reason": "conflict"}, pair(wanted, other) | {"reason": "other_plan"}])
     read, account = await field.get(f"/runs/{run['id']}"), await field.get(f"/runs/{run['id']}/account")
     rows = {row["household_id"]: row for row in await decisions(field, f"/runs/{run['id']}/decisions.csv")}
     pinned, found = rows[wanted["id"]], rows[free["id"]]
 
     for told in (read, account):
-        assert (told["pinned_reasons"], told["forbidden_reasons"]) == (["wish_of_both"], ["conflict", None])
+        assert (told["pinned_reasons"], told["forbidden_reasons"]) == (["wish_of_both"], ["conflict", "other_plan"])
     assert list(found)[-6:] == ["pinned", "pin_reason", "worth", "unit_price", "gain", "weights_version"]
     assert (pinned["pinned"], pinned["pin_reason"]) == ("True", "wish_of_both")
     assert (found["pinned"], found["pin_reason"], found["weights_version"]) == ("False", "", "0")
     assert int(found["worth"]) == 1000 + int(found["score"]) + int(found["bonus"])
     assert int(found["gain"]) == int(found["worth"]) - int(found["unit_price"])
-    unknown = await field.send("POST", "/runs", {
-        "programme_id": str(field.programme), "region": "15087", "pinned": [pair(wanted, mentor) | {"reason": "luck"}]})
-    assert unknown.status_code == 422
+    for reason in ("luck", None):
+        unknown = await field.send("POST", "/runs", {"programme_id": str(field.programme), "region": "15087",
+                                                     "pinned": [pair(wanted, mentor) | {"reason": reason}]})
+        assert unknown.status_code == 422
 
 
 async def test_what_was_chosen_without_a_run_says_with_which_weights(field: Field) -> None:
@@ -91,7 +91,7 @@ async def test_what_was_chosen_without_a_run_says_with_which_weights(field: Fiel
     admin = await field.network.key(Role.NETWORK_ADMIN)
     household, mentor = await field.waiting_household(), await field.ready_mentor()
     await field.create("/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
-    await field.create("/weights", {"programme_id": str(field.programme)}, headers=admin)
+    await field.create("/weights", {"programme_id": str(field.programme), "reason": "Versuch"}, headers=admin)
     (row,) = await decisions(field, f"/options/decisions.csv?programme_id={field.programme}")
 
     assert (row["weights_version"], row["pinned"], row["pin_reason"]) == ("0", "False", "")
@@ -114,7 +114,7 @@ async def test_who_may_only_simulate_cancels_simulations_alone(field: Field) -> 
     tried, real = await field.run(simulate=True), await field.run()
     for run in (tried, real):
         await waiting_again(field, run)
-    answers = [await field.send("POST", f"/runs/{run['id']}/{verb}", headers=admin)
+    answers = [await field.send("POST", f"/runs/{run['id']}/{verb}", {"reason": "pool_changed"}, headers=admin)
                for run, verb in ((tried, "cancel"), (real, "cancel_simulation"), (tried, "cancel_simulation"))]
 
     assert [answer.status_code for answer in answers] == [403, 409, 200]
@@ -129,7 +129,7 @@ async def test_a_pair_of_which_one_is_nobody_is_refused(field: Field, wanted: st
     mentor, household = await field.ready_mentor(), await field.waiting_household()
     for one in ((mentor["id"], household["id"]), (household["id"], str(UUID(int=1))), (str(UUID(int=1)), mentor["id"])):
         body = {"programme_id": str(field.programme), "region": "15087",
-                wanted: [dict(zip(("household_id", "unit_id"), one, strict=True))]}
+                wanted: [dict(zip(("household_id", "unit_id"), one, strict=True)) | {"reason": "other"}]}
         answer = await field.send("POST", "/runs", body, headers=field.coordinator | new_idempotency_key())
         assert (answer.status_code, answer.json()["slug"], answer.json()["field"]) == (422, "pair-unknown", wanted)
 

@@ -106,7 +106,7 @@ async def test_other_weights_are_a_change_but_for_those_that_were_only_tried(fie
     """A new version for the programme: the run computed with the one before; tried weights stay what they were."""
     run, tried = await field.run(simulate=True), await field.run(simulate=True, weights=USUAL)
     admin = await field.network.key(Role.NETWORK_ADMIN) | new_idempotency_key()
-    await field.create("/weights", USUAL | {"programme_id": str(field.programme)}, headers=admin)
+    await field.create("/weights", USUAL | {"programme_id": str(field.programme), "reason": "Versuch"}, headers=admin)
 
     assert await since(field, run) == UNCHANGED | {"changed": True, "weights_changed": True}
     assert await since(field, tried) == UNCHANGED

@@ -13,6 +13,9 @@ USUAL = {"language": 250, "distance": 200, "needs": 250, "interests": 150, "avai
 LANGUAGE_ONLY = USUAL | {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}
 
 
+MISTAKE = {"reason": "started_by_mistake"}
+
+
 async def pairs_of(field: Field, run: Json) -> dict[str, str]:
     """Whom a run gave to whom."""
     return {one["household_id"]: one["unit_id"] for one in (await field.get(f"/runs/{run['id']}/pairs"))["items"]}
@@ -20,7 +23,7 @@ async def pairs_of(field: Field, run: Json) -> dict[str, str]:
 
 def pair(household: Json, unit: Json) -> Json:
     """A pair as a request names it."""
-    return {"household_id": household["id"], "unit_id": unit["id"]}
+    return {"household_id": household["id"], "unit_id": unit["id"], "reason": "known_to_fit"}
 
 
 async def test_a_simulated_run_proposes_nothing(field: Field) -> None:
@@ -81,7 +84,8 @@ async def test_who_adopts_weights_tries_them_before(field: Field) -> None:
     (found,) = (await field.get(f"/runs/{tried['id']}/pairs", headers=admin))["items"]
     assert (found["household_id"], found["unit_id"]) == (household["id"], mentor["id"])
     assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
-    await field.create("/weights", LANGUAGE_ONLY | {"programme_id": str(field.programme)}, headers=admin)
+    body = LANGUAGE_ONLY | {"programme_id": str(field.programme), "reason": "Versuch"}
+    await field.create("/weights", body, headers=admin)
     real = {"programme_id": str(field.programme), "region": REGION}
     for more in ({}, {"simulate": True}):
         assert (await field.send("POST", "/runs", real | more, headers=admin)).status_code == 403
@@ -218,10 +222,10 @@ async def test_what_is_not_done_has_no_result(field: Field) -> None:
     """A cancelled run is neither compared nor looked at again, and cancelled twice is cancelled once."""
     run, done = await field.run(simulate=True), await field.run()
     await field.network.rows("matching", "UPDATE run SET state = 'waiting' WHERE id = $1 RETURNING 1", UUID(run["id"]))
-    answers = [await field.send("POST", f"/runs/{run['id']}/cancel") for _ in range(2)]
+    answers = [await field.send("POST", f"/runs/{run['id']}/cancel", MISTAKE) for _ in range(2)]
     compared = await field.send("GET", f"/runs/{run['id']}/comparison?other={done['id']}")
     since = await field.send("GET", f"/runs/{run['id']}/changed_since")
-    over = await field.send("POST", f"/runs/{done['id']}/cancel")
+    over = await field.send("POST", f"/runs/{done['id']}/cancel", MISTAKE)
 
     assert [(answer.status_code, answer.json()["state"]) for answer in answers] == [(200, "cancelled")] * 2
     assert [answer.json()["slug"] for answer in (compared, since)] == ["run-not-done"] * 2

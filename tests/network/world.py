@@ -236,7 +236,8 @@ async def _units_and_households(world: World, around: Field) -> None:
     (line, *_) = await around.get(f"/prerequisites?mentor_group_id={group['id']}")
     world.add("prerequisite", line["id"])
     world.add("prerequisites", group["id"], shown_by=line["id"], **own)
-    weights = await world.post("matching", "weights", {"programme_id": str(around.programme)}, headers=world.admin)
+    tried = {"programme_id": str(around.programme), "reason": "Versuch"}
+    weights = await world.post("matching", "weights", tried, headers=world.admin)
     world.add("weights", weights["id"], open=True)
 
 

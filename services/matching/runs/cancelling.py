@@ -18,11 +18,11 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 class CancellingIn(Body):
     """Why nobody waits for the result any more."""
 
-    reason: CancelReason | None = Field(None, description="Without it the run says that nobody told.")
+    reason: CancelReason = Field(examples=["started_by_mistake"])
 
 
 @router.post("/{run_id}/cancel")
-async def cancel_run(run_id: UUID, transaction: Transaction, body: CancellingIn | None = None) -> RunOut:
+async def cancel_run(run_id: UUID, body: CancellingIn, transaction: Transaction) -> RunOut:
     """Nobody waits for its result any more: it is stopped within seconds, and proposes nothing.
 
     Who cancelled it first, and why, is kept with the run.
@@ -31,7 +31,7 @@ async def cancel_run(run_id: UUID, transaction: Transaction, body: CancellingIn 
 
 
 @router.post("/{run_id}/cancel_simulation")
-async def cancel_simulation(run_id: UUID, transaction: Transaction, body: CancellingIn | None = None) -> RunOut:
+async def cancel_simulation(run_id: UUID, body: CancellingIn, transaction: Transaction) -> RunOut:
     """The same of a simulated run, for whoever may only simulate."""
     run = await get_or_refuse(transaction, Run, run_id, lock=True)
     if not run.simulated:
@@ -39,8 +39,8 @@ async def cancel_simulation(run_id: UUID, transaction: Transaction, body: Cancel
     return await _cancelled(transaction, run, body)
 
 
-async def _cancelled(transaction: OpenTransaction, run: Run, body: CancellingIn | None) -> RunOut:
+async def _cancelled(transaction: OpenTransaction, run: Run, body: CancellingIn) -> RunOut:
     if run.state is not RunState.CANCELLED:
-        run.cancel(transaction.caller.principal, body.reason if body else None, transaction.clock.now())
+        run.cancel(transaction.caller.principal, body.reason, transaction.clock.now())
     await transaction.flush()
     return RunOut.of(run)

@@ -23,7 +23,7 @@ class PairIn(Body):
 
     household_id: UUID
     unit_id: UUID
-    reason: PairReason | None = Field(None, description="Why. Without it nobody told, and so say account and export.")
+    reason: PairReason = Field(description="Why; account and export tell it.", examples=["wish_of_both"])
 
 
 def written(pairs: Iterable[PairIn]) -> list[list[str]]:

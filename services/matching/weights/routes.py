@@ -52,9 +52,8 @@ class WeightsIn(FullWeights):
     """A new version for a programme; earlier runs keep the version they computed with."""
 
     programme_id: UUID
-    reason: Line | None = Field(None, description=(
-        "Why, for those who look at runs later; no person's name. Without it the version says that nobody told."),
-        examples=["Sprachkurse fallen aus: gemeinsame Sprache zählt mehr."])
+    reason: Line = Field(description="Why, for those who look at runs later; no person's name.", examples=[
+        "Sprachkurse fallen aus: gemeinsame Sprache zählt mehr."])
 
 
 class WeightsOut(Weights):
