@@ -4,6 +4,8 @@ import asyncio
 from typing import ClassVar
 from uuid import UUID, uuid4
 
+import pytest
+
 from libs.common.db import OpenTransaction
 from libs.common.facts import SERVICES
 from libs.common.facts.fact import Fact
@@ -15,7 +17,7 @@ from tests.common.stage import ThingEchoed, ThingMoved, an_app, effects, note_ef
 from tests.harness import Network, Service
 from tests.proxy import LEFT_TO_THE_COLLECTOR, Proxy
 
-pytestmark = LEFT_TO_THE_COLLECTOR
+pytestmark = [*LEFT_TO_THE_COLLECTOR, pytest.mark.slow]
 
 
 class ThingVanished(Fact):

@@ -18,6 +18,8 @@ from services.matching.runs.worker import WORKER
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

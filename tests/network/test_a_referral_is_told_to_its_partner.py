@@ -14,6 +14,8 @@ from tests.matching.field import REGION, Field, Json
 from tests.notify.post import all_in, mails_in
 from tests.registry.steps import a_published_offer, a_verified_partner, id_of, ok
 
+pytestmark = pytest.mark.slow
+
 
 async def sent(field: Field, offer: str) -> Json:
     """A referral of a partner's client to the offer, who consented that their name is told."""

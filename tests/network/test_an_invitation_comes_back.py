@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from libs.common.callers import Role
 from tests.harness import Network
 from tests.matching.field import REGION, Field, rules
 from tests.notify.post import until
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_mail_that_came_back_is_shown_at_its_proposal(network: Network, tmp_path: Path) -> None:

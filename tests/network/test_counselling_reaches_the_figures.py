@@ -3,10 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from libs.common.callers import Role
 from tests.harness import Network
 from tests.matching.field import REGION, Field
 from tests.registry.steps import a_project, an_indicator, ok
+
+pytestmark = pytest.mark.slow
 
 
 async def test_what_counsellors_enter_reaches_their_partners_figures(network: Network) -> None:
