@@ -5,18 +5,15 @@ invented: people around the towns of a region, clustered as towns are, a few lan
 """
 
 import argparse
-import gc
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import typer
@@ -24,6 +21,15 @@ from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # type: ignore
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 
 from benchmarks.matching_peers import deferred_acceptance, greedy, hungarian
+from benchmarks.measuring import (
+    MOST_MEMORY,
+    MOST_OF_A_COUNTRY,
+    best_of,
+    exit_by_goals,
+    judge,
+    peak_memory,
+    row,
+)
 from deploy.local.matching_cli import match
 from services.matching.runs.assignment import solve
 from services.matching.runs.batch import Inputs, Sides, run
@@ -37,7 +43,6 @@ from services.matching.runs.steps import Step
 from services.matching.runs.what_if_file import written
 from services.matching.simulation.people import TODAY, invented_household, invented_unit
 
-Result = TypeVar("Result")
 
 def invented_pool(seed: int, n_units: int, n_households: int) -> Inputs:
     """Return the inputs of a run over invented people; the same seed gives the same."""
@@ -87,39 +92,6 @@ def dense(arcs: Arcs) -> int:
     matrix = np.repeat(matrix, arcs.places, axis=1)
     rows, columns = linear_sum_assignment(matrix, maximize=True)
     return int(matrix[rows, columns].sum())
-
-
-def best_of(times: int, work: Callable[[], Result]) -> tuple[float, Result]:
-    """Return the shortest of several times in seconds, and the last result."""
-    seconds, results = [], []
-    for _ in range(times):
-        gc.collect()
-        start = time.perf_counter()
-        results = [work()]
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), results[0]
-
-
-def row(name: str, ours: float, other: float, ratio: float, goal: str = "") -> None:
-    """Print one line of the table; times in seconds."""
-    print(f"| {name:<62} | {ours:>8.3f} | {other:>8.3f} | {ratio:>6.2f} | {goal:<18} |")
-
-
-# V4, in MB.
-MOST_MEMORY, MOST_OF_A_COUNTRY = 400, 1024
-MISSED: list[str] = []
-
-
-def judge(goal: str, *, reached: bool) -> None:
-    """Remember a goal that is missed, for the exit code."""
-    if not reached:
-        MISSED.append(goal)
-
-
-def exit_by_goals() -> None:
-    """Exit code 1 when a goal was missed, and which."""
-    if MISSED:
-        sys.exit(f"Missed: {', '.join(MISSED)}")
 
 
 def solving(n: int) -> None:
@@ -224,12 +196,6 @@ def memory_of_a_run(n_units: int, n_households: int) -> tuple[int, int]:
     before = peak_memory()
     run(inputs)
     return before, peak_memory()
-
-
-def peak_memory(process: int | str = "self") -> int:
-    """Return the most memory a process ever held, in MB (Linux; `ru_maxrss` counts the parent's too)."""
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def main() -> None:

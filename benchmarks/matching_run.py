@@ -19,16 +19,8 @@ import asyncpg
 import psutil
 from sqlalchemy import insert
 
-from benchmarks.matching_core import (
-    MOST_MEMORY,
-    Arcs,
-    bare_flow,
-    best_of,
-    exit_by_goals,
-    judge,
-    peak_memory,
-    row,
-)
+from benchmarks.matching_core import Arcs, bare_flow
+from benchmarks.measuring import MOST_MEMORY, best_of, exit_by_goals, judge, peak_memory, row
 from benchmarks.stage import Bench, a_bench
 from libs.common.db import Database, OpenTransaction
 from libs.common.logs import set_up_logs

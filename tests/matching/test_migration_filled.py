@@ -7,15 +7,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest_asyncio
-from alembic import command
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.cluster import Cluster
 from libs.common.callers import Caller, Role, Scope
 from libs.common.db import sqlalchemy_url
-from libs.common.migrate import alembic_config
 from services.matching.profiles.rules import today
+from tests.migrating import empty_database, upgraded
 
 BEFORE = ("spine@head", "matching_0004")
 LONG_AGO, NEXT_DUE = date(2024, 1, 8), date(2027, 3, 1)
@@ -24,36 +23,9 @@ LEFT_AT, RECORD_GOES = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 6, 2, tz
 
 @pytest_asyncio.fixture
 async def empty(cluster: Cluster) -> AsyncIterator[str]:
-    """The name of an empty database of matching's owner."""
-    name, server = f"matching_{uuid4().hex[:8]}", await asyncpg.connect(cluster.superuser_url())
-    try:
-        await server.execute(f'CREATE DATABASE "{name}" OWNER "matching_owner"')
-        inside = await asyncpg.connect(cluster.superuser_url(name))
-        await inside.execute("ALTER SCHEMA public OWNER TO matching_owner; GRANT USAGE ON SCHEMA public TO matching;"
-                             " ALTER DEFAULT PRIVILEGES FOR ROLE matching_owner IN SCHEMA public"
-                             " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO matching")
-        await inside.close()
+    """The name of an empty database of the service's owner."""
+    async with empty_database(cluster, "matching") as name:
         yield name
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await server.close()
-
-
-async def upgraded(cluster: Cluster, name: str, *targets: str) -> None:
-    """The database at these revisions, migrated by its owner, whom row-level security holds too."""
-    engine = create_async_engine(sqlalchemy_url(cluster.owner_database_url("matching", name)))
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, targets)
-    finally:
-        await engine.dispose()
-
-
-def _upgrade(connection: Connection, targets: tuple[str, ...]) -> None:
-    config = alembic_config("matching")
-    config.attributes["connection"] = connection
-    for target in targets:
-        command.upgrade(config, target)
 
 
 async def a_row(filled: asyncpg.Connection, table: str, **given: Any) -> UUID:
@@ -116,13 +88,13 @@ async def fill_runs(filled: asyncpg.Connection) -> tuple[UUID, UUID]:
 
 async def test_a_filled_database_is_brought_to_this_version(cluster: Cluster, empty: str) -> None:
     """Consents, due certificates and check-ins are carried over, and who changes a mentor may note that."""
-    await upgraded(cluster, empty, *BEFORE)
+    await upgraded(cluster, "matching", empty, *BEFORE)
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     refs = [uuid4() for _ in range(4)]
     try:
         mentor = await fill(filled, refs)
         wanted, found_by_itself = await fill_runs(filled)
-        await upgraded(cluster, empty, "heads")
+        await upgraded(cluster, "matching", empty, "heads")
         asked = await filled.fetch("SELECT person_ref, purpose FROM consent")
         due = await filled.fetchrow("SELECT about, due_at FROM due WHERE kind = 'record_due'")
         pinned = {row["id"]: row["pinned"] for row in await filled.fetch("SELECT id, pinned FROM proposal")}
@@ -148,7 +120,7 @@ async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster:
 
     And who is on trial is asked whether to go on.
     """
-    await upgraded(cluster, empty, "spine@head", "matching_0008")
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0008")
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     try:
         await filled.execute("SET session_replication_role = replica")
@@ -158,7 +130,7 @@ async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster:
         tried = await a_row(filled, "tandem", mentor_id=seen, household_id=uuid4(), state="trial", trial_until=LEFT_AT)
         for mentor in (left, seen):
             await filled.execute("INSERT INTO due (kind, about, due_at) VALUES ('record_due', $1, $2)", mentor, LEFT_AT)
-        await upgraded(cluster, empty, "heads")
+        await upgraded(cluster, "matching", empty, "heads")
         due = await filled.fetch("SELECT kind, about, due_at FROM due WHERE kind LIKE 'record_%'")
         trials = await filled.fetch("SELECT about, due_at FROM due WHERE kind = 'trial_over'")
         obstacles = {row["id"]: row["obstacles"] for row in await filled.fetch("SELECT id, obstacles FROM tandem")}
@@ -172,7 +144,7 @@ async def test_what_is_noted_of_certificates_is_brought_to_this_version(cluster:
 
 async def test_the_time_in_tandems_that_ended_early_is_no_waiting(cluster: Cluster, empty: str) -> None:
     """It is taken off what was waited, of all of them; who is not looked for stays as noted, and who had none."""
-    await upgraded(cluster, empty, "spine@head", "matching_0014")
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0014")
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     since, begun = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
     consented: dict[str, Any] = {"region": "15087", "consented_on": LONG_AGO, "waiting_since": since}
@@ -183,7 +155,7 @@ async def test_the_time_in_tandems_that_ended_early_is_no_waiting(cluster: Clust
         for household, days in ((waiting, 40), (waiting, 20), (closed, 10)):
             await a_row(filled, "tandem", mentor_id=uuid4(), household_id=household, state="ended_early",
                         started_at=begun, ended_at=begun + timedelta(days=days))
-        await upgraded(cluster, empty, "heads")
+        await upgraded(cluster, "matching", empty, "heads")
         found = {row["id"]: row["waiting_since"] for row in await filled.fetch("SELECT * FROM household")}
     finally:
         await filled.close()

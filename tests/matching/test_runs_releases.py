@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.callers import Role
-from services.matching.runs.fairness import counted, shown
-from services.matching.runs.releases import told_anew
+from services.matching.runs.fairness import counted, shown, told_anew
 from tests.matching.field import Field, Json
 
 SPOKEN = ("ar", "fa", "ti")

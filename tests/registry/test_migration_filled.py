@@ -6,14 +6,12 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest_asyncio
-from alembic import command
-from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.local.cluster import Cluster
 from deploy.local.new_migration import difference
 from libs.common.db import sqlalchemy_url
-from libs.common.migrate import alembic_config
+from tests.migrating import empty_database, upgraded
 
 BEFORE = ("spine@head", "registry_0002")
 # As the version before wrote it.
@@ -23,47 +21,20 @@ COUNT = ("INSERT INTO counted_fact (id, version, kind, project_id, region, occur
 
 @pytest_asyncio.fixture
 async def empty(cluster: Cluster) -> AsyncIterator[str]:
-    """The name of an empty database of the registry's owner."""
-    name, server = f"registry_{uuid4().hex[:8]}", await asyncpg.connect(cluster.superuser_url())
-    try:
-        await server.execute(f'CREATE DATABASE "{name}" OWNER "registry_owner"')
-        inside = await asyncpg.connect(cluster.superuser_url(name))
-        await inside.execute("ALTER SCHEMA public OWNER TO registry_owner; GRANT USAGE ON SCHEMA public TO registry;"
-                             " ALTER DEFAULT PRIVILEGES FOR ROLE registry_owner IN SCHEMA public"
-                             " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO registry")
-        await inside.close()
+    """The name of an empty database of the service's owner."""
+    async with empty_database(cluster, "registry") as name:
         yield name
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await server.close()
-
-
-async def upgraded(cluster: Cluster, name: str, *targets: str) -> None:
-    """The database at these revisions, migrated by its owner, whom row-level security holds too."""
-    engine = create_async_engine(sqlalchemy_url(cluster.owner_database_url("registry", name)))
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, targets)
-    finally:
-        await engine.dispose()
-
-
-def _upgrade(connection: Connection, targets: tuple[str, ...]) -> None:
-    config = alembic_config("registry")
-    config.attributes["connection"] = connection
-    for target in targets:
-        command.upgrade(config, target)
 
 
 async def test_what_was_counted_stays_and_an_old_instance_goes_on(cluster: Cluster, empty: str) -> None:
     """Each fact with its project; it is no partner's."""
     project, day, told = uuid4(), date(2027, 3, 2), datetime(2027, 3, 2, tzinfo=UTC)
-    await upgraded(cluster, empty, *BEFORE)
+    await upgraded(cluster, "registry", empty, *BEFORE)
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     try:
         facts: list[UUID] = [uuid4(), uuid4()]
         await filled.execute(COUNT, facts[0], project, day, told)
-        await upgraded(cluster, empty, "heads")
+        await upgraded(cluster, "registry", empty, "heads")
         await filled.execute(COUNT, facts[1], project, day, told)
         rows = await filled.fetch("SELECT id, project_id, partner_id FROM counted_fact")
 
@@ -76,7 +47,7 @@ async def test_what_was_counted_stays_and_an_old_instance_goes_on(cluster: Clust
 
 async def test_the_tables_are_as_the_code_says(cluster: Cluster, empty: str) -> None:
     """A database that has been migrated to the end needs no further change."""
-    await upgraded(cluster, empty, "heads")
+    await upgraded(cluster, "registry", empty, "heads")
     engine = create_async_engine(sqlalchemy_url(cluster.owner_database_url("registry", empty)))
     try:
         async with engine.connect() as connection:

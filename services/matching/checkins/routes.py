@@ -201,7 +201,9 @@ async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
             (say("consent_yes", languages).text, f"../../tandems/consents/{own}/give"),
             (say("consent_no", languages).text, f"../../tandems/consents/{own}/refuse")]))
     calendar = transaction.links.token(Link(CALENDAR.name, person_ref, person_ref), valid=CALENDAR.valid)
-    keys = ("checkin_text", "checkin_issue_text") if asked else () if sent.said else ("refused_checkin-answered",)
+    keys = ["checkin_text", "checkin_issue_text"] if asked else ["refused_checkin-answered"]
+    if sent.said and not asked:
+        keys = []
     return await asking_page(holding, "checkin", [say(key, languages).text for key in keys], [],
                              [("own_calendar", f"../calendars/{calendar}")], sections=sections, sent=sent)
 

@@ -18,6 +18,8 @@ from services.matching.tables import Table
 SEALED_ORIGIN = "counselling_case.origin"
 # How long what was written down word for word is kept after a case has ended, as long as claims may come of it.
 KEPT = relativedelta(years=3)
+# Facts tell the district alone.
+DISTRICT_DIGITS = 5
 
 
 class CaseState(StrEnum):

@@ -17,13 +17,11 @@ from libs.common.outbox import announce
 from libs.common.persons import persons_at
 from libs.common.privacy import key_of, seal
 from libs.common.refusals import Invalid, Refused
-from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
+from services.matching.counselling_cases.model import DISTRICT_DIGITS, SEALED_ORIGIN, CaseState, CounsellingCase, Origin
 from services.matching.counselling_cases.rules import CaseFields, CaseIn
 from services.matching.households.model import Household
 from services.matching.profiles.queries import inside, met, sharing_address
 from services.matching.profiles.rules import refuse_future, refuse_outside, today
-
-DISTRICT_DIGITS = 5
 
 
 async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID | None = None) -> CounsellingCase:

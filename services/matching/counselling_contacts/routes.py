@@ -18,8 +18,8 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.facts.matching import CounsellingCorrected, CounsellingFact, CounsellingRecorded
 from libs.common.outbox import announce
 from libs.common.privacy import seal, unseal
-from services.matching.counselling_cases.model import CounsellingCase
-from services.matching.counselling_cases.queries import DISTRICT_DIGITS, case_to_change, opened
+from services.matching.counselling_cases.model import DISTRICT_DIGITS, CounsellingCase
+from services.matching.counselling_cases.queries import case_to_change, opened
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseIn
 from services.matching.counselling_contacts.model import LONGEST_MINUTES, SEALED_NOTE, CounsellingContact, Mistaken

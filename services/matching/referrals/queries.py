@@ -12,14 +12,12 @@ from libs.common.facts.matching import ReferralEnded, ReferralFact, ReferralRevo
 from libs.common.outbox import announce
 from libs.common.persons import details_of
 from libs.common.tables import person
-from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.model import DISTRICT_DIGITS, CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.rules import today
 from services.matching.referrals.model import REACHED, UNSENT, Referral, ReferralState, Shared
-
-DISTRICT_DIGITS = 5
 
 
 async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, version: int) -> Referral:

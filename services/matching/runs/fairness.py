@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 from services.matching.runs.pool import DISTRICT, LEVELS, Member, adult_genders, age_bands
-from services.matching.suppression.rules import hidden_in_table
+from services.matching.suppression.rules import LEAST, hidden_in_table
 
 ALL = "all"
 Row = dict[str, Any]
+Counts = dict[str, tuple[int | None, ...]]
 Group = tuple[str, str]
 
 
@@ -68,6 +69,38 @@ def _shown(rows: list[Row], everyone: list[Row]) -> Iterator[Row]:
             told |= dict.fromkeys(("served", "median_after", "p95_after"))
         both = told["waited"] and told["served"] is not None
         yield told | {"served_share": round(told["served"] / told["waited"], 3) if both else None}
+
+
+def told_anew(rows: Iterable[Row], before: Iterable[Iterable[Row]]) -> set[str]:
+    """The dimensions of a run's figures (as `shown` gives them) that may be told beside all told before."""
+    now, earlier = _by_dimension(rows), [_by_dimension(some) for some in before]
+    return {dimension for dimension, counts in now.items()
+            if not any(_tells_of_few(counts, told[dimension]) for told in earlier if dimension in told)}
+
+
+def _by_dimension(rows: Iterable[Row]) -> dict[str, Counts]:
+    """By dimension and value: how many waited, how many of them were served, and how many were not."""
+    found: dict[str, Counts] = defaultdict(dict)
+    for row in rows:
+        waited, served = row["waited"], row["served"]
+        left = None if waited is None or served is None else waited - served
+        found[row["dimension"]][row["value"]] = (waited, served, left)
+    return found
+
+
+def _tells_of_few(one: Counts, other: Counts) -> bool:
+    nobody = (0, 0, 0)
+    return any(_near(*pair) for value in one.keys() | other.keys()
+               for pair in zip(one.get(value, nobody), other.get(value, nobody), strict=True))
+
+
+def _near(one: int | None, other: int | None) -> bool:
+    """Whether they differ by few; what is hidden is taken for few, which it mostly is."""
+    if one is None and other is None:
+        return False
+    if one is None or other is None:
+        return (one or 0) + (other or 0) < LEAST - 1 + LEAST
+    return 0 < abs(one - other) < LEAST
 
 
 def days_between(since: date, day: date) -> int:

@@ -1,7 +1,8 @@
 """What is counted of what others tell, what is counted anew, and what falls due for indicators."""
 
+from calendar import monthrange
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -87,8 +88,7 @@ def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
 def _day(month: str, noted: date) -> date:
     """Of what only the month is told: the day on which it was noted when that is in the month, else its last."""
     year, number = map(int, month.split("-"))
-    last = date(year + number // 12, number % 12 + 1, 1) - timedelta(days=1)
-    return noted if (noted.year, noted.month) == (year, number) else last
+    return noted if (noted.year, noted.month) == (year, number) else date(year, number, monthrange(year, number)[1])
 
 
 def _meeting(fact: MeetingDocumented | MeetingCorrected, told: datetime) -> dict[str, Any]:
