@@ -14,6 +14,7 @@ from deploy.local.shared import once, shared_servers, state_for_tests
 from libs.common.facts import SERVICES
 from libs.common.migrate import migrate
 from libs.common.provision import provision
+from libs.common.service import look_for_cycles_seldom
 from tests.containers import container_servers
 from tests.harness import Network, service_settings
 
@@ -21,6 +22,8 @@ MOST_WORKERS = 8
 # The suite shares two cores with two servers: how long drawing an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+# As services do: a tenth of the time.
+look_for_cycles_seldom()
 
 
 def _worker() -> int:

@@ -243,6 +243,7 @@ async def test_stepped_back_while_it_publishes_it_publishes_all_again(
     assert batches == [["4"], ["1", "2", "3", "4"]]
 
 
+@pytest.mark.slow
 async def test_what_the_stream_lost_is_published_again_with_fresh_ids(network: Network, proxy: Proxy) -> None:
     """After a purge, inside the window of duplicates: each number is in the stream again, none has a second effect."""
     speaker = await on_stage(network, "registry", nats_url=f"nats://127.0.0.1:{proxy.port}")

@@ -3,7 +3,6 @@
 from datetime import date
 from uuid import uuid4
 
-import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
@@ -119,17 +118,17 @@ async def test_a_counsellor_sees_the_own_partners_cases_and_no_more(field: Field
     assert set(await seen(field, own)) == {*OF_PARTNER, *OPEN}
 
 
-@pytest.mark.parametrize("caller", STRANGERS, ids=lambda caller: caller.role.value)
-async def test_who_is_elsewhere_sees_changes_takes_and_removes_nothing(field: Field, caller: Caller) -> None:
+async def test_who_is_elsewhere_sees_changes_takes_and_removes_nothing(field: Field) -> None:
     """Another region's coordinator and neutral contact, another partner's counsellor, the public."""
     await a_world(field)
     tables, columns = (*CLOSED, *OPEN), {"person": "languages = '{}'"}
+    tried = [*(f"UPDATE {table} SET {columns.get(table, 'version = version + 1')}" for table in tables),
+             *(f"UPDATE {table} SET region = '15084'" for table in CLOSED),
+             *(f"DELETE FROM {table}" for table in tables)]
 
-    assert set(await seen(field, caller)) == {*OPEN}
-    assert await changed(field, caller, *(
-        f"UPDATE {table} SET {columns.get(table, 'version = version + 1')}" for table in tables)) == set()
-    assert await changed(field, caller, *(f"UPDATE {table} SET region = '15084'" for table in CLOSED)) == set()
-    assert await changed(field, caller, *(f"DELETE FROM {table}" for table in tables)) == set()
+    for caller in STRANGERS:
+        assert set(await seen(field, caller)) == {*OPEN}, caller
+        assert await changed(field, caller, *tried) == set(), caller
 
 
 async def test_what_the_registry_told_is_changed_by_the_system_alone(field: Field) -> None:
