@@ -163,6 +163,22 @@ async def test_the_time_in_tandems_that_ended_early_is_no_waiting(cluster: Clust
     assert found == {waiting: since + timedelta(days=60), closed: since, never: since}
 
 
+async def test_since_when_a_consent_is_taken_back_is_known_of_earlier_ones(cluster: Cluster, empty: str) -> None:
+    """Of what was revoked, since it ended; of what ended otherwise, nothing is said."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0020")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        revoked, done = [await a_row(filled, "referral", region="15087", state=state, ended_at=LEFT_AT)
+                         for state in ("revoked", "done")]
+        await upgraded(cluster, "matching", empty, "heads")
+        found = {row["id"]: row["revoked_at"] for row in await filled.fetch("SELECT * FROM referral")}
+    finally:
+        await filled.close()
+
+    assert found == {revoked: LEFT_AT, done: None}
+
+
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:
     """A coordinator of the region changes the mentor, by the service's own role."""
     engine = create_async_engine(sqlalchemy_url(cluster.database_url("matching", name)))

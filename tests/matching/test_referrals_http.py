@@ -75,7 +75,7 @@ async def test_an_acceptance_entered_wrongly_is_corrected(field: Field) -> None:
     assert (declined["state"], declined["declined_reason"], declined["shared"]) == ("declined", "full", [])
     assert await field.subjects(referral["id"]) == ["referral.sent", "referral.accepted", "referral.declined"]
     assert (await field.send("GET", f"{address}/handover")).json()["slug"] == "referral-consent"
-    for verb, body in (("answer", {"accepted": True}), ("finish", None), ("not_taken_up", None), ("revoke", None)):
+    for verb, body in (("answer", {"accepted": True}), ("finish", None), ("not_taken_up", None)):
         assert await field.refused(f"{address}/{verb}", body) == (409, "referral-state"), verb
 
 
@@ -226,6 +226,23 @@ async def test_who_is_erased_is_referred_nowhere_any_more(field: Field) -> None:
     assert (await field.send("GET", f"/referrals/{referral['id']}/handover")).status_code == 409
     assert await field.network.rows(
         "matching", "SELECT 1 FROM due WHERE about = $1", UUID(referral["id"])) == []
+
+
+async def test_a_consent_is_taken_back_after_all_is_over(field: Field) -> None:
+    """Done, declined or not taken up: what came of it stays, and who got something is told; once."""
+    ends: list[tuple[str, Any]] = [("finish", None), ("answer", {"accepted": False, "reason": "full"}),
+                                   ("not_taken_up", None)]
+    over = [await act(field, await accepted(field), verb, body) for verb, body in ends]
+    assert [one["revoked_at"] for one in over] == [None] * 3
+    revoked = [await act(field, one, "revoke") for one in over]
+
+    assert [one["state"] for one in revoked] == ["done", "declined", "not_taken_up"]
+    assert all(one["revoked_at"] for one in revoked)
+    for one in over:
+        assert (await field.told(one["id"]))[-1] == {
+            "subject": "referral.revoked", "referral_id": one["id"], "offer_id": one["offer_id"], "region": REGION,
+            "partner_id": str(PARTNER), "sent_on": str(field.day)}
+        assert await field.refused(f"/referrals/{one['id']}/revoke") == (409, "referral-state")
 
 
 async def test_an_erasure_is_told_to_whoever_got_something_also_of_what_is_over(field: Field) -> None:

@@ -129,6 +129,23 @@ def test_nobody_is_sent_to_an_offer_that_is_not_to_be_had() -> None:
 
 
 @pytest.mark.parametrize("state", ReferralState)
+def test_a_consent_is_taken_back_of_what_is_over_too(state: ReferralState) -> None:
+    """Whatever had come of it stays; once, and not where nothing was ever sent."""
+    referral = a_referral(state)
+    referral.sent_at = NOW
+    if state is S.REVOKED:
+        referral.revoked_at = NOW
+    else:
+        referral.revoke(NOW)
+        assert (referral.revoked_at, referral.shared) == (NOW, [])
+        assert referral.state is (state if state in ENDED else S.REVOKED)
+    with pytest.raises(Refused):
+        referral.revoke(NOW)
+    with pytest.raises(Refused, match="no consent"):
+        referral.refuse_without_consent(DAY)
+
+
+@pytest.mark.parametrize("state", ReferralState)
 def test_what_ends_with_its_case_was_revoked_by_nobody(state: ReferralState) -> None:
     """What is open is ended, what is over stays as it was, and nothing goes on."""
     referral = a_referral(state)

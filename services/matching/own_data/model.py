@@ -45,7 +45,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     CounsellingStatus: frozenset({"id", "counselling_case_id", "attribute", "value", "valid_from", "corrects",
                                   "entered_at"}),
     Referral: frozenset({"counselling_case_id", "state", "offer_id", "offered_by", "shared", "consented_on",
-                         "consent_until", "sent_at", "answered_at", "declined_reason", "ended_at"}),
+                         "consent_until", "sent_at", "answered_at", "declined_reason", "ended_at", "revoked_at"}),
 })
 SEALED: MappingProxyType[type[Any], MappingProxyType[str, tuple[str, type[BaseModel]]]] = MappingProxyType({
     Checkin: MappingProxyType({"note": (CHECKIN_NOTE, Note)}),

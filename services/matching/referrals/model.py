@@ -16,8 +16,8 @@ from services.matching.tables import Table
 class ReferralState(StrEnum):
     """Where a referral is; expired: the consent ended before anything was sent.
 
-    not_taken_up: it was sent, but they did not come. revoked: they took it back, or do not want it; ended: nobody took
-    it back, but counselling is over, or its notes are deleted. None of them goes on.
+    not_taken_up: it was sent, but they did not come. revoked: they took it back, or do not want it, while it went on;
+    ended: nobody took it back, but counselling is over, or its notes are deleted. None of them goes on.
     """
 
     PROPOSED = "proposed"
@@ -65,6 +65,7 @@ OPEN = HANDED_OVER | {ReferralState.PROPOSED, ReferralState.EXPIRED}
 class Referral(Table, table=True):
     """A case sent on to an offer. The consent is what (shared), to whom (offered_by), when and until when.
 
+    revoked_at: since when the consent is taken back, also of what was over by then, which stays as it came out.
     Nothing was ever sent without one: the check constraint holds it against any way of writing.
     """
 
@@ -87,6 +88,7 @@ class Referral(Table, table=True):
     answered_at: datetime | None = moment(None)
     declined_reason: TurnedDown | None = code(TurnedDown, None)
     ended_at: datetime | None = moment(None)
+    revoked_at: datetime | None = moment(None)
 
     @property
     def reference(self) -> str:
@@ -137,9 +139,15 @@ class Referral(Table, table=True):
         self.forget()
 
     def revoke(self, now: datetime) -> None:
-        """They take the consent back, or do not want it: from now on nothing is told any more."""
-        self._only(OPEN, "revoked")
-        self.state, self.ended_at = ReferralState.REVOKED, now
+        """They take the consent back, or do not want it: from now on nothing is told any more.
+
+        At any time, once: whoever got something by it has it still when all is over, and is to delete it.
+        """
+        if self.sent_at is None or self.revoked_at:
+            self._only(OPEN, "revoked")
+        if self.state in OPEN:
+            self.state, self.ended_at = ReferralState.REVOKED, now
+        self.revoked_at = now
         self.forget()
 
     def end(self, now: datetime) -> None:

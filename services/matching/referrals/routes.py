@@ -84,6 +84,7 @@ class ReferralOut(BaseModel):
     answered_at: datetime | None
     declined_reason: TurnedDown | None
     ended_at: datetime | None
+    revoked_at: datetime | None = Field(description="Since when the consent is taken back, also of what was over.")
 
     @classmethod
     def of(cls, referral: Referral) -> "ReferralOut":
@@ -217,7 +218,7 @@ async def note_referral_not_taken_up(
 async def revoke_referral(
     referral_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> ReferralOut:
-    """They take their consent back, at any time: nothing is handed over any more, and who got something is told."""
+    """They take their consent back, also of what is over: nothing is handed over, and who got something is told."""
     referral = await referral_to_change(transaction, referral_id, expected)
     referral.revoke(transaction.clock.now())
     tell_revoked(transaction, referral)
