@@ -166,36 +166,34 @@ async def measure(bench: Bench, n_units: int, n_households: int, times: int) -> 
     async with database.transaction() as transaction:
         pool = await load_pool(transaction, Run(region="15", programme_id=PROGRAMME))
     arcs = Arcs(sides_of(pool)[0])
-    runs, flow, held = [], [], []
+    runs, bare = [], []
     for _ in range(times):
         await superuser.execute(ANEW)
         await superuser.execute("VACUUM ANALYZE")
         runs.append(await one_run(database))
-        flow.append(best_of(1, lambda: bare_flow(arcs))[0])
-        held.append(await bare_database(superuser))
-    show([seconds for seconds, _ in runs], runs[-1][1], (min(flow), min(held)), f"{n_units:,} x {n_households:,}")
+        bare.append((best_of(1, lambda: bare_flow(arcs))[0], await bare_database(superuser)))
+    show([seconds for seconds, _ in runs], runs[-1][1], bare, f"{n_units:,} x {n_households:,}")
     await superuser.close()
     await database.close()
 
 
-def show(took: list[list[float]], run: Run, bare: tuple[float, float], people: str) -> None:
-    """Print the steps of the shortest run, all together against the bare limit, and the worker's memory."""
+def show(took: list[list[float]], run: Run, bare: list[tuple[float, float]], people: str) -> None:
+    """Print the steps of the shortest run, all together against the shortest bare limit, and the worker's memory."""
     if not run.certified:
         sys.exit("The run is not proven to be the best one")
-    best = min(took, key=sum)
-    flow, held = bare
+    best, (flow, held) = min(took, key=sum), min(bare, key=sum)
     for name, seconds in zip(STEPS, best, strict=True):
         row(f"{name} : the bare flow", seconds, flow, seconds / flow)
     row("PostgreSQL alone reads and holds the same : the bare flow", held, flow, held / flow)
     size = f"{people} ({run.possible_pairs:,} arcs, {run.proposed:,} proposals)"
     row(f"whole run {size} : the bare flow", sum(best), flow, sum(best) / flow, "(V1 at first: <= 2)")
-    row("whole run : the bare flow and PostgreSQL alone", sum(best), sum(bare), sum(best) / sum(bare),
+    row("whole run : the bare flow and PostgreSQL alone", sum(best), flow + held, sum(best) / (flow + held),
         "<= 2 at 10,000 (V1)")
     children = psutil.Process().children(recursive=True)
     (worker,) = [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
     print(f"  peak memory of the worker: {peak_memory(worker)} MB (goal: <= 400 at 10,000, V4)")
     if people == "10,000 x 7,000":
-        judge("V1", reached=sum(best) <= 2 * sum(bare))
+        judge("V1", reached=sum(best) <= 2 * (flow + held))
         judge("V4", reached=peak_memory(worker) <= MOST_MEMORY)
 
 
@@ -204,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=10_000)
     parser.add_argument("--households", type=int, default=7_000)
-    parser.add_argument("--times", type=int, default=6, help="the first run starts the worker; the best one counts")
+    parser.add_argument("--times", type=int, default=9, help="the first run starts the worker; the best one counts")
     asked = parser.parse_args()
     set_up_logs(as_json=False, level="warning")
     look_for_cycles_seldom()

@@ -1,7 +1,7 @@
 """What a run found is written down: pairs, proposals with their facts, and who got none; a part at a time.
 
-The statements are text, and take a column as one array: to bind thousands of rows one by one took longer than all else.
-(COPY would be faster still, but PostgreSQL refuses it on tables with row-level security.)
+The statements are text, and take a column as one text with a value in each line: to bind thousands of rows one by one
+took longer than all else. (COPY would be faster still, but PostgreSQL refuses it on tables with row-level security.)
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from services.matching.runs.words import CHANGED_MEANWHILE
 from services.matching.tandems.model import RUNNING
 
 # Others have their turn in between.
+PAIRS_AT_ONCE = 5000
 ROWS_AT_ONCE = 1000
 TOLD_AT_ONCE = 50
 Columns = dict[str, list[Any]]
@@ -43,7 +44,7 @@ KEEP_PAIRS = (
 KEEP_PROPOSALS = (
     "INSERT INTO proposal (version, run_id, programme_id, state, reasons, besides, {names})"
     " SELECT 1, $1::uuid, $2::uuid, $3::text, '[]', '{{}}', {values} FROM unnest({arrays}) AS found ({names})")
-PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY ($2::uuid[])"
+PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY (string_to_array($2, E'\\n')::uuid[])"
 LOCK = (
     "SELECT id::text, region, version FROM {table} WHERE id = ANY ($1::uuid[]) AND state = ANY ($2::text[])"
     " ORDER BY id FOR UPDATE")
@@ -112,7 +113,7 @@ def chosen(columns: Columns, keep: list[bool]) -> Columns:
 async def keep_pairs(transaction: OpenTransaction, run: Run, found: Columns) -> None:
     """The pairs of a simulated run, which proposes nothing."""
     for part in _parts(found):
-        await transaction.write(_statement(KEEP_PAIRS, PAIR, 2), run.id, *(part[name] for name in PAIR))
+        await transaction.write(_statement(KEEP_PAIRS, PAIR, 2), run.id, *(_lines(part[name]) for name in PAIR))
 
 
 async def propose(transaction: OpenTransaction, run: Run, found: Columns, mentors: set[str]) -> None:
@@ -124,8 +125,8 @@ async def propose(transaction: OpenTransaction, run: Run, found: Columns, mentor
         telling = asyncio.ensure_future(_tell_all(transaction, part))
         try:
             await transaction.write(_statement(KEEP_PROPOSALS, PROPOSAL, 4), run.id, run.programme_id,
-                                    ProposalState.PROPOSED, *(part[name] for name in PROPOSAL))
-            await transaction.write(PROPOSE, HouseholdState.PROPOSED, part["household_id"])
+                                    ProposalState.PROPOSED, *(_lines(part[name]) for name in PROPOSAL))
+            await transaction.write(PROPOSE, HouseholdState.PROPOSED, _lines(part["household_id"]))
         finally:
             await telling
 
@@ -155,13 +156,19 @@ async def keep_unserved(transaction: OpenTransaction, run: Run, found: list[dict
 
 def _parts(columns: Columns) -> Iterator[Columns]:
     """So many rows at once, each with an id."""
-    for start in range(0, len(columns["score"]), ROWS_AT_ONCE):
-        part = {name: column[start : start + ROWS_AT_ONCE] for name, column in columns.items()}
+    for start in range(0, len(columns["score"]), PAIRS_AT_ONCE):
+        part = {name: column[start : start + PAIRS_AT_ONCE] for name, column in columns.items()}
         yield part | {"id": [uuid7() for _ in part["score"]]}
 
 
+def _lines(values: list[Any]) -> str:
+    """A column as one text, a value in each line, an empty one for None: asyncpg looks at each value of an array."""
+    return "\n".join(["" if value is None else str(value) for value in values])
+
+
 def _statement(text: str, names: tuple[str, ...], first: int) -> str:
-    """The statement that takes these columns as arrays, from parameter `first` on."""
-    arrays = ", ".join(f"${place}::{TYPES[name]}[]" for place, name in enumerate(names, first))
+    """The statement that takes these columns as lines, from parameter `first` on."""
+    arrays = ", ".join(
+        f"string_to_array(${place}, E'\\n', '')::{TYPES[name]}[]" for place, name in enumerate(names, first))
     values = ", ".join(f"{name}::jsonb" if name in JSON else name for name in names)
     return text.format(names=", ".join(names), values=values, arrays=arrays)
