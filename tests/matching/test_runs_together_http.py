@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from libs.common.callers import Role
 from libs.common.facts.registry import ErasureRequested
+from services.matching.runs.wanted import MOST_UNFINISHED
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Headers, Json
 
@@ -230,6 +231,23 @@ async def test_what_is_not_done_has_no_result(field: Field) -> None:
     assert [(answer.status_code, answer.json()["state"]) for answer in answers] == [(200, "cancelled")] * 2
     assert [answer.json()["slug"] for answer in (compared, since)] == ["run-not-done"] * 2
     assert (over.status_code, over.json()["slug"]) == (409, "run-over")
+
+
+async def test_nobody_keeps_all_others_waiting_with_runs(field: Field) -> None:
+    """Ten that are not finished are enough for one person; another one may go on, and so may who cancels one."""
+    body = {"programme_id": str(field.programme), "region": REGION}
+    own, other = [await field.network.key(Role.COORDINATOR, region=REGION) for _ in range(2)]
+    runs = [await field.create("/runs/simulate", body, headers=own) for _ in range(MOST_UNFINISHED)]
+    await field.network.settled()
+    await field.network.rows("matching", "UPDATE run SET state = 'waiting' WHERE id = ANY($1::uuid[])",
+                             [run["id"] for run in runs])
+    refused = [await field.send("POST", f"/runs{path}", body, headers=own | new_idempotency_key())
+               for path in ("", "/simulate")]
+    await field.create("/runs/simulate", body, headers=other)
+    await field.send("POST", f"/runs/{runs[0]['id']}/cancel", MISTAKE)
+    await field.create("/runs/simulate", body, headers=own)
+
+    assert [(answer.status_code, answer.json()["slug"]) for answer in refused] == [(409, "runs-unfinished")] * 2
 
 
 async def test_weights_are_tried_in_simulated_runs_only(field: Field) -> None:

@@ -26,7 +26,7 @@ from services.matching.proposals.routes import DecisionIn
 from services.matching.runs import comparing
 from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
-from services.matching.runs.wanted import PairIn, refuse_unknown, written
+from services.matching.runs.wanted import PairIn, refuse_too_many, refuse_unknown, written
 from services.matching.weights.routes import FullWeights
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -268,6 +268,7 @@ async def _started(
     if once.repeated:
         return RunOut.of(await get_or_refuse(transaction, Run, once.id))
     refuse_outside(transaction.caller.scope, body.region)
+    await refuse_too_many(transaction)
     now = transaction.clock.now()
     await rules_or_refuse(transaction, body.programme_id, today(now))
     for field, pairs in (("pinned", body.pinned), ("forbidden", body.forbidden)):

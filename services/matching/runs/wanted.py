@@ -1,21 +1,24 @@
-"""Pairs that whoever starts a run wants in it, or rules out."""
+"""What whoever starts a run wants of it: pairs that are in it, or ruled out, and not too many runs at once."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from pydantic import Field
+from sqlalchemy import func, union_all
 from sqlalchemy import select as select_columns
-from sqlalchemy import union_all
 from sqlmodel import col
 
 from libs.common.bodies import Body
 from libs.common.db import OpenTransaction
-from libs.common.refusals import Invalid
+from libs.common.refusals import Invalid, Refused
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import among
-from services.matching.runs.model import PairReason
+from services.matching.runs.model import UNFINISHED, PairReason, Run
+
+# They are computed one after the other, a country's for minutes: more would keep everybody else waiting.
+MOST_UNFINISHED = 10
 
 
 class PairIn(Body):
@@ -29,6 +32,15 @@ class PairIn(Body):
 def written(pairs: Iterable[PairIn]) -> list[list[str]]:
     """As a run keeps them."""
     return [[str(one.household_id), str(one.unit_id)] for one in pairs]
+
+
+async def refuse_too_many(transaction: OpenTransaction) -> None:
+    """Who has started so many runs that are not finished waits, or cancels one; two at one moment may both pass."""
+    own = select_columns(func.count()).where(
+        col(Run.started_by) == transaction.caller.principal, col(Run.state).in_(UNFINISHED))
+    if (await transaction.scalar(own) or 0) >= MOST_UNFINISHED:
+        raise Refused("runs-unfinished", "You have started {most} runs that are not finished: wait until one is done,"
+                      " or cancel one.", most=MOST_UNFINISHED)
 
 
 async def refuse_unknown(transaction: OpenTransaction, programme_id: UUID, pairs: Sequence[PairIn], field: str) -> None:
