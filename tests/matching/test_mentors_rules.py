@@ -175,6 +175,8 @@ def test_an_erased_mentor_tells_nothing() -> None:
     """Every readable code is what it is for somebody who said nothing."""
     mentor = checked(a_mentor(MentorState.ACTIVE, gender=Gender.FEMALE, languages={"ar": "C2"}, slots=3,
                               postcode="06295", lat=51.5, lon=11.5, interests=["chess"], childcare=True, largest=7))
+    mentor.hold_back(DAY)
+    mentor.resume(by="coordinator", why="they talked")
     mentor.erase(NOW)
     blank = a_mentor(MentorState.LEFT, consented_on=None)
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying
+from services.matching.profiles.model import Accompanying, HeldBack
 from services.matching.tables import Table
 
 
@@ -37,11 +37,10 @@ PREPARED = frozenset({GroupState.READY, GroupState.APPLIED, GroupState.LISTED})
 BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 
 
-class MentorGroup(Accompanying, Table, table=True):
+class MentorGroup(Accompanying, HeldBack, Table, table=True):
     """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
 
-    held_back_on: since when it stays in preparation for somebody's safety, whatever its checklist says, until the
-    coordinators say that it goes on.
+    One that is held back stays in preparation, whatever its checklist says, until the coordinators say that it goes on.
     """
 
     __tablename__ = "mentor_group"
@@ -59,11 +58,6 @@ class MentorGroup(Accompanying, Table, table=True):
     end_reason: str | None = plain(None)
     ready_at: datetime | None = moment(None)
     ended_at: datetime | None = moment(None)
-    held_back_on: date | None = plain(None)
-    held_back_by: str | None = plain(None)
-    held_back_why: str | None = plain(None)
-    resumed_by: str | None = plain(None)
-    resumed_why: str | None = plain(None)
 
     @property
     def capacity(self) -> int:
@@ -123,17 +117,14 @@ class MentorGroup(Accompanying, Table, table=True):
             self.state = GroupState.IN_PREPARATION
 
     def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> None:
-        """For somebody's safety nobody new, whatever is open, until the coordinators say so. The first day stays."""
-        if self.held_back_on is None or why:
-            self.held_back_by, self.held_back_why = by, why
-        self.held_back_on, self.resumed_by, self.resumed_why = self.held_back_on or day, None, None
+        """For somebody's safety nobody new, whatever is open, until the coordinators say so."""
+        self.note_held_back(day, by=by, why=why)
 
     def resume(self, by: str, why: str) -> None:
         """The coordinators say that it goes on, and why; the checklist says whether it is ready."""
         if self.held_back_on is None:
             raise Refused("group-not-held-back", "The group is not held back; its checklist says whether it is ready.")
-        self.held_back_on = self.held_back_by = self.held_back_why = None
-        self.resumed_by, self.resumed_why = by, why
+        self.note_resumed(by, why)
 
     def accompany(self) -> None:
         """A tandem begins."""

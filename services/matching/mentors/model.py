@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying, CertificateSeen
+from services.matching.profiles.model import Accompanying, CertificateSeen, HeldBack
 from services.matching.tables import Table
 
 # What was noted of a certificate is deleted three months after the activity ends, or at once when there is none.
@@ -32,12 +32,11 @@ AVAILABLE = frozenset({MentorState.READY, MentorState.ACTIVE})
 VETTED = AVAILABLE | {MentorState.PAUSED}
 
 
-class Mentor(Accompanying, CertificateSeen, Table, table=True):
+class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
-    A relevant entry is never kept either: the check constraint says so to whoever writes past this class. held_back_on:
-    paused for somebody's safety, so that only the coordinators end the pause; resumed_by and resumed_why: who did, and
-    why.
+    A relevant entry is never kept either: the check constraint says so to whoever writes past this class. Who is held
+    back is paused for somebody's safety, so that only the coordinators end the pause.
     """
 
     __table_args__ = (
@@ -55,11 +54,6 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
     capacity: int = plain(1)
     consented_on: date | None = personal(None)
     consent_version: int | None = personal(None)
-    held_back_on: date | None = personal(None)
-    held_back_by: str | None = plain(None)
-    held_back_why: str | None = personal(None)
-    resumed_by: str | None = plain(None)
-    resumed_why: str | None = plain(None)
     active_since: datetime | None = moment(None)
     left_at: datetime | None = moment(None)
 
@@ -94,16 +88,11 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
         self.state = MentorState.PAUSED
 
     def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> bool:
-        """For somebody's safety nobody new, whatever is open, until the coordinators end the pause.
-
-        Who is held back already stays so since the same day. Returns False for who is proposed to nobody anyway.
-        """
+        """For somebody's safety nobody new, whatever is open; returns False for who is proposed to nobody anyway."""
         if self.state not in VETTED:
             return False
-        if self.held_back_on is None or why:
-            self.held_back_by, self.held_back_why = by, why
-        self.state, self.held_back_on = MentorState.PAUSED, self.held_back_on or day
-        self.resumed_by = self.resumed_why = None
+        self.note_held_back(day, by=by, why=why)
+        self.state = MentorState.PAUSED
         return True
 
     def refuse_unless_vetted(self) -> None:
@@ -119,8 +108,7 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
             if why is None:
                 raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
                               field="why")
-            self._forget_holding_back()
-            self.resumed_by, self.resumed_why = by, why
+            self.note_resumed(by, why)
         self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
 
     def accompany(self, now: datetime) -> None:
@@ -174,10 +162,7 @@ class Mentor(Accompanying, CertificateSeen, Table, table=True):
         self.forget_record()
         self.blank()
         self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
-        self._forget_holding_back()
-
-    def _forget_holding_back(self) -> None:
-        self.held_back_on = self.held_back_by = self.held_back_why = None
+        self.forget_holding_back()
 
     def _not_invited(self, *, invited: bool) -> None:
         if invited:

@@ -1,6 +1,6 @@
 """A profile: the columns that both sides have, readable because matching computes with them, blanked by an erasure.
 
-And what is kept of a criminal-record certificate of whoever accompanies.
+And what is kept of whoever accompanies: of a criminal-record certificate, and of being held back for somebody's safety.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from sqlalchemy import Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import SQLModel
 
-from libs.common.columns import personal
+from libs.common.columns import personal, plain
 from libs.common.refusals import Invalid, Refused
 
 # s. 72a SGB VIII as the field applies it: not older than three months when seen, and seen again after five years.
@@ -104,3 +104,28 @@ class CertificateSeen(SQLModel):
     def has_valid_record(self, day: date) -> bool:
         """Whether a certificate was seen within the last five years."""
         return self.record_next_due is not None and day < self.record_next_due
+
+
+class HeldBack(SQLModel):
+    """Since when somebody is proposed to nobody for somebody's safety, by whom and why; or who ended that, and why."""
+
+    held_back_on: date | None = personal(None)
+    held_back_by: str | None = plain(None)
+    held_back_why: str | None = personal(None)
+    resumed_by: str | None = plain(None)
+    resumed_why: str | None = personal(None)
+
+    def note_held_back(self, day: date, *, by: str | None, why: str | None) -> None:
+        """Until it is resumed. Who is held back already stays so since the same day, by who gave a reason last."""
+        if self.held_back_on is None or why:
+            self.held_back_by, self.held_back_why = by, why
+        self.held_back_on, self.resumed_by, self.resumed_why = self.held_back_on or day, None, None
+
+    def note_resumed(self, by: str | None, why: str) -> None:
+        """It goes on."""
+        self.forget_holding_back()
+        self.resumed_by, self.resumed_why = by, why
+
+    def forget_holding_back(self) -> None:
+        """Neither that they were held back is kept any longer, nor who ended it."""
+        self.held_back_on = self.held_back_by = self.held_back_why = self.resumed_by = self.resumed_why = None
