@@ -11,6 +11,7 @@ from dateutil.relativedelta import relativedelta
 from libs.common.facts.notify import ConsentWithdrawn
 from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import OWN_DATA
+from tests.harness import new_idempotency_key
 from tests.matching.field import LONG_AGO, Field, Json, rules
 
 COLUMNS = ("record_seen_on", "record_certificate_date", "record_relevant_entry", "record_next_due")
@@ -178,7 +179,7 @@ async def test_who_accompanied_nobody_leaves_nothing_of_it(field: Field) -> None
 
 
 async def test_who_leaves_a_group_that_accompanies_is_forgotten_after_three_months(field: Field) -> None:
-    """Until then it stands, also on the checklist, which rests; who stays is still known."""
+    """Until then it stands, though not on the checklist; who stays is still known."""
     group = await a_group(field)
     first, second = await seen(field, group)
     await tandem_of(field, group)
@@ -229,7 +230,7 @@ async def test_only_who_was_there_then_has_accompanied(field: Field) -> None:
 
 @pytest.mark.parametrize("how", ["consent", "erasure"])
 async def test_who_is_gone_for_good_leaves_nothing_of_it(field: Field, how: str) -> None:
-    """At once, also while the group accompanies and its checklist rests."""
+    """At once, also while the group accompanies."""
     group = await a_group(field)
     first, second = await seen(field, group)
     await tandem_of(field, group)
@@ -255,7 +256,7 @@ async def test_a_member_reads_what_is_noted(field: Field) -> None:
 
 
 async def test_groups_are_listed_by_when_a_certificate_is_due(field: Field) -> None:
-    """Also while they accompany, when their checklist rests; of who has left nothing is due."""
+    """Also while they accompany, and whenever they do with too few; of who has left nothing is due."""
     group = await a_group(field)
     first, second = await seen(field, group)
     address = f"/mentor_groups?programme_id={group['programme_id']}&record_due_by="
@@ -267,7 +268,45 @@ async def test_groups_are_listed_by_when_a_certificate_is_due(field: Field) -> N
     await tandem_of(field, group)
     assert (await listed(due - timedelta(days=1)), await listed(due)) == ([], [group["id"]])
     await field.act(f"/members/{first['id']}/leave")
-    assert await listed(due) == [group["id"]]
+    assert await listed(field.day) == [group["id"]]
+    await field.act(f"/prerequisites/{(await line(field, group))['id']}/waive", {"why": "Eine reicht."})
+    assert (await listed(due - timedelta(days=1)), await listed(due)) == ([], [group["id"]])
     await field.act(f"/members/{second['id']}/record", record(field, entry=True))
 
     assert await listed(due) == []
+
+
+async def test_a_relevant_entry_counts_after_both_have_accepted(field: Field) -> None:
+    """No tandem begins: the certificate is seen again, or the coordinator does without it and says why."""
+    group = await a_group(field)
+    first, _ = await seen(field, group)
+    address = f"/proposals/{(await field.accepted(group=group, programme_id=group['programme_id']))['id']}"
+    await field.act(f"/members/{first['id']}/record", record(field, entry=True))
+    missed = await line(field, group)
+    assert (missed["standing"], (await read(field, group))["state"]) == ("expired", "matched")
+    assert [one["code"] for one in (await field.get(address))["obstacles"]] == ["not_vetted"]
+    await field.act(f"{address}/first_meeting", {"on": str(field.day)})
+    begin = {"proposal_id": address.rpartition("/")[2], "kind": "everyday"}
+    refused = await field.send("POST", "/tandems", begin, headers=field.coordinator | new_idempotency_key())
+    assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
+    await field.act(f"/prerequisites/{missed['id']}/waive", {"why": "Die Gruppe begleitet keine Kinder."})
+
+    assert (await field.get(address))["obstacles"] == []
+    assert (await field.create("/tandems", begin))["obstacles"] == []
+
+
+async def test_a_relevant_entry_is_told_of_a_tandem_that_runs(field: Field) -> None:
+    """As of a single mentor's; it goes on, and the obstacle goes when enough certificates are seen again."""
+    group = await a_group(field)
+    first, _ = await seen(field, group)
+    tandem = await tandem_of(field, group)
+    await field.act(f"/members/{first['id']}/record", record(field, entry=True))
+    found = await field.get(f"/tandems/{tandem['id']}")
+    assert ([one["code"] for one in found["obstacles"]], found["state"]) == (["not_vetted"], "trial")
+    assert tandem["id"] in [one["id"] for one in (await field.get("/tandems?with_obstacles=true"))["items"]]
+    assert (await line(field, group))["standing"] == "expired"
+    await field.act(f"/members/{first['id']}/record", record(field))
+
+    assert (await field.get(f"/tandems/{tandem['id']}"))["obstacles"] == []
+    assert (await line(field, group))["standing"] == "fulfilled"
+    assert (await read(field, group))["state"] == "accompanying"

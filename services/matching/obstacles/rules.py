@@ -14,8 +14,8 @@ from services.matching.tandems.model import Tandem
 # Who is invited holds a place; places are counted exactly, under the lock, whenever one is given or promised.
 OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
 # Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by;
-# that none is noted at all, after a relevant entry, counts), and a home is to be had in time before somebody moves in,
-# not afterwards.
+# that none is noted at all, after a relevant entry, counts, and that a group has too few), and a home is to be had in
+# time before somebody moves in, not afterwards.
 OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
 
 
@@ -35,7 +35,7 @@ def left_out(of: Proposal | Tandem, unit: Mentor | MentorGroup) -> frozenset[Har
     """
     if isinstance(of, Proposal):
         return frozenset() if of.state in PENDING else OF_PLACES
-    unseen = isinstance(unit, Mentor) and unit.record_next_due is None
+    unseen = isinstance(unit, MentorGroup) or unit.record_next_due is None
     return OF_BEGINNINGS - {HardCode.NOT_VETTED} if unseen else OF_BEGINNINGS
 
 

@@ -6,13 +6,13 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, not_, or_, select
 
 from libs.common.db import OpenTransaction
 from libs.common.refusals import Invalid
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import MentorGroup
-from services.matching.prerequisites.model import AttendedTraining, Prerequisite, RuleSet
+from services.matching.mentor_groups.model import WITH_HOUSEHOLD, MentorGroup
+from services.matching.prerequisites.model import FINE, AttendedTraining, Demand, Prerequisite, RuleSet
 from services.matching.prerequisites.rules import GroupStand
 from services.matching.profiles.rules import begin_of, today
 from services.matching.tandems.model import Tandem
@@ -49,9 +49,21 @@ async def contact_refs(transaction: OpenTransaction, mentor_group_id: UUID) -> t
 
 
 def with_record_due(day: date) -> ColumnElement[bool]:
-    """Groups in which a member takes part who has to show a certificate again by the day."""
-    return col(MentorGroup.id).in_(select(Member.mentor_group_id).where(
+    """Groups in which a member has to show a certificate again by the day, or that have a household and too few."""
+    due = col(MentorGroup.id).in_(select(Member.mentor_group_id).where(
         col(Member.left_on).is_(None), col(Member.record_next_due) <= day))
+    return or_(due, and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), _too_few_records()))
+
+
+def with_certificates() -> ColumnElement[bool]:
+    """Groups that have a household, and as many certificates as their checklist asks for."""
+    return and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), not_(_too_few_records()))
+
+
+def _too_few_records() -> ColumnElement[bool]:
+    return select(Prerequisite.id).where(
+        Prerequisite.mentor_group_id == MentorGroup.id, Prerequisite.demand == Demand.RECORD,
+        col(Prerequisite.standing).not_in(FINE)).exists()
 
 
 async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequence[Prerequisite]:

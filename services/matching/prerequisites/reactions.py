@@ -15,7 +15,7 @@ from libs.common.outbox import announce
 from libs.common.reactions import keeps_copy
 from libs.common.tables import person
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
+from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorGroup
 from services.matching.mentors.model import record_deleted_at
 from services.matching.prerequisites.model import AttendedTraining, Demand, Prerequisite, RuleSet, Standing
 from services.matching.prerequisites.queries import (
@@ -32,10 +32,14 @@ from services.matching.prerequisites.rules import CheckKey, GroupStand, demanded
 async def recheck(transaction: OpenTransaction, group: MentorGroup) -> None:
     """Compare the group with its rule set: tick and un-tick its checklist, let it become ready or fall back, and tell.
 
-    The group must be locked. Once it has a household, or has ended, its checklist rests.
+    The group must be locked. Once it has a household only its certificates are looked at, and once it has ended the
+    checklist rests.
     """
     await transaction.flush()
-    if group.state not in BEFORE_HOUSEHOLD:
+    if group.state in ENDED:
+        return
+    if group.state in WITH_HOUSEHOLD:
+        await _weigh_records(transaction, group)
         return
     rules = await rules_on(transaction, group.programme_id, group.interested_on)
     if rules is None:
@@ -46,6 +50,13 @@ async def recheck(transaction: OpenTransaction, group: MentorGroup) -> None:
         announce(transaction, MentorGroupReady(
             mentor_group_id=group.id, programme_id=group.programme_id, region=group.region,
             contact_refs=await contact_refs(transaction, group.id)))
+    await transaction.flush()
+
+
+async def _weigh_records(transaction: OpenTransaction, group: MentorGroup) -> None:
+    lines = [line for line in await checklist(transaction, group.id) if line.demand is Demand.RECORD]
+    await _weigh(transaction, group, {(line.demand, line.subject) for line in lines}, lines,
+                 await stand_of(transaction, group))
     await transaction.flush()
 
 
