@@ -110,3 +110,21 @@ async def test_accepting_declining_and_expiring_at_once_has_one_outcome(field: F
         found = await field.get(f"/proposals/{proposal['id']}")
         household = await field.get(f"/households/{proposal['household_id']}")
         assert (found["state"], household["state"]) == ("declined", "waiting")
+
+
+async def test_two_who_approve_parts_of_a_run_wait_for_each_other_one_way(field: Field) -> None:
+    """Each has some of the same two mentors, in another order: both approve theirs."""
+    first, second = [await field.ready_mentor() for _ in range(2)]
+    crowds = [await crowd(field, mentor, state=ProposalState.PROPOSED) for mentor in (first, second, first)]
+    everything = [one for crowd_of in crowds for one in crowd_of]
+    (run, *_), *_ = await field.network.rows("matching", "SELECT run_id FROM proposal WHERE id = $1", everything[0])
+    await field.network.rows("matching", "UPDATE proposal SET run_id = $1 WHERE id = ANY($2)", run, everything)
+    await field.network.rows("matching", "UPDATE mentor SET capacity = 150 WHERE id = ANY($1)",
+                             [UUID(mentor["id"]) for mentor in (first, second)])
+    parts = [crowds[0] + crowds[1][: CROWD // 2], crowds[1][CROWD // 2 :] + crowds[2]]
+    answers = await asyncio.gather(*(field.send(
+        "POST", f"/runs/{run}/approve", {"proposal_ids": [str(one) for one in part]}) for part in parts))
+
+    assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+    assert await field.network.rows(
+        "matching", "SELECT 1 FROM proposal WHERE state <> 'approved' AND id = ANY($1)", everything) == []

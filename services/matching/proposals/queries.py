@@ -96,6 +96,16 @@ async def lock_pair(transaction: OpenTransaction, of: Proposal | Tandem) -> Pair
     return Pair(household, await locked(transaction, MentorGroup, of.unit_id))
 
 
+async def lock_pairs(transaction: OpenTransaction, of: Sequence[Proposal]) -> None:
+    """The same of several: all households by id, then all mentors and groups; the caller reaches beyond the own scope.
+
+    Pair by pair, two callers who have the same mentors in another order would wait for each other.
+    """
+    await lock_rows(transaction, Household, [one.household_id for one in of])
+    for kind in (Mentor, MentorGroup):
+        await lock_rows(transaction, kind, [one.unit_id for one in of if bool(one.mentor_id) == (kind is Mentor)])
+
+
 async def pair_of(transaction: OpenTransaction, of: Proposal | Tandem) -> Pair:
     """Household and unit, to be read only."""
     household = await transaction.get_one(Household, of.household_id)

@@ -20,7 +20,7 @@ from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import among, beyond_scope, inside
 from services.matching.profiles.rules import refuse_future, refuse_outside, today
 from services.matching.proposals.model import ApproveReason, DismissReason, Proposal, ProposalState
-from services.matching.proposals.queries import locked_proposal
+from services.matching.proposals.queries import lock_pairs, locked_proposal
 from services.matching.proposals.reactions import approved, released
 from services.matching.proposals.routes import DecisionIn
 from services.matching.runs import comparing
@@ -236,7 +236,9 @@ async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction
     if decision:
         refuse_future(decision.decided_on, transaction.clock.now(), "decision")
     asked = sorted(set(body.proposal_ids))
-    await _refuse_others(transaction, run, asked)
+    proposals = await _of_run(transaction, run, asked)
+    await beyond_scope(transaction)
+    await lock_pairs(transaction, proposals)
     for proposal_id in asked:
         proposal, pair = await locked_proposal(transaction, proposal_id)
         if proposal.stands_approved:
@@ -284,10 +286,11 @@ async def _started(
     return RunOut.of(run)
 
 
-async def _refuse_others(transaction: OpenTransaction, run: Run, asked: list[UUID]) -> None:
-    """Every proposal is one of the run."""
-    own = set(await transaction.scalars(
-        select(Proposal.id).where(Proposal.run_id == run.id, among(Proposal.id, asked))))
+async def _of_run(transaction: OpenTransaction, run: Run, asked: list[UUID]) -> list[Proposal]:
+    """These proposals; refused unless every one is the run's."""
+    own = {one.id: one for one in await transaction.scalars(
+        select(Proposal).where(Proposal.run_id == run.id, among(Proposal.id, asked)))}
     for other in (one for one in asked if one not in own):
         raise NotFound("proposal-not-of-run", "This run has no proposal {proposal_id}; none of them was approved.",
                        field="proposal_ids", proposal_id=other)
+    return list(own.values())
