@@ -92,7 +92,7 @@ def test_what_stands_beside_a_proposal_in_the_other_cases() -> None:
 
     assert besides(plain, "de") == (
         "Hier sind genug Plätze für alle, denen das am meisten hilft.",
-        "Für diesen Haushalt gibt es sonst keine Möglichkeit.",
+        "Für diesen Haushalt gibt es im betrachteten Gebiet sonst keine Möglichkeit.",
     )
     assert besides(replace(plain, bonus=1, unit_price=1), "en")[:2] == (
         "Waiting time and urgency add 1 point.",
@@ -195,7 +195,8 @@ def test_who_was_possible_but_outbid_is_told_so() -> None:
     assert what_is_missing(replace(NOBODY_SERVED, possible=3), "en") == (
         "3 mentors or groups would fit. This time all places went to others.",
     )
-    assert what_is_missing(NOBODY_SERVED, "en") == ("There are no mentors or groups in this programme yet.",)
+    assert what_is_missing(NOBODY_SERVED, "en") == (
+        "There are no mentors or groups of this programme in the area that was looked at.",)
 
 
 def test_a_rejected_pair_is_told_every_reason() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from libs.common.callers import Role
+from services.matching.runs.rows import HOME_WITHIN
 from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json, rules
 from tests.matching.test_runs_together_http import USUAL
@@ -133,6 +134,23 @@ async def test_a_certificate_that_ran_out_is_a_change(field: Field) -> None:
     await field.network.rows("matching", "UPDATE mentor SET record_next_due = $2 WHERE id = $1 RETURNING 1",
                              UUID(mentor["id"]), field.day)
 
+    assert await since(field, run) == UNCHANGED | {"changed": True, "units_changed": 1}
+
+
+async def test_a_home_that_is_to_be_had_in_time_by_now_is_a_change(field: Field) -> None:
+    """Nobody changed the group: when the run looked its home was free too late, and today it is free in time."""
+    group = await field.ready_group()
+    late = field.day + HOME_WITHIN + timedelta(days=1)
+    await field.act(f"/mentor_groups/{group['id']}/housing", field.housing(available_from=str(late)), method="PUT")
+    await field.waiting_household(programme_id=str(field.sponsorship))
+    run = await field.run(field.sponsorship, simulate=True)
+    before = await since(field, run)
+    await field.network.rows("matching", "UPDATE run SET today = $2 WHERE id = $1 RETURNING 1", UUID(run["id"]),
+                             field.day - timedelta(days=1))
+    await field.network.rows("matching", "UPDATE mentor_group SET housing = jsonb_set(housing, '{available_from}',"
+                             " to_jsonb($2::text)) WHERE id = $1", UUID(group["id"]), str(field.day + HOME_WITHIN))
+
+    assert (run["possible_pairs"], before) == (0, UNCHANGED)
     assert await since(field, run) == UNCHANGED | {"changed": True, "units_changed": 1}
 
 

@@ -15,6 +15,7 @@ from services.matching.profiles.rules import today
 from services.matching.proposals.model import OPEN, PENDING, Proposal
 from services.matching.runs.model import Run, RunPool
 from services.matching.runs.queries import barred_since, in_pool, rules_of_day
+from services.matching.runs.rows import HOME_WITHIN
 from services.matching.tandems.model import RUNNING, Tandem
 
 # What a run takes from the programme's rules.
@@ -24,7 +25,10 @@ Counted = dict[str, int | bool | None]
 
 
 class Standing(NamedTuple):
-    """A mentor or group as it is now. free, as if nothing came of the run's proposals: own of its places are theirs."""
+    """A mentor or group as it is now. free, as if nothing came of the run's proposals: own of its places are theirs.
+
+    lapsed: what time alone has changed, a certificate that ran out or a home that is to be had in time by now.
+    """
 
     version: int
     free: int
@@ -90,7 +94,7 @@ async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
     """
     if pool is None:
         return dict.fromkeys(("units_new", "units_gone", "units_changed", "units_places"))
-    now, free = await _standing(transaction, run), pool.free
+    now, free = await _standing(transaction, run, homes=bool((pool.rules or {}).get("rent_months"))), pool.free
     both = {one: found for one, found in now.items() if one in pool.units}
     places = None if free is None else sum(free.get(one, found.free) != found.free for one, found in both.items())
     return {"units_new": len(now) - len(both), "units_gone": len(pool.units) - len(both), "units_places": places,
@@ -99,16 +103,19 @@ async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
                 for one, found in both.items())}
 
 
-async def _standing(transaction: OpenTransaction, run: Run) -> dict[str, Standing]:
-    """The mentors and groups of the pool."""
+async def _standing(transaction: OpenTransaction, run: Run, *, homes: bool) -> dict[str, Standing]:
+    """The mentors and groups of the pool. homes: whether the run asked for homes that are to be had in time."""
     day = today(transaction.clock.now())
+    then = run.today or day
+    home = col(MentorGroup.housing)["available_from"].astext
+    in_time_by_now = and_(home > str(then + HOME_WITHIN), home <= str(day + HOME_WITHIN)) if homes else false()
     mentors = _with_places(
         Mentor, run, _held(Mentor, run, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
-        lapsed=and_(col(Mentor.record_next_due) > (run.today or day), col(Mentor.record_next_due) <= day),
+        lapsed=and_(col(Mentor.record_next_due) > then, col(Mentor.record_next_due) <= day),
     ).where(col(Mentor.state) != MentorState.LEFT)
     held = _held(MentorGroup, run, Proposal.mentor_group_id, Tandem.mentor_group_id)
     elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
-    groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=false()).where(
+    groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=in_time_by_now).where(
         col(MentorGroup.state).not_in(ENDED))
     return {str(one): Standing(version, max(0, places - held + own), own, bool(lapsed)) for query in (mentors, groups)
             for one, version, places, held, own, lapsed in await transaction.execute(query)}
