@@ -197,7 +197,9 @@ async def test_what_is_not_done_tells_nothing_of_fairness(field: Field) -> None:
 
 
 @pytest.mark.parametrize("field_name", ["interests", "offers", "wishes", "must_haves"])
-@pytest.mark.parametrize("code", ["muslim", "same_religion", "no_trauma", "depression", "queer_friends", "glaube"])
+@pytest.mark.parametrize("code", [
+    "muslim", "same_religion", "katholisch", "no_trauma", "depression", "rollstuhl", "queer_friends", "glaube",
+    "women_only", "maennlich", "age_65", "syrian", "nationality", "geduldet"])
 def test_what_is_never_a_score_cannot_be_said_as_one(field_name: str, code: str) -> None:
     """Neither as an interest nor as an offer, a wish or a must-have; whatever else a network names for itself can."""
     kind: Any = AccompanyingIn if field_name == "offers" else HouseholdFields

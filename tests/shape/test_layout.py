@@ -20,6 +20,7 @@ UNCOUNTABLE = {"attendance", "feedback", "counselling", "simulation", "suppressi
 OTHER_FILES = {
     "services/matching/runs": (("*",), "a computing library of its own kind: its files are named by what they compute"),
     "services/matching/simulation": (("*",), "a computing library like the runs that it plays: no tables and no doors"),
+    "services/matching/profiles": (("never_a_score.toml",), "words in two languages, which are no code"),
     "services/notify/deliveries": (
         ("composing.py", "mail.py", "sender.py", "transports.py"),
         "writing and sending a mail is no rule of the field"),

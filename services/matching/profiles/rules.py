@@ -1,7 +1,9 @@
 """How profiles are written in requests and answers: languages with levels, parts of the week by name, a postcode."""
 
+import tomllib
 from collections.abc import Iterable
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,16 +30,8 @@ Slot = Annotated[str, StringConstraints(
 LocalAgs = Annotated[str, StringConstraints(pattern="^[0-9]{5}([0-9]{3})?$")]
 """The regional key of a district (5 digits) or municipality (8): where somebody is accompanied."""
 
-# Words for what is never a score, in English and German, as parts of a code. No list of these is complete: it stops who
-# means well, and the export of what moved which decision shows the rest.
-NEVER_A_SCORE = frozenset((
-    "religion", "religious", "faith", "muslim", "muslims", "islam", "islamic", "sunni", "shia", "shiite", "alevi",
-    "christian", "christians", "christianity", "catholic", "protestant", "jewish", "jew", "jews", "judaism", "yazidi",
-    "yezidi", "hindu", "buddhist", "atheist", "moslem", "moslems", "muslimisch", "islamisch", "christlich",
-    "juedisch", "jesidisch", "religioes", "glaube", "konfession", "trauma", "traumatised", "ptsd", "depression",
-    "diagnosis", "illness", "disability", "hiv", "traumatisiert", "diagnose", "krankheit", "behinderung", "gay",
-    "lesbian", "queer", "lgbt", "lgbtq", "lgbtiq", "schwul", "lesbisch", "ethnicity", "ethnic",
-))
+NEVER_A_SCORE: frozenset[str] = frozenset(word for words in tomllib.loads(
+    (Path(__file__).parent / "never_a_score.toml").read_text(encoding="utf-8")).values() for word in words)
 
 
 def _is_no_trait(code: str) -> str:
