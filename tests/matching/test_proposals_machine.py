@@ -110,7 +110,7 @@ class Matching(RuleBasedStateMachine):
             unit = self.units[proposal.unit_id]
             refuse_full(self.taken(unit.id), unit.capacity)
             self.available(unit)
-            proposal.invite(self.now)
+            proposal.invite(self.now, "coordinator")
 
     @rule(proposal=proposals)
     def dismiss(self, proposal: Proposal) -> None:

@@ -49,7 +49,7 @@ def approve(proposal: Proposal, **given: Any) -> None:
 STEPS: list[tuple[Callable[[Proposal], Any], dict[ProposalState, ProposalState]]] = [
     (approve, {S.PROPOSED: S.APPROVED}),
     (lambda one: one.dismiss(DismissReason.CONFLICT, NOW), {S.PROPOSED: S.DISMISSED, S.APPROVED: S.DISMISSED}),
-    (lambda one: one.invite(NOW), {S.APPROVED: S.INVITED}),
+    (lambda one: one.invite(NOW, "coordinator"), {S.APPROVED: S.INVITED}),
     (lambda one: one.accept(Side.MENTORS, NOW), {S.INVITED: S.ACCEPTED_ONE, S.ACCEPTED_ONE: S.ACCEPTED_BOTH}),
     (lambda one: one.decline(Side.HOUSEHOLD, DeclineReason.DISTANCE, NOW), dict.fromkeys(OPEN, S.DECLINED)),
     (lambda one: one.meet(NOW.date()), {S.ACCEPTED_BOTH: S.FIRST_MEETING}),
@@ -94,7 +94,7 @@ def test_only_what_waits_for_an_answer_expires(state: ProposalState) -> None:
 def test_an_invitation_holds_for_seven_days() -> None:
     """To the second; then it cannot be accepted, even before due work has ended it."""
     proposal = a_proposal(S.APPROVED)
-    assert proposal.invite(NOW) == NOW + WEEK
+    assert proposal.invite(NOW, "coordinator") == NOW + WEEK
 
     with pytest.raises(Refused, match="over"):
         proposal.accept(Side.MENTORS, NOW + WEEK)

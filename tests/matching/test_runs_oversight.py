@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from libs.common.callers import Role
 from services.matching.households.rules import HouseholdFields
+from services.matching.links.queries import ANSWER
 from services.matching.profiles.rules import AccompanyingIn
 from services.matching.runs import hard, points
 from services.matching.runs.fairness import by_languages, by_members, by_region, counted, shown
@@ -183,6 +184,21 @@ async def test_a_run_is_accounted_for(field: Field) -> None:
     assert (dismissed["dismissed_reason"], dismissed["state"]) == ("other_plan", "dismissed")
     assert decisions[second["id"]]["dismissed_by"] == decisions[first["id"]]["approved_by"]
     assert int(decisions[first["id"]]["score"]) == sum(int(decisions[first["id"]][name]) for name in CRITERIA)
+
+
+async def test_who_decided_for_a_side_stands_in_the_file(field: Field) -> None:
+    """The mentor accepts by the link; what the household said on the telephone was noted by the coordinator."""
+    proposal = await field.invited()
+    mentor, _ = await field.refs(proposal)
+    await field.client.post(f"{await field.link(ANSWER, proposal['id'], mentor)}/accept")
+    await field.act(f"/proposals/{proposal['id']}/answers", {
+        "side": "household", "accepted": False, "reason": "prefers_other"})
+    answer = await field.send("GET", f"/runs/{proposal['run_id']}/decisions.csv")
+    (decision,) = csv.DictReader(io.StringIO(answer.text))
+
+    assert (decision["declined_side"], decision["mentors_answer_noted_by"]) == ("household", "")
+    assert decision["household_answer_noted_by"] == decision["invited_by"] == decision["approved_by"]
+    assert decision["invited_by"]
 
 
 async def test_what_is_not_done_tells_nothing_of_fairness(field: Field) -> None:

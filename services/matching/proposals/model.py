@@ -90,7 +90,7 @@ class Proposal(Table, table=True):
     coordinator proposed them; the price is then what the place is worth to those who are yet to come. obstacles: hard
     codes that stand between the two since one of them has changed. weights_version: of one without a run. unreached:
     persons whose invitation did not arrive, or who have no mail address; a side was not reached once that is true of
-    all who speak for it.
+    all who speak for it. …_answer_noted_by: which coordinator noted what a side said; None: it answered by its link.
     """
 
     __table_args__ = (
@@ -127,10 +127,13 @@ class Proposal(Table, table=True):
     decision_reference: str | None = plain(None)
     dismissed_reason: DismissReason | None = code(DismissReason, None)
     dismissed_by: str | None = plain(None)
+    invited_by: str | None = plain(None)
     invited_at: datetime | None = moment(None)
     expires_at: datetime | None = moment(None)
     mentors_accepted_at: datetime | None = moment(None)
     household_accepted_at: datetime | None = moment(None)
+    mentors_answer_noted_by: str | None = plain(None)
+    household_answer_noted_by: str | None = plain(None)
     mentors_not_reached_since: datetime | None = moment(None)
     household_not_reached_since: datetime | None = moment(None)
     unreached: list[str] = personal(default_factory=list, sa_type=ARRAY(Text), column={"server_default": "{}"})
@@ -168,10 +171,10 @@ class Proposal(Table, table=True):
         self._move(PENDING, ProposalState.DISMISSED)
         self.dismissed_reason, self.dismissed_by, self.ended_at = reason, by, now
 
-    def invite(self, now: datetime) -> datetime:
+    def invite(self, now: datetime, by: str) -> datetime:
         """Ask both sides; returns until when they may answer. A place is held meanwhile."""
         self._move({ProposalState.APPROVED}, ProposalState.INVITED)
-        self.invited_at, self.expires_at = now, now + ANSWER_WITHIN
+        self.invited_by, self.invited_at, self.expires_at = by, now, now + ANSWER_WITHIN
         return self.expires_at
 
     def accept(self, side: Side, now: datetime) -> bool:
@@ -208,6 +211,10 @@ class Proposal(Table, table=True):
             raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
         self.state, self.ended_at = ProposalState.DECLINED, now
         self.declined_side, self.declined_reason = side, reason
+
+    def note_answer_by(self, side: Side, by: str) -> None:
+        """What a side just answered was told to a coordinator, who noted it."""
+        setattr(self, f"{_SIDES[side]}_answer_noted_by", by)
 
     def expire(self, now: datetime) -> bool:
         """Not both have answered in time; returns False when they had, or it was over before."""

@@ -97,7 +97,7 @@ async def invited(transaction: OpenTransaction, proposal: Proposal, pair: Pair) 
     if await is_busy(transaction, pair.household):
         raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
     now = transaction.clock.now()
-    expires = proposal.invite(now)
+    expires = proposal.invite(now, transaction.caller.principal)
     await refuse_obstacles(transaction, proposal)
     await schedule(transaction, "invitation_end", proposal.id, expires)
     for side in Side:

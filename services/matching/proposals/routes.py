@@ -208,6 +208,7 @@ async def note_answer(
         await accepted(transaction, proposal, pair, body.side)
     else:
         await declined(transaction, proposal, pair, body.side, body.reason)
+    proposal.note_answer_by(body.side, transaction.caller.principal)
     return await _told(transaction, proposal, pair.household, response)
 
 

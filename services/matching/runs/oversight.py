@@ -24,8 +24,9 @@ from services.matching.runs.releases import figures
 router = APIRouter(prefix="/runs", tags=["runs"])
 COLUMNS = ("proposal_id", "household_id", "unit_id", "score", *CRITERIA, "bonus", "state", "proposed_by",
            "proposed_reason", "approved_by", "approved_at", "approved_reason", "decided_on", "decision_reference",
-           "dismissed_by", "dismissed_reason", "invited_at", "mentors_accepted_at", "household_accepted_at",
-           "declined_side", "declined_reason", "first_meeting_on", "ended_at", "pinned", "pin_reason", "worth",
+           "dismissed_by", "dismissed_reason", "invited_by", "invited_at", "mentors_accepted_at",
+           "mentors_answer_noted_by", "household_accepted_at", "household_answer_noted_by", "declined_side",
+           "declined_reason", "first_meeting_on", "ended_at", "pinned", "pin_reason", "worth",
            "unit_price", "gain", "weights_version")
 
 
@@ -116,7 +117,8 @@ async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
     """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names.
 
     pin_reason: why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
-    ended_at: when it was dismissed, declined or expired. Reading it is noted in the audit.
+    …_answer_noted_by: which coordinator noted what a side said; empty: it answered by its link. ended_at: when it was
+    dismissed, declined or expired. Reading it is noted in the audit.
     """
     run = await get_or_refuse(transaction, Run, run_id)
     await audited(transaction, "read", f"run/{run.id}/decisions")
