@@ -30,7 +30,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "correct_meeting", "withdraw_meeting",
         "list_checkins", "read_checkin", "record_checkin", "handle_checkin",
         "read_checkin_calendar", "offer_own_data_to_mentor", "offer_own_data_to_member",
-        "hold_closing", "list_closings", "read_closing", "write_learning", "approve_learning", "discard_learning",
+        "hold_closing", "list_closings", "read_closing",
+        "write_learning", "approve_learning", "discard_learning",
     ), COORDINATING),
     **dict.fromkeys((
         "offer_own_data_to_household",
@@ -49,7 +50,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "send_referral", "note_referral_answer", "finish_referral", "note_referral_not_taken_up",
         "revoke_referral",
     ), COUNSELLING),
-    **dict.fromkeys(("list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
+    **dict.fromkeys(("note_concern", "list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
     **dict.fromkeys((
         "show_invitation", "accept_invitation", "decline_invitation", "show_consent", "give_consent", "refuse_consent",
         "show_meetings", "document_meeting", "take_meeting_back", "show_checkin", "answer_checkin", "show_concern",

@@ -78,6 +78,18 @@ async def test_an_entry_follows_what_becomes_of_the_checkin(field: Field) -> Non
         assert numbers == sorted(set(numbers))
 
 
+async def test_whoever_was_talked_with_before_is_not_expected_on_that_day(field: Field) -> None:
+    """The entry is cancelled; of the other side it stands."""
+    tandem = await field.tandem()
+    mentor, household = await field.refs(tandem)
+    checkins = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=planned"))["items"]
+    first = min((one for one in checkins if one["side"] == "mentors"), key=lambda one: str(one["due_at"]))
+    await field.act(f"/checkins/{first['id']}/record", {"mood": 4})
+
+    assert states(await own(field, mentor)) == [(2, "CANCELLED"), (1, "CONFIRMED"), (1, "CONFIRMED")]
+    assert states(await own(field, household)) == [(1, "CONFIRMED")] * 3
+
+
 async def test_who_does_not_speak_for_a_group_has_an_empty_calendar(field: Field) -> None:
     """The group's main contact is asked, the others are not; who was erased has no calendar at all."""
     group = await field.ready_group()

@@ -151,3 +151,22 @@ async def test_a_group_for_which_somebody_else_speaks_by_then_is_asked(field: Fi
     await field.network.move(3 * A_DAY)
 
     assert await told_of_trial(field, tandem) == [one["person_ref"] for one in members[1:]]
+
+
+@pytest.mark.parametrize(("days", "told_at_once"), [(-2, False), (1, True)])
+async def test_who_was_talked_with_before_the_check_in_is_asked_by_itself(
+    field: Field, days: int, told_at_once: bool,
+) -> None:
+    """At once when the trial is over already, else when it is; in neither case twice."""
+    await with_talk_on(field, 31)
+    tandem = await field.tandem()
+    mentor, household = await field.refs(tandem)
+    await field.network.move(AFTER_TRIAL + days * A_DAY)
+    planned = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=planned"))["items"]
+    (checkin,) = (one for one in planned if one["side"] == "mentors")
+    await field.act(f"/checkins/{checkin['id']}/record", {"mood": 4})
+    assert await told_of_trial(field, tandem) == ([mentor] if told_at_once else [])
+    await field.network.move(5 * A_DAY)
+
+    assert await told_of_trial(field, tandem) == [mentor]
+    assert await told_of_checkin(field, tandem) == [household]

@@ -283,9 +283,9 @@ async def group_in_body(world: World) -> Need:
     return {"body": {"mentor_group_id": (await world.group())["mentor_group_id"], "consented_on": "2024-01-08"}}
 
 
-async def tandem_in_body(world: World) -> Need:
+async def tandem_in_body(world: World, **more: Any) -> Need:
     """What names a new tandem."""
-    return {"body": {"tandem_id": (await world.tandem("active"))["tandem_id"], "held_on": world.today}}
+    return {"body": {"tandem_id": (await world.tandem("active"))["tandem_id"], **more}}
 
 
 async def met(world: World) -> Need:
@@ -420,6 +420,7 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"),
                     by_link(CONSENT, "trial_over")),
     **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),
+    "note_concern": tandem_in_body,
     **dict.fromkeys(("read_concern", "take_up_concern"), of("concern", "raised")),
     "resolve_concern": of("concern", "taken_up"),
     **dict.fromkeys(("read_checkin", "record_checkin"), of("checkin", "due")),
@@ -433,8 +434,9 @@ RECIPES: dict[str, Recipe] = {
     "read_own_checkin_calendar": lambda w: linked(w, CALENDAR, calendar_of(w.tandem())),
     "offer_own_data_to_mentor": mentor, "offer_own_data_to_household": household,
     "offer_own_data_to_member": of("group"),
-    "hold_closing": tandem_in_body,
-    **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"), of("closing")),
+    "hold_closing": lambda w: tandem_in_body(w, held_on=w.today),
+    **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"),
+                    of("closing")),
     "open_counselling_case": lambda w: with_(
         nothing(), partner_id=w.partner_id, person={"name": "Amina Beispiel"}),
     "find_counselling_cases": nothing,

@@ -25,10 +25,10 @@ class Entry:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nobody is asked on that day: the tandem has ended, or rests."""
+        """Whether nobody is asked on that day: the tandem has ended, or rests, or the side was talked with before."""
         state = self.checkin.state
         resting = self.tandem.state is TandemState.PAUSED and state is CheckinState.PLANNED
-        return state is CheckinState.DROPPED or resting
+        return self.checkin.never_asks or resting
 
 
 def calendar_text(entries: Iterable[Entry], *, network: str) -> bytes:

@@ -79,18 +79,28 @@ class Checkin(Table, table=True):
         self.state, self.escalated_at, self.changed_at = CheckinState.ESCALATED, now, now
         return True
 
-    def is_asked(self, *, ended: bool = False) -> bool:
-        """Whether an answer is taken: once it was asked, until it is answered or its tandem has ended."""
-        return self.state in ANSWERABLE and not ended
+    @property
+    def never_asks(self) -> bool:
+        """Whether nobody is asked on its day: dropped, or answered before in a talk with a coordinator."""
+        return self.state is CheckinState.DROPPED or (
+            self.recorded_by is not None and self.done_at is not None and self.done_at < self.due_at)
+
+    def is_asked(self, *, ended: bool = False, in_talk: bool = False) -> bool:
+        """Whether an answer is taken: once it was asked, until it is answered or its tandem has ended.
+
+        in_talk: with a coordinator, who may also hold it before its day.
+        """
+        return self.state in (UNSETTLED | ANSWERABLE if in_talk else ANSWERABLE) and not ended
 
     def answer(
         self, *, mood: int | None, meetings_since: int | None, now: datetime, ended: bool = False,
+        in_talk: bool = False,
     ) -> None:
         """The side says how it goes, or rather not; a late answer counts too, not one after the tandem's end.
 
         Anybody may leave the mood out, so that a missing one does not tell that there is an issue.
         """
-        if not self.is_asked(ended=ended):
+        if not self.is_asked(ended=ended, in_talk=in_talk):
             raise Refused("checkin-answered", "This has been answered already, or is not asked any more.")
         self.mood, self.meetings_since = mood, meetings_since
         self.state, self.done_at, self.changed_at = CheckinState.DONE, now, now

@@ -64,7 +64,7 @@ async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
     """The tandem is paused: nobody is asked meanwhile, and who was need not answer before it goes on."""
     for checkin in await _unsettled(transaction, tandem):
         checkin.rest(transaction.clock.now())
-        await _ask_no_more(transaction, checkin)
+        await ask_no_more(transaction, checkin)
 
 
 async def go_on(transaction: OpenTransaction, tandem: Tandem) -> None:
@@ -86,9 +86,8 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
 
 async def asked_after_trial(transaction: OpenTransaction, tandem: Tandem, side: Side) -> tuple[UUID, ...]:
     """Those of a side whom a check-in soon after the trial asks, or has asked: its mail asks whether to go on, too."""
-    query = select(Checkin).where(
-        Checkin.tandem_id == tandem.id, Checkin.side == side, Checkin.state != CheckinState.DROPPED)
-    if any(one.comes_after(tandem.trial_until) for one in await transaction.scalars(query)):
+    query = select(Checkin).where(Checkin.tandem_id == tandem.id, Checkin.side == side)
+    if any(one.comes_after(tandem.trial_until) and not one.never_asks for one in await transaction.scalars(query)):
         return await _who_is_asked(transaction, tandem, side)
     return ()
 
@@ -97,8 +96,22 @@ async def _drop_unasked(transaction: OpenTransaction, tandem: Tandem, checkin: C
     """Nobody of its side consents to be asked: whether to go on, which was left to it, the side is asked by itself."""
     was_to_ask = checkin.state is CheckinState.PLANNED and checkin.comes_after(tandem.trial_until)
     await _drop(transaction, checkin)
-    if was_to_ask and not tandem.consented_at(checkin.side) and await _end_of_trial_told(transaction, tandem):
+    if was_to_ask:
         told = await persons_of_side(transaction, tandem, checkin.side)
+        await _ask_whether_to_go_on(transaction, tandem, checkin.side, told)
+
+
+async def answered_before(transaction: OpenTransaction, tandem: Tandem, checkin: Checkin) -> None:
+    """A coordinator has talked with the side before the day: whether to go on, which was left to it, it is asked."""
+    if checkin.comes_after(tandem.trial_until):
+        told = await _who_is_asked(transaction, tandem, checkin.side)
+        await _ask_whether_to_go_on(transaction, tandem, checkin.side, told)
+
+
+async def _ask_whether_to_go_on(
+    transaction: OpenTransaction, tandem: Tandem, side: Side, told: tuple[UUID, ...],
+) -> None:
+    if not tandem.consented_at(side) and await _end_of_trial_told(transaction, tandem):
         announce(transaction, tandem_fact(TandemTrialEnded, tandem, told))
 
 
@@ -110,10 +123,11 @@ async def _end_of_trial_told(transaction: OpenTransaction, tandem: Tandem) -> bo
 
 async def _drop(transaction: OpenTransaction, checkin: Checkin) -> None:
     checkin.drop(transaction.clock.now())
-    await _ask_no_more(transaction, checkin)
+    await ask_no_more(transaction, checkin)
 
 
-async def _ask_no_more(transaction: OpenTransaction, checkin: Checkin) -> None:
+async def ask_no_more(transaction: OpenTransaction, checkin: Checkin) -> None:
+    """Nothing of it falls due any more."""
     await cancel(transaction, "checkin_due", checkin.id)
     await cancel(transaction, "checkin_missed", checkin.id)
 

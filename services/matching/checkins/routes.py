@@ -18,7 +18,6 @@ from libs.common.bodies import Body, Paragraph
 from libs.common.codes.types import LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
-from libs.common.due import cancel
 from libs.common.facts.matching import CheckinDone, Side
 from libs.common.links import Holding, Link, by_link
 from libs.common.pages import Field as Input
@@ -27,7 +26,7 @@ from libs.common.persons import languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import NotFound, Refused
 from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
-from services.matching.checkins.reactions import told_of
+from services.matching.checkins.reactions import answered_before, ask_no_more, told_of
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
 from services.matching.links.queries import (
@@ -78,6 +77,8 @@ class TalkIn(Body):
     language: LanguageTag | None = Field(None, examples=["ar"], description="In which language the side spoke.")
     interpreter: bool | None = Field(None, description="Whether somebody interpreted.")
     note: Paragraph | None = None
+    issue: Paragraph | None = Field(
+        None, description="What the side wants the neutral contact to know; becomes a concern that they alone read.")
 
 
 class CheckinOut(BaseModel):
@@ -141,13 +142,20 @@ async def read_checkin(checkin_id: UUID, transaction: Transaction, response: Res
 async def record_checkin(
     checkin_id: UUID, body: TalkIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> CheckinDetail:
-    """The coordinator has talked with a side, and notes how it goes."""
-    checkin = await get_or_refuse(transaction, Checkin, checkin_id, version=expected, lock=True)
-    tandem = await transaction.get_one(Tandem, checkin.tandem_id)
+    """The coordinator has talked with a side, also before its day, and notes how it goes; then nobody asks again."""
+    seen = await get_or_refuse(transaction, Checkin, checkin_id)
     await beyond_scope(transaction)
+    checkin, tandem = await _locked(transaction, seen, version=expected)
     person_ref = next(iter(await persons_of_side(transaction, tandem, checkin.side)), None)
+    if person_ref is None:
+        raise NotFound("person-erased", "This person's data has been erased.")
+    was_planned = checkin.state is CheckinState.PLANNED
     checkin.held(transaction.caller.principal, language=body.language, interpreter=body.interpreter)
-    await _answered(transaction, checkin, person_ref, body)
+    await _answered(transaction, checkin, person_ref, body, in_talk=True)
+    if was_planned:
+        await answered_before(transaction, tandem, checkin)
+    if body.issue:
+        await raised(transaction, tandem, person_ref, checkin.side, body.issue, checkin_id=checkin.id)
     return await _shown(transaction, checkin, response)
 
 
@@ -176,12 +184,17 @@ async def answer_checkin(
     """A side says how it goes, separately from the other; an issue reaches the neutral contact, and nobody else."""
     try:
         said = given(body, "checkin", AnswerIn) or AnswerIn()
-        checkin = await locked(holding.transaction, Checkin, holding.link.about)
+        seen = await get_or_refuse(holding.transaction, Checkin, holding.link.about)
+        checkin, tandem = await _locked(holding.transaction, seen)
         await _asked(holding, checkin)
         said = said.model_copy(update={
             "mood": said.mood or mood,
             "meetings_since": meetings if said.meetings_since is None else said.meetings_since})
-        await _answered(holding.transaction, checkin, holding.link.person_ref, said, issue=issue)
+        to_coordinator = said.model_copy(update={"note": None}) if issue else said
+        await _answered(holding.transaction, checkin, holding.link.person_ref, to_coordinator)
+        if issue:
+            await raised(holding.transaction, tandem, holding.link.person_ref, checkin.side, said.note,
+                         checkin_id=checkin.id)
     except (Refused, ValidationError) as refused:
         return await came_back(request, holding, body, refused, partial(_page, request, holding))
     return await done(request, holding, "checkin_done", CheckedInOut(state=checkin.state, side=checkin.side))
@@ -238,20 +251,24 @@ async def _asked(holding: Holding, checkin: Checkin) -> Tandem:
     return tandem
 
 
+async def _locked(
+    transaction: OpenTransaction, seen: Checkin, *, version: int | None = None,
+) -> tuple[Checkin, Tandem]:
+    """The check-in and its tandem, the tandem first, as whoever pauses or ends it does."""
+    tandem = await locked(transaction, Tandem, seen.tandem_id)
+    return await locked(transaction, Checkin, seen.id, version=version), tandem
+
+
 async def _answered(
-    transaction: OpenTransaction, checkin: Checkin, person_ref: UUID | None, said: AnswerIn | TalkIn, *,
-    issue: bool = False,
+    transaction: OpenTransaction, checkin: Checkin, person_ref: UUID, said: AnswerIn | TalkIn, *,
+    in_talk: bool = False,
 ) -> None:
-    if person_ref is None:
-        raise NotFound("person-erased", "This person's data has been erased.")
     tandem = await transaction.get_one(Tandem, checkin.tandem_id)
     checkin.answer(mood=said.mood, meetings_since=said.meetings_since, now=transaction.clock.now(),
-                   ended=tandem.ended_at is not None)
+                   ended=tandem.ended_at is not None, in_talk=in_talk)
     checkin.answered_by = person_ref
-    await cancel(transaction, "checkin_missed", checkin.id)
-    if issue:
-        await raised(transaction, tandem, person_ref, checkin.side, said.note, checkin_id=checkin.id)
-    elif said.note:
+    await ask_no_more(transaction, checkin)
+    if said.note:
         checkin.note = await seal(transaction, person_ref, SEALED_NOTE, Note(text=said.note))
     await audited(transaction, "change", f"checkin/{checkin.id}", person_ref)
     await told_of(transaction, CheckinDone, checkin, to_side=False)

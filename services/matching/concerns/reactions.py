@@ -6,6 +6,7 @@ Nobody is written to: a neutral contact is a principal, whose address no service
 from uuid import UUID
 
 from sqlmodel import col, select
+from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import ConcernRaised, Side
@@ -17,17 +18,21 @@ from services.matching.households.model import Note
 from services.matching.tandems.model import Tandem
 
 
+async def refuse_waiting(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> None:
+    """Who has a link raises no other concern while an earlier one of theirs waits to be taken up."""
+    if await transaction.scalar(select(Concern.id).where(
+            Concern.tandem_id == tandem.id, Concern.person_ref == person_ref,
+            col(Concern.state) == ConcernState.RAISED)):
+        raise Refused("concern-waiting", "Your concern has arrived; the neutral contact will get in touch with you.")
+
+
 async def raised(
     transaction: OpenTransaction, tandem: Tandem, person_ref: UUID, side: Side, text: str | None,
-    *, checkin_id: UUID | None = None,
+    *, checkin_id: UUID | None = None, concern_id: UUID | None = None,
 ) -> Concern:
-    """Somebody raises a concern, with words or without; refused while an earlier one of theirs waits to be taken up."""
-    waiting = await transaction.scalar(select(Concern.id).where(
-        Concern.tandem_id == tandem.id, Concern.person_ref == person_ref, col(Concern.state) == ConcernState.RAISED))
-    if waiting and checkin_id is None:
-        raise Refused("concern-waiting", "Your concern has arrived; the neutral contact will get in touch with you.")
-    concern = Concern(tandem_id=tandem.id, checkin_id=checkin_id, region=tandem.region, person_ref=person_ref,
-                      side=side, raised_at=transaction.clock.now())
+    """Somebody raises a concern, with words or without; each is kept, whatever of theirs waits to be taken up."""
+    concern = Concern(id=concern_id or uuid7(), tandem_id=tandem.id, checkin_id=checkin_id, region=tandem.region,
+                      person_ref=person_ref, side=side, raised_at=transaction.clock.now())
     if text is not None:
         concern.text = await seal(transaction, person_ref, SEALED_TEXT, Note(text=text))
     transaction.add(concern)

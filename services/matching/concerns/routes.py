@@ -1,4 +1,4 @@
-"""The HTTP door of concerns: raised by link, read and settled by the neutral contact of the region alone."""
+"""The HTTP door of concerns: raised by link or by telephone, read and settled by the region's neutral contact alone."""
 # ruff: noqa: FAST003 - the token is read where the link is checked
 
 from datetime import datetime
@@ -14,21 +14,22 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.bodies import Body, Paragraph
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.dependencies import Expected, Page, PageOf, Transaction, page, tag
+from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import Side
 from libs.common.links import Holding, by_link
 from libs.common.pages import Field as Input
 from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
-from services.matching.concerns.reactions import raised
+from services.matching.concerns.reactions import raised, refuse_waiting
 from services.matching.households.model import Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
 from services.matching.links.rules import read_form
-from services.matching.profiles.queries import inside, locked
+from services.matching.members.model import Member
+from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.tandems.model import Tandem
-from services.matching.tandems.queries import side_in
+from services.matching.tandems.queries import persons_of_side, side_in
 
 router = APIRouter(prefix="/concerns", tags=["concerns"])
 Raising = Annotated[Holding, by_link(CONCERN.name)]
@@ -42,6 +43,17 @@ class ConcernIn(Body):
 
 # What a program sends, or the form of a browser.
 Concerning = Annotated[ConcernIn, WrapValidator(read_form)]
+
+
+class CallIn(Body):
+    """What somebody told the neutral contact, by telephone or face to face; kept as if they had written it by link."""
+
+    tandem_id: UUID
+    side: Side
+    text: Paragraph = Field(examples=["Fühlt sich unter Druck gesetzt und bittet um ein Gespräch."])
+    member_id: UUID | None = Field(
+        None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
+                          " side.")
 
 
 class OutcomeIn(Body):
@@ -84,6 +96,18 @@ class RaisedOut(BaseModel):
     """That the concern has arrived."""
 
     concern_id: UUID
+
+
+@router.post("", status_code=201)
+async def note_concern(body: CallIn, transaction: Transaction, once: Creation, response: Response) -> ConcernDetail:
+    """The neutral contact notes what somebody told them, who called instead of writing by link."""
+    if once.repeated:
+        return await _shown(transaction, await get_or_refuse(transaction, Concern, once.id), response)
+    tandem = await get_or_refuse(transaction, Tandem, body.tandem_id, lock=True)
+    await beyond_scope(transaction)
+    person_ref = await _who_called(transaction, tandem, body)
+    concern = await raised(transaction, tandem, person_ref, body.side, body.text, concern_id=once.id)
+    return await _told(transaction, concern, response)
 
 
 @router.get("")
@@ -138,11 +162,28 @@ async def raise_concern(request: Request, holding: Raising, body: Concerning | N
         written = given(body, "concern", ConcernIn)
         tandem = await locked(transaction, Tandem, holding.link.about)
         side = await side_in(transaction, tandem, person_ref)
+        await refuse_waiting(transaction, tandem, person_ref)
         concern = await raised(transaction, tandem, person_ref, side, written.text if written else None)
         await audited(transaction, "change", f"concern/{concern.id}", person_ref)
     except (Refused, ValidationError) as refused:
         return await came_back(request, holding, body, refused, partial(_page, request, holding))
     return await done(request, holding, "concern_raised", RaisedOut(concern_id=concern.id))
+
+
+async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn) -> UUID:
+    """The person whose concern it is: the member that is named, or who speaks for the side first."""
+    if body.member_id is None:
+        found = next(iter(await persons_of_side(transaction, tandem, body.side)), None)
+        if found is None:
+            raise Invalid("caller-unknown", "Nobody speaks for this side any more; say which member it was.",
+                          field="member_id")
+        return found
+    member = await transaction.get(Member, body.member_id)
+    if (member is None or body.side is not Side.MENTORS or tandem.mentor_group_id is None
+            or member.mentor_group_id != tandem.mentor_group_id):
+        raise Invalid("member-not-of-tandem", "This is no member of the group that accompanies in the tandem.",
+                      field="member_id")
+    return member.person_ref
 
 
 async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
