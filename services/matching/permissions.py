@@ -30,7 +30,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "correct_meeting", "withdraw_meeting",
         "list_checkins", "read_checkin", "record_checkin", "handle_checkin",
         "read_checkin_calendar", "offer_own_data_to_mentor", "offer_own_data_to_member",
-        "hold_closing", "list_closings", "read_closing",
+        "hold_closing", "list_closings", "read_closing", "add_to_closing",
         "write_learning", "approve_learning", "discard_learning",
     ), COORDINATING),
     **dict.fromkeys((

@@ -1,6 +1,7 @@
 """A learning names nobody: what its check finds, and what leaves only after an approval."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -90,6 +91,26 @@ def test_a_learning_is_readable_only_once_approved() -> None:
         closing.write(b"", LearningKind.NEED, None, "de")
     with pytest.raises(Refused, match="waits for approval"):
         closing.discard()
+
+
+def test_what_is_missing_is_added_and_nothing_overwritten() -> None:
+    """Not even in part, when one of several is refused; the learning stays as it is."""
+    closing = a_closing()
+    closing.mentors_rating, closing.goals_reached = 5, ["school"]
+    closing.write(b"sealed", LearningKind.LESSON, None, "de")
+    nothing: dict[str, Any] = {"mentors_rating": None, "household_rating": None, "goals_reached": []}
+    closing.add(**nothing | {"household_rating": 3, "goals_reached": ["school", "language"]})
+    closing.add(**nothing | {"mentors_rating": 5})
+    assert (closing.mentors_rating, closing.household_rating) == (5, 3)
+    assert closing.goals_reached == ["language", "school"]
+    assert (closing.draft, closing.learning_state) == (b"sealed", LearningState.DRAFT)
+    for given_now, slug in (({"mentors_rating": 4, "goals_reached": ["work"]}, "closing-rated"),
+                            ({"household_rating": 4}, "closing-rated"),
+                            ({"goals_reached": [f"goal_{number}" for number in range(9)]}, "closing-goals")):
+        with pytest.raises(Refused) as refused:
+            closing.add(**nothing | given_now)
+        assert refused.value.slug == slug
+    assert (closing.mentors_rating, closing.household_rating, len(closing.goals_reached)) == (5, 3, 2)
 
 
 def test_what_is_discarded_is_gone() -> None:

@@ -435,7 +435,7 @@ RECIPES: dict[str, Recipe] = {
     "offer_own_data_to_mentor": mentor, "offer_own_data_to_household": household,
     "offer_own_data_to_member": of("group"),
     "hold_closing": lambda w: tandem_in_body(w, held_on=w.today),
-    **dict.fromkeys(("read_closing", "write_learning", "approve_learning", "discard_learning"),
+    **dict.fromkeys(("read_closing", "add_to_closing", "write_learning", "approve_learning", "discard_learning"),
                     of("closing")),
     "open_counselling_case": lambda w: with_(
         nothing(), partner_id=w.partner_id, person={"name": "Amina Beispiel"}),

@@ -11,6 +11,7 @@ from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.refusals import Refused
 from services.matching.tables import Table
 
+MOST_GOALS = 10
 SEALED_DRAFT = "closing.draft"
 
 
@@ -54,6 +55,18 @@ class Closing(Table, table=True):
     learning: str | None = plain(None)
     approved_by: str | None = plain(None)
     approved_at: datetime | None = moment(None)
+
+    def add(self, *, mentors_rating: int | None, household_rating: int | None, goals_reached: list[str]) -> None:
+        """What a side said after the talk was noted, or reached besides; what stands there is not overwritten."""
+        for said, given in ((self.mentors_rating, mentors_rating), (self.household_rating, household_rating)):
+            if None not in (said, given) and said != given:
+                raise Refused("closing-rated", "This side's rating has been noted already; it stays as it is.")
+        goals = sorted({*self.goals_reached, *goals_reached})
+        if len(goals) > MOST_GOALS:
+            raise Refused("closing-goals", "A closing has {most} goals at most.", most=MOST_GOALS)
+        self.mentors_rating = self.mentors_rating or mentors_rating
+        self.household_rating = self.household_rating or household_rating
+        self.goals_reached = goals
 
     def write(self, draft: bytes, kind: LearningKind, field: str | None, language: str) -> None:
         """A learning was written, or written anew before its approval."""

@@ -17,7 +17,7 @@ from libs.common.facts.matching import LearningCaptured
 from libs.common.outbox import announce
 from libs.common.privacy import key_of, seal, unseal
 from libs.common.refusals import Invalid, NotFound, Refused
-from services.matching.closings.model import SEALED_DRAFT, Closing, LearningKind, LearningState
+from services.matching.closings.model import MOST_GOALS, SEALED_DRAFT, Closing, LearningKind, LearningState
 from services.matching.closings.queries import names_of_tandem
 from services.matching.closings.rules import found_in
 from services.matching.consents.model import Purpose
@@ -43,21 +43,26 @@ class LearningIn(Body):
     field: Code | None = Field(None, examples=["language"])
 
 
-class ClosingIn(Body):
-    """The closing talk of a tandem: how both sides found it, and what was reached."""
+class AddedIn(Body):
+    """How both sides found it, and what was reached; what is left out stays as it is."""
 
-    tandem_id: UUID
-    held_on: Day
-    reason: Literal["goal_reached", "term_over"] = "term_over"
     mentors_rating: Rating | None = None
     household_rating: Rating | None = None
-    goals_reached: list[Code] = Field(default=[], max_length=10, examples=[["school"]])
-    learning: LearningIn | None = None
+    goals_reached: list[Code] = Field(default=[], max_length=MOST_GOALS, examples=[["school"]])
 
     @property
     def tells(self) -> bool:
         """Whether it holds what the two sides said."""
         return bool(self.mentors_rating or self.household_rating or self.goals_reached)
+
+
+class ClosingIn(AddedIn):
+    """The closing talk of a tandem: how both sides found it, and what was reached."""
+
+    tandem_id: UUID
+    held_on: Day
+    reason: Literal["goal_reached", "term_over"] = "term_over"
+    learning: LearningIn | None = None
 
 
 class ClosingOut(BaseModel):
@@ -122,6 +127,23 @@ async def list_closings(
 async def read_closing(closing_id: UUID, transaction: Transaction, response: Response) -> ClosingOut:
     """One closing with its learning. Reading it is noted in the audit."""
     return await _shown(transaction, await get_or_refuse(transaction, Closing, closing_id), response)
+
+
+@router.put("/{closing_id}")
+async def add_to_closing(
+    closing_id: UUID, body: AddedIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ClosingOut:
+    """The coordinator adds what came after the talk: a side's rating that is missing, goals that were reached besides.
+
+    What a side said is not overwritten, and the learning stays as it is.
+    """
+    seen = await get_or_refuse(transaction, Closing, closing_id)
+    _, pair = await locked_tandem(transaction, seen.tandem_id)
+    closing = await locked(transaction, Closing, closing_id, version=expected)
+    if body.tells:
+        await _refuse_erased(transaction, pair)
+    closing.add(**body.model_dump())
+    return await _told(transaction, closing, response)
 
 
 @router.put("/{closing_id}/learning")
