@@ -1,5 +1,6 @@
 """A learning names nobody: what its check finds, and what leaves only after an approval."""
 
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from libs.common.refusals import Refused
 from services.matching.closings.model import Closing, LearningKind, LearningState
-from services.matching.closings.rules import Found, found_in
+from services.matching.closings.rules import PARTICLES, Found, found_in
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMES = ["Samira Al-Khatib", "Mira von der Höhe", "فاطمة الزهراء", "Оксана Шевченко", "Jürgen Weiß"]
@@ -68,6 +69,47 @@ def test_everything_that_is_found_is_said() -> None:
 def test_a_name_is_found_wherever_it_stands_alone(before: str, name: str, after: str) -> None:
     """Whatever stands around it."""
     assert Found.NAME in found_in(f"{before} {name} {after}", NAMES)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Müller", "Frau Mueller"), ("Mueller", "Frau Müller"), ("Müller", "MUELLERS"), ("Mueller", "mu\u0308llers"),
+    ("Özgür", "Oezguer"), ("Kaess", "Käß"), ("Käß", "Kaess"), ("Größ", "Groess"), ("Boettcher", "BÖTTCHER"),
+])
+def test_a_name_is_found_with_umlauts_and_without(name: str, text: str) -> None:
+    """As Germans write a name where there are no umlauts, and the reverse."""
+    assert found_in(text, [name]) == [Found.NAME]
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Manuel", "manul"), ("Müller", "Mller, Mueler"), ("Mueller", "Muller"), ("Oel", "das Öl"), ("Noe", "nö"),
+    ("Michael", "Michl"), ("Aue", "au"), ("Ute", "Uete"),
+])
+def test_an_e_after_a_vowel_is_not_left_out(name: str, text: str) -> None:
+    """Most of them are no umlaut; a word of two letters is no name either."""
+    assert found_in(text, [name]) == []
+
+
+PARTS = st.lists(st.sampled_from([*"abehlmnrtuäöü", "ss", "ß", "ue", "oe"]), min_size=3, max_size=9).map("".join)
+SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+BARE = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "ß": "ss"})
+
+
+@given(PARTS.filter(lambda name: name not in PARTICLES), st.text(max_size=40), st.booleans())
+def test_a_name_is_found_however_its_umlauts_are_written(name: str, around: str, reverse: bool) -> None:
+    """In either direction, and decomposed; whatever stands around it."""
+    spelled = name.translate(SPELLED)
+    written, known = (name, spelled) if reverse else (spelled, name)
+    for form in ("NFC", "NFD"):
+        assert Found.NAME in found_in(f"{around} {unicodedata.normalize(form, written)} {around}", [known])
+
+
+@given(PARTS, PARTS)
+def test_nothing_but_umlauts_is_written_otherwise(name: str, word: str) -> None:
+    """Two words are the same only if they are with the plain vowels, or with an e after each umlaut."""
+    forms = {name.translate(SPELLED), name.translate(BARE)}
+    written = {word.translate(SPELLED), word.translate(BARE)}
+    same = forms & {one.removesuffix(ending) for one in written for ending in ("", "s", "es")}
+    assert bool(same) >= bool(found_in(word, [name]))
 
 
 @given(st.text(max_size=400), st.lists(st.text(max_size=30), max_size=4))

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 MAIL = re.compile(r"\S@\S|\S\s*(\(at\)|\[at\]|\{at\})\s*\S", re.IGNORECASE)
@@ -10,6 +10,7 @@ MAIL = re.compile(r"\S@\S|\S\s*(\(at\)|\[at\]|\{at\})\s*\S", re.IGNORECASE)
 PHONE = re.compile(r"\d(?:[\s()/.+\-\u2010-\u2015\u00a0]*\d){6,}")
 DAY = re.compile(r"\b\d{1,2}\.\s?\d{1,2}\.\s?(\d{4}|\d{2})\b|\b\d{4}-\d{2}-\d{2}\b|"
                  r"\b(19|20)\d{2}\s*[-/\u2013]\s*(19|20)?\d{2}\b")
+UMLAUT = re.compile("([aou])\u0308")
 WORD = re.compile(r"[^\W\d_]+")
 # Shorter names occur in too many words; words that belong to names and to every text name nobody.
 SHORTEST_NAME = 3
@@ -31,9 +32,9 @@ class Found(StrEnum):
 def found_in(text: str, names: Iterable[str]) -> list[Found]:
     """What leads to a person in the text. Finding nothing is no proof: a coordinator reads it too."""
     folded = _folded(text)
-    words = set(WORD.findall(folded))
+    words = set(_words(text))
     kinds = []
-    if any(_is_there(name, words) for whole in names for name in WORD.findall(_folded(whole))):
+    if any(_is_there(name, words) for whole in names for name in _words(whole)):
         kinds.append(Found.NAME)
     if MAIL.search(folded):
         kinds.append(Found.MAIL_ADDRESS)
@@ -52,8 +53,16 @@ def _is_there(name: str, words: set[str]) -> bool:
     return any(stem in word for word in words) if len(stem) >= SHORTEST_NAME else name in words
 
 
-def _folded(text: str) -> str:
+def _words(text: str) -> Iterator[str]:
+    """Each word as it is folded, and with ae, oe and ue for its umlauts; of "öl" or "nö" these would be other words."""
+    for word, spelled in zip(WORD.findall(_folded(text)), WORD.findall(_folded(text, umlaut=r"\1e")), strict=True):
+        yield word
+        if len(word) >= SHORTEST_NAME:
+            yield spelled
+
+
+def _folded(text: str, *, umlaut: str = r"\1") -> str:
     """Without case, accents and vowel signs, in one form of letters and digits: how the same name may be written."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = UMLAUT.sub(umlaut, unicodedata.normalize("NFKD", text.casefold()))
     kept = "".join(sign for sign in plain if unicodedata.category(sign) not in {"Mn", "Cf"})
     return "".join(str(unicodedata.digit(sign)) if sign.isdigit() else sign for sign in kept)
