@@ -24,10 +24,9 @@ comes with SciPy, solves an integer programme (`persons`). The solver holds the 
 process.
 """
 
-import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,14 +41,14 @@ from services.matching.runs.certificate import (
     household_values,
     lowest_prices,
 )
+from services.matching.runs.persons import Counted
+from services.matching.runs.solvers import Solver, choose
 
 # Sums of scores stay exact in the float64 of SciPy, and far from the int64 limit of OR-tools' scaled costs.
 LARGEST_SUM = 2**53
 # OR-tools numbers its nodes in int32.
 MOST_NODES = 2**31 - 1
 MOST_PERSONS = 10_000
-
-Solver = Literal["auto", "ortools", "scipy"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +87,7 @@ def solve(
     capacities: ArrayLike,
     *,
     n_households: int,
+    taken: ArrayLike | None = None,
     sizes: ArrayLike | None = None,
     solver: Solver = "auto",
     seconds: float = 60.0,
@@ -97,8 +97,9 @@ def solve(
     Arc k says that household `households[k]` (0..n_households-1) and unit `units[k]` (0..len(capacities)-1)
     may be a pair worth `scores[k]`, at least 1. The three are one-dimensional, of one length, in any order;
     `capacities` is one-dimensional, each at least 0. All are whole numbers: any integer dtype, or floats
-    without a fraction. No households, no units and no arcs are all fine. `solver` is "auto" for OR-tools
-    where it is installed, else SciPy.
+    without a fraction. No households, no units and no arcs are all fine. `taken` says how much of each capacity is
+    given away beforehand: a unit of which nothing is left has a price, too. `solver` is "auto" for OR-tools where it is
+    installed, else SciPy.
 
     Given `sizes` (the persons of each household, at least 1), capacities count persons. Then `solver` is not asked for,
     and the search ends after about twice so many `seconds` with the best found so far and its gap.
@@ -107,10 +108,11 @@ def solve(
     text, a fraction, NaN or infinity, a negative number, an index out of range, lengths that differ, an arc
     given twice, a score below 1, or scores so large that their sum could pass 2**53.
     """
-    arcs = _checked(households, units, scores, capacities, n_households)
+    whole = _checked(households, units, scores, capacities, n_households)
+    arcs = whole if taken is None else replace(whole, capacities=whole.capacities - _taken(taken, whole.capacities))
     if sizes is not None:
-        return _in_persons(arcs, _sizes(sizes, arcs.n_households), seconds)
-    chosen, name = _choose(arcs, solver)
+        return _in_persons(arcs, Counted(_sizes(sizes, arcs.n_households), whole.capacities), seconds)
+    chosen, name = choose(arcs, solver)
     prices = lowest_prices(arcs, chosen)
     values = household_values(arcs, prices)
     return Assignment(
@@ -124,18 +126,18 @@ def solve(
     )
 
 
-def _in_persons(arcs: Arcs, sizes: Ints, seconds: float) -> Assignment:
+def _in_persons(arcs: Arcs, counted: Counted, seconds: float) -> Assignment:
     """The assignment where capacities count persons."""
-    chosen, prices, bound, name = persons.choose_by_persons(arcs, sizes, seconds)
+    chosen, prices, bound, name = persons.choose_by_persons(arcs, counted, seconds)
     objective = int(arcs.scores[chosen].sum())
-    bound = min(bound, persons.bound_by(prices, arcs, sizes))
+    bound = min(bound, persons.bound_by(prices, arcs, counted))
     return Assignment(
         pairs=_pairs(arcs, chosen),
         objective=objective,
         unit_prices=prices,
-        household_values=persons.household_gains(prices, arcs, sizes),
+        household_values=persons.household_gains(prices, arcs, counted),
         bound=bound,
-        certified=bound == objective and persons.is_allowed(arcs, chosen, sizes),
+        certified=bound == objective and persons.is_allowed(arcs, chosen, counted),
         solver=name,
     )
 
@@ -151,6 +153,16 @@ def _sizes(given: ArrayLike, n_households: int) -> Ints:
         raise ValueError(f"sizes: {len(sizes)} given, but there are {n_households} households")
     _within("sizes", sizes, 1, MOST_PERSONS)
     return sizes
+
+
+def _taken(given: ArrayLike, capacities: Ints) -> Ints:
+    """How much of each capacity is given away, or a ValueError."""
+    taken = _whole("taken", given)
+    if len(taken) != len(capacities):
+        raise ValueError(f"taken: {len(taken)} given, but there are {len(capacities)} units")
+    _refuse("taken", taken, taken < 0, "is below 0")
+    _refuse("taken", taken, taken > capacities, "is above the capacity")
+    return taken
 
 
 def _checked(
@@ -227,68 +239,3 @@ def _refuse(name: str, array: Any, wrong: Any, why: str) -> None:
     if wrong.any():
         position = int(np.argmax(wrong))
         raise ValueError(f"{name}: {array[position]} at position {position} {why}")
-
-
-def _choose(arcs: Arcs, solver: Solver) -> tuple[Bools, str]:
-    """Which arcs (bool[k]) a best assignment takes, and the solver's name and version."""
-    if solver not in ("auto", "ortools", "scipy"):
-        raise ValueError(f"solver: {solver!r} is not one of 'auto', 'ortools', 'scipy'")
-    if solver != "scipy":
-        try:
-            flow = importlib.import_module("ortools.graph.python.min_cost_flow")
-        except ImportError:
-            if solver == "ortools":
-                raise
-        else:
-            return _by_flow(arcs, flow), f"ortools {importlib.import_module('ortools').__version__}"
-    return _by_paths(arcs), f"scipy {importlib.import_module('scipy').__version__}"
-
-
-def _by_flow(arcs: Arcs, module: Any) -> Bools:
-    """Min-cost flow: household -> unit -> sink, and household -> sink for nothing: no one is forced."""
-    n_households, n_units = arcs.n_households, arcs.n_units
-    sink = n_households + n_units
-    everyone, every_unit = np.arange(n_households), n_households + np.arange(n_units)
-    tails = np.concatenate([arcs.households, everyone, every_unit]).astype(np.int32)
-    heads = np.concatenate([n_households + arcs.units, np.full(sink, sink)]).astype(np.int32)
-    ones = np.ones(len(arcs.units) + n_households, dtype=np.int64)
-    limits = np.concatenate([ones, np.minimum(arcs.capacities, n_households)])
-    costs = np.concatenate([-arcs.scores, np.zeros(n_households + n_units, dtype=np.int64)])
-    flow = module.SimpleMinCostFlow()
-    numbers = flow.add_arcs_with_capacity_and_unit_cost(tails, heads, limits, costs)
-    supplies = np.concatenate([np.ones(n_households), np.zeros(n_units), [-n_households]]).astype(np.int64)
-    flow.set_nodes_supplies(np.arange(sink + 1, dtype=np.int32), supplies)
-    status = flow.solve()
-    if status != flow.OPTIMAL:
-        raise RuntimeError(f"The min-cost flow ended with {status}, which a checked problem cannot.")
-    chosen: Bools = np.asarray(flow.flows(numbers[: len(arcs.units)])) > 0
-    return chosen
-
-
-def _by_paths(arcs: Arcs) -> Bools:
-    """SciPy: shortest augmenting paths; a unit has a column per place, and each household one of its own."""
-    places = np.minimum(arcs.capacities, np.bincount(arcs.units, minlength=arcs.n_units))
-    first = np.cumsum(places) - places
-    repeats = places[arcs.units]
-    ends = np.cumsum(repeats)
-    arc = np.repeat(np.arange(len(repeats)), repeats)
-    column = np.arange(len(arc)) + np.repeat(first[arcs.units] - (ends - repeats), repeats)
-    total = int(places.sum())
-    # The costs are positive, since SciPy takes a stored 0 for a missing arc. Staying without is worth 0.
-    dearest = int(arcs.scores.max(initial=0)) + 1
-    everyone = np.arange(arcs.n_households)
-    rows = np.concatenate([arcs.households[arc], everyone])
-    columns = np.concatenate([column, total + everyone])
-    costs = np.concatenate([dearest - arcs.scores[arc], np.full(arcs.n_households, dearest)])
-    sparse, csgraph = (importlib.import_module(f"scipy.sparse{name}") for name in ("", ".csgraph"))
-    shape = (arcs.n_households, total + arcs.n_households)
-    graph = sparse.csr_matrix((costs.astype(np.float64), (rows, columns)), shape=shape)
-    chosen = np.zeros(len(arcs.units), dtype=np.bool_)
-    if not arcs.n_households:
-        return chosen
-    row, taken = csgraph.min_weight_full_bipartite_matching(graph)
-    unit = np.repeat(np.arange(arcs.n_units), places)
-    real = taken < total
-    place = arcs.households * arcs.n_units + arcs.units
-    chosen[np.searchsorted(place, row[real] * arcs.n_units + unit[taken[real]])] = True
-    return chosen

@@ -63,57 +63,69 @@ def best_assignment(
     others; such pairs must be possible, and their units have places for all of them. `tell` hears what is being done.
     Raises ValueError where places count persons and the pairs are too many for an integer programme.
     """
-    if pinned is not None and (pinned >= 0).any():
-        return _with_pinned(pool, extra, pinned, tell)
+    pins = _Pins(pool, extra, pinned) if pinned is not None and (pinned >= 0).any() else None
     kept = _first_arcs(pool, extra, tell)
     if pool.rules.capacity_in == "persons":
-        return _in_persons(pool, kept, tell)
-    arcs, rounds = kept.arcs, 0
+        return _in_persons(pool, kept, pins, tell)
+    arcs, rounds = pins.without(kept.arcs) if pins else kept.arcs, 0
     while True:
         rounds += 1
         tell(Step.SOLVING, len(arcs.units))
-        found = solve(*arcs, pool.units.free, n_households=pool.n_households)
+        found = _solved(pool, arcs, pins)
         tell(Step.LOOKING, rounds)
-        look = _Look(pool, found)
+        look = _Look(pool, found, pins)
         gaining = look.through([kept.everything], ADDED) if kept.everything else look.through_all(pool, extra)
         if not gaining:
             return Best(found, kept.possible, look.next_best(), rounds)
         arcs = _sorted(pool, [arcs, *gaining])
 
 
-def _in_persons(pool: EncodedPool, kept: "_Kept", tell: Progress) -> Best:
+def _in_persons(pool: EncodedPool, kept: "_Kept", pins: "_Pins | None", tell: Progress) -> Best:
     """The best of all pairs at once, where places count persons: prices prove nothing about pairs left out."""
     if kept.everything is None:
         raise ValueError(
             f"capacity_in: more than {MOST_IN_MEMORY} possible pairs are too many where places count persons")
     tell(Step.SOLVING, len(kept.everything.units))
     sizes = pool.households.size.astype(np.int64)
-    found = solve(*_sorted(pool, [kept.everything]), pool.units.free, n_households=pool.n_households, sizes=sizes)
-    look = _Look(pool, found, sizes)
+    everything = _sorted(pool, [kept.everything])
+    found = _solved(pool, pins.without(everything) if pins else everything, pins, sizes)
+    look = _Look(pool, found, pins, sizes)
     look.through([kept.everything], ADDED)
     return Best(found, kept.possible, look.next_best(), rounds=1)
 
 
-def _with_pinned(pool: EncodedPool, extra: Ints, pinned: Ints, tell: Progress) -> Best:
-    """The best of all that hold the pinned pairs: those are set, and the others assigned to the places that are left.
+def _solved(pool: EncodedPool, arcs: Scored, pins: "_Pins | None", sizes: Ints | None = None) -> Assignment:
+    taken = pins.taken if pins else None
+    found = solve(*arcs, pool.units.free, n_households=pool.n_households, taken=taken, sizes=sizes)
+    return pins.added(found) if pins else found
 
-    The bound holds for all choices with these pairs; their households have no next best, since somebody decided.
+
+class _Pins:
+    """Pairs that are set: the others are assigned to the places that are left, and prices are those of these places.
+
+    Of their households the proof asks nothing: each one's value is what its pair is worth less its places' price, and
+    below 0 where others would gain more there. So prices and values add up to the bound for all choices with the pairs.
     """
-    there = np.flatnonzero(pinned >= 0)
-    taken = np.zeros(pool.n_units, dtype=np.int64)
-    np.add.at(taken, pinned[there], pool.households.takes[there])
-    others = pool.households.consented.copy()
-    others[there] = False
-    left = replace(pool, units=replace(pool.units, free=pool.units.free - taken),
-                   households=replace(pool.households, consented=others))
-    best = best_assignment(left, extra, tell=tell)
-    worth = points_of(pool, there, pinned[there]).score + extra[there]
-    found = replace(
-        best.found, pairs=sorted([*best.found.pairs, *zip(there.tolist(), pinned[there].tolist(), strict=True)]),
-        objective=best.found.objective + int(worth.sum()), bound=best.found.bound + int(worth.sum()))
-    possible = best.possible.copy()
-    possible[there] = 1
-    return replace(best, found=found, possible=possible)
+
+    def __init__(self, pool: EncodedPool, extra: Ints, pinned: Ints) -> None:
+        self.households = np.flatnonzero(pinned >= 0)
+        self._units, self._others = pinned[self.households], pinned < 0
+        self._takes = pool.households.takes[self.households].astype(np.int64)
+        self._worth = points_of(pool, self.households, self._units).score + extra[self.households]
+        self.taken = np.zeros(pool.n_units, dtype=np.int64)
+        np.add.at(self.taken, self._units, self._takes)
+
+    def without(self, arcs: Scored) -> Scored:
+        """The pairs of all the others."""
+        return _at(arcs, self._others[arcs.households])
+
+    def added(self, found: Assignment) -> Assignment:
+        """What was found for the others, with these."""
+        pairs = zip(self.households.tolist(), self._units.tolist(), strict=True)
+        values, worth = found.household_values.copy(), int(self._worth.sum())
+        values[self.households] = self._worth - self._takes * found.unit_prices[self._units]
+        return replace(found, pairs=sorted([*found.pairs, *pairs]), objective=found.objective + worth,
+                       bound=found.bound + worth, household_values=values)
 
 
 def scored_pairs(pool: EncodedPool, extra: Ints) -> Scored:
@@ -216,8 +228,14 @@ def _at(arcs: Scored, chosen: Bools) -> Scored:
 class _Look:
     """A look at pairs with the prices of an assignment: which gain a household more, and which is its next best."""
 
-    def __init__(self, pool: EncodedPool, found: Assignment, sizes: Ints | None = None) -> None:
-        self._found = found
+    def __init__(
+        self, pool: EncodedPool, found: Assignment, pins: _Pins | None, sizes: Ints | None = None,
+    ) -> None:
+        self._found, self._least = found, found.household_values
+        if pins:
+            # Whatever they would gain elsewhere: somebody decided.
+            self._least = self._least.copy()
+            self._least[pins.households] = np.iinfo(np.int64).max
         self._sizes = np.ones(pool.n_households, dtype=np.int64) if sizes is None else sizes
         self._got = np.full(pool.n_households, -1, dtype=np.int64)
         for household, unit in found.pairs:
@@ -235,7 +253,7 @@ class _Look:
             others = block.units != self._got[block.households]
             number = gain * self._base + (self._base - 1 - block.units)
             np.maximum.at(self._most, block.households[others], number[others])
-            more = gain > self._found.household_values[block.households]
+            more = gain > self._least[block.households]
             if more.any():
                 gaining.append(_best_of_each(_at(block, more), count))
         return gaining

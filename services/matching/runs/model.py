@@ -52,8 +52,9 @@ UNFINISHED = frozenset({RunState.WAITING, RunState.RUNNING})
 class Run(Table, table=True):
     """One exact computation over all who wait in a region. certified: objective and bound are equal, proven by prices.
 
-    unit_prices and household_values are the proof (0 left out); dropped: proposals whose pair was no longer to be had
-    when the result was taken over. A simulated run proposes nothing: it tells what other weights or pairs would bring.
+    unit_prices and household_values are the proof (0 left out; the value of a pinned household may be below 0);
+    dropped: proposals whose pair was no longer to be had when the result was taken over. A simulated run proposes
+    nothing: it tells what other weights or pairs would bring.
     pinned_reasons, forbidden_reasons: why, in the order of the pairs; None where nobody said. rules_valid_from: since
     when the programme's rule set holds that it computed with. released: by dimension, the run as of which figures of
     fairness are told to who may read no household (`runs.releases`); None: all as of this one.

@@ -24,7 +24,8 @@ class Proposal:
     `worth` = the rules' base + score + `bonus`; `languages`: common ones with the level of who speaks it less
     well, empty levels left out; `interpreter`: none of them reaches the level asked for; `metres` None: a
     place is not known; `slots`: common parts of the week as a mask; `unit_price`: what one more place there
-    would add to the sum; `pinned`: somebody wanted this pair, whatever else would have been better.
+    would add to the sum; `next_best`: at the prices, also where it is better than a pair that is `pinned`, which
+    somebody wanted whatever else would have been better.
     """
 
     household: UUID
@@ -67,7 +68,9 @@ class Unserved:
 class Outcome:
     """What a run found; the same inputs give the same outcome with the same solver.
 
-    No other set of pairs is worth more than the `bound`; `certified`: the objective reaches it.
+    No other set of pairs is worth more than the `bound`; `certified`: the objective reaches it. Where households are
+    counted the bound is the price of all places and the sum of `household_values`. The value of a household that is
+    pinned is what its pair is worth less the place's price: below 0 where others would gain more there.
     """
 
     inputs_hash: str

@@ -8,7 +8,7 @@ points per person; whatever they are, they bound every choice, too, so that the 
 
 import importlib
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,15 +18,24 @@ from services.matching.runs.certificate import Arcs, Bools, Ints
 NOISE = 1e-4
 
 
-def choose_by_persons(arcs: Arcs, sizes: Ints, seconds: float) -> tuple[Bools, Ints, int, str]:
+class Counted(NamedTuple):
+    """How persons are counted: `sizes` (int64[n_households], each at least 1) are those of a household.
+
+    `rooms` (int64[n_units]) are the places of the whole unit, of which the arcs' capacities are what is left.
+    """
+
+    sizes: Ints
+    rooms: Ints
+
+
+def choose_by_persons(arcs: Arcs, counted: Counted, seconds: float) -> tuple[Bools, Ints, int, str]:
     """Return which arcs are chosen (bool[k]), prices per person (int64[n_units]), a bound from above, and the solver.
 
-    `sizes` (int64[n_households], each at least 1) are the persons of a household. The search ends after so many seconds
-    with the best choice found so far; the bound is what no choice exceeds.
+    The search ends after so many seconds with the best choice found so far; the bound is what no choice exceeds.
     """
     optimize, sparse = importlib.import_module("scipy.optimize"), importlib.import_module("scipy.sparse")
     name = f"highs by scipy {importlib.import_module('scipy').__version__}"
-    count = len(arcs.units)
+    count, sizes = len(arcs.units), counted.sizes
     chosen, prices = np.zeros(count, dtype=np.bool_), np.zeros(arcs.n_units, dtype=np.int64)
     if not count:
         return chosen, prices, 0, name
@@ -39,7 +48,7 @@ def choose_by_persons(arcs: Arcs, sizes: Ints, seconds: float) -> tuple[Bools, I
     limits = np.concatenate([np.ones(arcs.n_households), places]).astype(np.float64)
     costs = -arcs.scores.astype(np.float64)
     # A household that is larger than the whole unit cannot be a fraction of it either.
-    fits = (sizes[arcs.households] <= places[arcs.units]).astype(np.float64)
+    fits = _fitting(arcs, counted).astype(np.float64)
     relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=np.column_stack([np.zeros(count), fits]),
                                method="highs", options={"time_limit": seconds})
     if relaxed.status == 0:
@@ -52,28 +61,34 @@ def choose_by_persons(arcs: Arcs, sizes: Ints, seconds: float) -> tuple[Bools, I
     return chosen, prices, _bound(found, arcs), name
 
 
-def bound_by(prices: Ints, arcs: Arcs, sizes: Ints) -> int:
+def bound_by(prices: Ints, arcs: Arcs, counted: Counted) -> int:
     """Return what no choice exceeds at these prices per person: the places' price, and what each household gains."""
-    values = household_gains(prices, arcs, sizes)
-    useful = np.minimum(arcs.capacities, int(sizes.sum()))
+    values = household_gains(prices, arcs, counted)
+    useful = np.minimum(arcs.capacities, int(counted.sizes.sum()))
     return int((useful * prices).sum()) + int(values.sum())
 
 
-def household_gains(prices: Ints, arcs: Arcs, sizes: Ints) -> Ints:
+def household_gains(prices: Ints, arcs: Arcs, counted: Counted) -> Ints:
     """Return int64[n_households]: the most that each could gain at these prices per person, never below 0."""
     values = np.zeros(arcs.n_households, dtype=np.int64)
-    fits = sizes[arcs.households] <= arcs.capacities[arcs.units]
-    gains = arcs.scores - sizes[arcs.households] * prices[arcs.units]
+    fits = _fitting(arcs, counted)
+    gains = arcs.scores - counted.sizes[arcs.households] * prices[arcs.units]
     np.maximum.at(values, arcs.households[fits], gains[fits])
     return values
 
 
-def is_allowed(arcs: Arcs, chosen: Bools, sizes: Ints) -> bool:
+def is_allowed(arcs: Arcs, chosen: Bools, counted: Counted) -> bool:
     """Say whether nobody is chosen twice, and no unit takes more persons than it has places."""
     times = np.bincount(arcs.households[chosen], minlength=arcs.n_households)
     taken = np.zeros(arcs.n_units, dtype=np.int64)
-    np.add.at(taken, arcs.units[chosen], sizes[arcs.households[chosen]])
+    np.add.at(taken, arcs.units[chosen], counted.sizes[arcs.households[chosen]])
     return bool((times <= 1).all() and (taken <= arcs.capacities).all())
+
+
+def _fitting(arcs: Arcs, counted: Counted) -> Bools:
+    """Which arcs (bool[k]) are of a household that is not larger than the whole unit."""
+    fitting: Bools = counted.sizes[arcs.households] <= counted.rooms[arcs.units]
+    return fitting
 
 
 def _bound(found: Any, arcs: Arcs) -> int:
