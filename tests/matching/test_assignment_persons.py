@@ -1,5 +1,7 @@
 """Capacity in persons: the best choice by brute force, a bound that holds, and a gap that is told when time is over."""
 
+import subprocess
+import sys
 from itertools import product
 
 import numpy as np
@@ -110,3 +112,41 @@ def test_sizes_that_cannot_be_meant_are_refused(sizes: list[float], said: str) -
     """The sentence begins with the argument's name."""
     with pytest.raises(ValueError, match=f"^{said}$"):
         solve([0], [0], [1], [1], n_households=2, sizes=sizes)
+
+
+ALOUD = """
+import os, sys
+import numpy as np
+from scipy import optimize
+from services.matching.runs.assignment import solve
+
+quiet = optimize.milp
+def milp(*given, **named):
+    os.write(1, b"noise")
+    return quiet(*given, **named)
+
+optimize.milp = milp
+dice = np.random.default_rng(37)
+sizes, places = dice.integers(1, 7, 10), dice.integers(2, 10, 4)
+arcs = np.divmod(np.arange(40), 4)
+found = solve(*arcs, dice.integers(1000, 2000, 40), places, n_households=10, sizes=sizes)
+print(found.objective)
+"""
+
+
+def test_what_the_solver_writes_does_not_stand_in_what_is_read() -> None:
+    """It goes to standard error, which the solver itself does with these numbers; what follows does not."""
+    done = subprocess.run([sys.executable, "-c", ALOUD], capture_output=True, text=True, check=True)
+    (told,) = done.stdout.splitlines()
+
+    assert int(told) > 0
+    assert done.stderr.startswith("noise")
+
+
+def test_without_standard_output_it_computes_all_the_same() -> None:
+    """As a program that was started with it closed."""
+    script = "import os; os.close(1)\n" + ALOUD.replace("os.write(1", "os.write(2").replace(
+        "print(found.objective)", "print(found.objective, file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert int(done.stderr.removeprefix("noise").splitlines()[-1]) > 0

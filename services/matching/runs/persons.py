@@ -6,14 +6,18 @@ exceeds. The prices come from the same problem with households that may be split
 points per person; whatever they are, they bound every choice, too, so that the bound that is told is the lower of both.
 """
 
+import contextlib
 import importlib
 import math
+import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from services.matching.runs.certificate import Arcs, Bools, Ints
 
+OUT, ERRORS = 1, 2
 # What HiGHS counts in floats may be off by so much of a point.
 NOISE = 1e-4
 
@@ -49,16 +53,34 @@ def choose_by_persons(arcs: Arcs, counted: Counted, seconds: float) -> tuple[Boo
     costs = -arcs.scores.astype(np.float64)
     # A household that is larger than the whole unit cannot be a fraction of it either.
     fits = _fitting(arcs, counted).astype(np.float64)
-    relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=np.column_stack([np.zeros(count), fits]),
-                               method="highs", options={"time_limit": seconds})
+    with _nothing_on_stdout():
+        relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=np.column_stack([np.zeros(count), fits]),
+                                   method="highs", options={"time_limit": seconds})
+        found = optimize.milp(
+            costs, integrality=np.ones(count), bounds=optimize.Bounds(0, fits),
+            constraints=optimize.LinearConstraint(table, ub=limits), options={"mip_rel_gap": 0, "time_limit": seconds})
     if relaxed.status == 0:
         prices = np.maximum(0, np.rint(-relaxed.ineqlin.marginals[arcs.n_households:])).astype(np.int64)
-    found = optimize.milp(
-        costs, integrality=np.ones(count), bounds=optimize.Bounds(0, fits),
-        constraints=optimize.LinearConstraint(table, ub=limits), options={"mip_rel_gap": 0, "time_limit": seconds})
     if found.x is not None:
         chosen = found.x > 0.5  # noqa: PLR2004 - 0 or 1, within what HiGHS tolerates
     return chosen, prices, _bound(found, arcs), name
+
+
+@contextlib.contextmanager
+def _nothing_on_stdout() -> Iterator[None]:
+    """What HiGHS now and then writes there past Python goes to standard error: a program may be reading JSON."""
+    try:
+        kept = os.dup(OUT)
+    except OSError:
+        # There is no standard output.
+        yield
+        return
+    try:
+        os.dup2(ERRORS, OUT)
+        yield
+    finally:
+        os.dup2(kept, OUT)
+        os.close(kept)
 
 
 def bound_by(prices: Ints, arcs: Arcs, counted: Counted) -> int:
