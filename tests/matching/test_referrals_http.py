@@ -19,6 +19,7 @@ from libs.common.facts.registry import (
     OfferResumed,
     OfferWithdrawn,
 )
+from tests.harness import new_idempotency_key
 from tests.matching.field import PARTNER, REGION, Field, Json
 
 OFFERED_BY = uuid4()
@@ -196,6 +197,55 @@ async def test_what_two_do_at_the_same_moment_is_done_once(field: Field) -> None
 
     assert sorted(one.status_code for one in answers) == [200, 412, 412]
     assert len(await field.told(referral["id"])) <= 1
+
+
+async def test_a_case_is_sent_to_an_offer_once_at_a_time(field: Field) -> None:
+    """In every state in which it goes on; to another offer, or of another case, it may, and again once it is over."""
+    first = await proposed(field)
+    again = {"counselling_case_id": first["counselling_case_id"], "offer_id": first["offer_id"]}
+
+    async def second(**given: str) -> tuple[int, str]:
+        answer = await field.send("POST", "/referrals", again | given)
+        return answer.status_code, answer.json().get("slug", "")
+
+    steps: list[tuple[str, Any]] = [("consent", consent(field)), ("send", None), ("answer", {"accepted": True})]
+    for verb, body in steps:
+        assert await second() == (409, "referral-open")
+        await act(field, first, verb, body)
+    refused = (await field.send("POST", "/referrals", again)).json()
+    assert (refused["slug"], first["id"] in refused["detail"]) == ("referral-open", True)
+    other = await proposed(field)
+    assert await second(offer_id=other["offer_id"]) == (201, "")
+    assert await second(counselling_case_id=other["counselling_case_id"]) == (201, "")
+    await act(field, first, "finish")
+
+    assert await second() == (201, "")
+    assert await second() == (409, "referral-open")
+
+
+async def test_who_asks_again_for_what_was_proposed_is_told_of_it(field: Field) -> None:
+    """With the same Idempotency-Key the answer is that of the first time, also while it is open."""
+    first = await proposed(field)
+    body = {"counselling_case_id": first["counselling_case_id"], "offer_id": str(await field.offer())}
+    headers = field.coordinator | new_idempotency_key()
+    answers = [await field.send("POST", "/referrals", body, headers=headers) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [201, 201]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
+async def test_of_many_who_send_a_case_to_an_offer_at_the_same_moment_one_does(field: Field) -> None:
+    """Whoever comes later is told which referral there is, also when an earlier version has left two."""
+    first = await proposed(field)
+    body = {"counselling_case_id": first["counselling_case_id"], "offer_id": str(await field.offer())}
+    answers = await asyncio.gather(*(field.send("POST", "/referrals", body) for _ in range(6)))
+    assert sorted(one.status_code for one in answers) == [201] + [409] * 5
+    query = "SELECT count(*) FROM referral WHERE offer_id = $1"
+    assert (await field.network.rows("matching", query, UUID(body["offer_id"])))[0][0] == 1
+    await field.network.rows(
+        "matching", "UPDATE referral SET offer_id = $1 WHERE id = $2", UUID(body["offer_id"]), UUID(first["id"]))
+
+    assert (await field.send("POST", "/referrals", body)).json()["slug"] == "referral-open"
 
 
 async def test_a_referral_is_seen_by_the_team_and_the_regions_coordinator(field: Field) -> None:

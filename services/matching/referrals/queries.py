@@ -11,13 +11,14 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.facts.matching import ReferralEnded, ReferralFact, ReferralRevoked
 from libs.common.outbox import announce
 from libs.common.persons import details_of
+from libs.common.refusals import Refused
 from libs.common.tables import person
 from services.matching.counselling_cases.model import DISTRICT_DIGITS, CounsellingCase
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.profiles.rules import today
-from services.matching.referrals.model import REACHED, UNSENT, Referral, ReferralState, Shared
+from services.matching.referrals.model import OPEN, REACHED, UNSENT, Referral, ReferralState, Shared
 
 
 async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, version: int) -> Referral:
@@ -28,6 +29,16 @@ async def referral_to_change(transaction: OpenTransaction, referral_id: UUID, ve
 async def refuse_ended(transaction: OpenTransaction, referral: Referral) -> None:
     """Of a case that is closed nothing is begun, nor sent, any more."""
     (await transaction.get_one(CounsellingCase, referral.counselling_case_id)).refuse_closed()
+
+
+async def refuse_second(transaction: OpenTransaction, case: CounsellingCase, offer_id: UUID) -> None:
+    """A case is sent to an offer once at a time, else it took two places; the case must be locked."""
+    query = select(Referral.id).where(
+        Referral.counselling_case_id == case.id, Referral.offer_id == offer_id, col(Referral.state).in_(OPEN))
+    there = (await transaction.scalars(query.order_by(col(Referral.id)).limit(1))).first()
+    if there:
+        raise Refused("referral-open", "This case is being sent to this offer already: {referral}. Go on with that.",
+                      referral=there)
 
 
 async def unerased(transaction: OpenTransaction, case_ids: Collection[UUID]) -> set[UUID]:

@@ -25,6 +25,7 @@ from services.matching.referrals.queries import (
     person_of,
     referral_to_change,
     refuse_ended,
+    refuse_second,
     tell,
     tell_ended,
     tell_revoked,
@@ -107,13 +108,14 @@ class HandedOverOut(BaseModel):
 async def propose_referral(
     body: ReferralIn, transaction: Transaction, once: Creation, response: Response,
 ) -> ReferralOut:
-    """A counsellor proposes an offer to somebody; nothing is told to anybody yet."""
+    """A counsellor proposes an offer to somebody, once as long as that is open; nothing is told to anybody yet."""
     if once.repeated:
         return _shown(await get_or_refuse(transaction, Referral, once.id), response)
     case = await case_to_change(transaction, body.counselling_case_id)
     offer = await transaction.get(KnownOffer, body.offer_id)
     if offer is None or not offer.available:
         raise Invalid("offer-unknown", "There is no such offer that is to be had.", field="offer_id")
+    await refuse_second(transaction, case, offer.id)
     referral = Referral(
         id=once.id, counselling_case_id=case.id, region=case.region, partner_id=case.partner_id, offer_id=offer.id,
         offered_by=offer.offered_by, proposed_by=transaction.caller.principal)
