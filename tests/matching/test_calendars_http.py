@@ -2,11 +2,13 @@
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from icalendar import Calendar
 
 from libs.common.callers import Role
+from services.matching.calendars import queries
 from services.matching.links.queries import CALENDAR, CHECKIN
 from services.matching.profiles.rules import today
 from tests.matching.field import REGION, Field, Headers
@@ -142,6 +144,37 @@ async def test_the_coordinator_sees_the_region_by_tandem_without_names(field: Fi
     assert len(await read(headers=await field.network.key(Role.COORDINATOR, region=REGION[:2]))) == 6
 
     assert (await field.send("GET", "/checkins/calendar.ics", headers={})).status_code == 401
+
+
+async def test_of_too_many_the_coming_ones_are_shown_and_then_the_latest(
+    field: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The earliest are left out, also in a period that is over."""
+    tandem = await field.active()
+    mine = {f"checkin-{one['id']}@test": today(datetime.fromisoformat(one["due_at"])) - field.day
+            for one in (await field.get(f"/checkins?tandem_id={tandem['id']}"))["items"]}
+    for alone in ("UPDATE tandem SET region = '01001' WHERE id = $1",
+                  "UPDATE checkin SET region = '01001' WHERE tandem_id = $1"):
+        await field.network.rows("matching", alone, UUID(tandem["id"]))
+    elsewhere = await field.network.key(Role.COORDINATOR, region="01001")
+    since = f"?since={field.day}"
+
+    async def read(most: int, query: str = since) -> list[int]:
+        monkeypatch.setattr(queries, "MOST", most)
+        answer = await field.send("GET", f"/checkins/calendar.ics{query}", headers=elsewhere)
+        days = [mine[str(one["uid"])].days for one in Calendar.from_ical(answer.content).walk("VEVENT")]
+        assert days == sorted(days)
+        return days
+
+    await field.network.move(timedelta(days=160))
+    assert await read(6) == [0, 0, 154, 154, 336, 336]
+    assert await read(4) == [154, 154, 336, 336]
+    assert await read(3) == [154, 336, 336]
+    assert await read(1) == [336]
+
+    assert await read(3, f"{since}&until={field.day}") == [0, 154, 154]
+    await field.network.move(timedelta(days=176))
+    assert await read(2) == [336, 336]
 
 
 @pytest.mark.parametrize("query", ["since=x", "since=0001-01-01", "until=9999-12-31", "language=%00"])

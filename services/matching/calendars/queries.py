@@ -18,7 +18,7 @@ from services.matching.links.queries import say
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import inside
-from services.matching.profiles.rules import BERLIN
+from services.matching.profiles.rules import BERLIN, begin_of, today
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import side_in
 
@@ -45,11 +45,17 @@ async def own_entries(
 async def entries_inside(
     transaction: OpenTransaction, languages: Sequence[str], *, since: date, until: date,
 ) -> list[Entry]:
-    """The check-ins inside the caller's scope that fall due from a day to another, at most 500, the earliest first."""
+    """The check-ins inside the caller's scope that fall due from a day to another, the earliest first.
+
+    Of more than 500 the next to come, from today on; what they leave room for, of those that are past the latest.
+    """
     begins, ends = (datetime.combine(day, at, BERLIN) for day, at in ((since, time.min), (until, time.max)))
     query = select(Checkin, Tandem).join(Tandem, col(Tandem.id) == col(Checkin.tandem_id)).where(
         inside(Checkin, transaction.caller.scope), col(Checkin.due_at).between(begins, ends))
-    rows = (await transaction.execute(query.order_by(col(Checkin.due_at), col(Checkin.id)).limit(MOST))).all()
+    due, by_id, now = col(Checkin.due_at), col(Checkin.id), begin_of(today(transaction.clock.now()))
+    coming = (await transaction.execute(query.where(due >= now).order_by(due, by_id).limit(MOST))).all()
+    latest = query.where(due < now).order_by(due.desc(), by_id.desc()).limit(MOST - len(coming))
+    rows = [*reversed((await transaction.execute(latest)).all()), *coming]
     sides = {side: say(f"calendar_of_{side.value}", languages).text for side in Side}
     named = {region: say("calendar_checkin_in", languages, region=region_of(region).name).text
              for region in {checkin.region for checkin, _ in rows}}

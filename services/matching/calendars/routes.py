@@ -34,7 +34,10 @@ async def read_checkin_calendar(
     until: Annotated[Day | None, Query(description="Some 13 months ahead unless given.")] = None,
     language: LanguageTag = "de",
 ) -> CalendarResponse:
-    """The check-ins inside the caller's scope, by region and tandem, without names; at most 500, the earliest first."""
+    """The check-ins inside the caller's scope, by region and tandem, without names.
+
+    At most 500: those to come, the next first; what they leave room for, of those that are past the latest.
+    """
     day: date = today(transaction.clock.now())
     entries = await entries_inside(transaction, [language], since=since or day - BACK, until=until or day + AHEAD)
     return CalendarResponse(calendar_text(entries, network=transaction.network))
