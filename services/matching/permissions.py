@@ -14,12 +14,14 @@ BY_LINK = frozenset({Role.LINK})
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     **dict.fromkeys((
         "register_mentor", "list_mentors", "read_mentor", "read_mentor_contact", "change_mentor",
-        "change_mentor_contact", "screen_mentor", "note_record", "note_mentor_consent", "approve_mentor",
-        "pause_mentor", "hold_mentor_back", "resume_mentor", "leave_mentor",
+        "change_mentor_contact", "screen_mentor", "note_record", "withdraw_record", "note_mentor_consent",
+        "approve_mentor", "pause_mentor", "hold_mentor_back", "resume_mentor", "leave_mentor",
         "register_interest", "list_mentor_groups", "read_mentor_group", "change_mentor_group", "set_housing",
-        "note_document", "form_mentor_group", "prepare_mentor_group", "apply_mentor_group", "list_for_placement",
+        "withdraw_housing", "note_document", "withdraw_document", "form_mentor_group", "prepare_mentor_group",
+        "apply_mentor_group", "list_for_placement",
         "hold_mentor_group_back", "resume_mentor_group", "reject_mentor_group", "withdraw_mentor_group",
-        "add_member", "list_members", "change_member", "note_member_record", "note_training_shown", "leave_group",
+        "add_member", "list_members", "change_member", "note_member_record", "withdraw_member_record",
+        "note_training_shown", "withdraw_training_shown", "leave_group",
         "list_prerequisites", "waive_prerequisite", "demand_prerequisite",
         "start_run", "cancel_run", "read_run_inputs", "approve_some", "release_rest",
         "list_unserved_runs", "list_options", "propose_option",

@@ -161,6 +161,26 @@ async def test_nothing_becomes_a_learning_without_consent(field: Field) -> None:
     assert (await field.get(address))["text"] == "Feste Treffen halfen."
 
 
+async def test_a_text_in_another_language_is_kept_of_mentors_and_members_too(field: Field) -> None:
+    """Which version they read in which language; the first in German unless told."""
+    told = {"consent_version": 3, "consent_language": "uk"}
+    mentor = await field.create("/mentors", field.mentor_body(**told))
+    body = field.group_body(members=2)
+    body["members"][0] |= told
+    group = await field.create("/mentor_groups", body)
+    joined = await field.create("/members", {
+        "mentor_group_id": group["id"], "contact": {"name": "Vera Neu"}, "consented_on": LONG_AGO} | told)
+    first, second, _ = await field.get(f"/members?mentor_group_id={group['id']}")
+    found = [await consents(field, one["person_ref"]) for one in (mentor, first, joined, second)]
+
+    assert [(one["matching"]["text_version"], one["matching"]["language"]) for one in found] == [
+        (3, "uk"), (3, "uk"), (3, "uk"), (1, "de")]
+    wrong = field.group_body()
+    for given in ({"consent_version": 0}, {"consent_language": "deutsch!"}):
+        wrong["members"][0] |= given
+        assert (await field.send("POST", "/mentor_groups", wrong)).status_code == 422
+
+
 async def test_no_application_is_shown_to_the_authority_without_consent(field: Field) -> None:
     """Of every member; who takes it back, or joins without, takes the group back, and its proposal is dismissed."""
     programme = uuid4()

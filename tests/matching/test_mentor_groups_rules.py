@@ -11,6 +11,7 @@ from libs.common.refusals import Refused
 from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.prerequisites.model import Demand, Prerequisite, RuleSet, Standing
 from services.matching.prerequisites.rules import GroupStand, demanded, is_complete, shown
+from services.matching.profiles.model import Awaited
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 S = GroupState
@@ -43,8 +44,8 @@ STEPS: list[tuple[Callable[[MentorGroup], Any], dict[GroupState, GroupState]]] =
     (MentorGroup.prepare, {S.INTERESTED: S.IN_PREPARATION, S.FORMING: S.IN_PREPARATION}),
     (lambda one: one.apply(authority_chooses=True), {S.READY: S.APPLIED}),
     (lambda one: one.list_for_placement(authority_chooses=True), {S.APPLIED: S.LISTED}),
-    (lambda one: one.reject("why", NOW, invited=False), dict.fromkeys(BEFORE_HOUSEHOLD, S.REJECTED)),
-    (lambda one: one.withdraw("why", NOW, invited=False), dict.fromkeys(BEFORE_HOUSEHOLD, S.WITHDRAWN)),
+    (lambda one: one.reject("why", NOW, awaited=None), dict.fromkeys(BEFORE_HOUSEHOLD, S.REJECTED)),
+    (lambda one: one.withdraw("why", NOW, awaited=None), dict.fromkeys(BEFORE_HOUSEHOLD, S.WITHDRAWN)),
 ]
 
 
@@ -121,7 +122,7 @@ def test_applying_is_for_programmes_in_which_an_authority_chooses() -> None:
 def test_a_group_with_an_open_invitation_is_not_withdrawn() -> None:
     """First its answer is noted."""
     with pytest.raises(Refused, match="invitation"):
-        a_group(S.READY).withdraw("why", NOW, invited=True)
+        a_group(S.READY).withdraw("why", NOW, awaited=Awaited.ANSWER)
 
 
 def test_only_what_came_to_nothing_takes_a_group_back() -> None:

@@ -158,6 +158,35 @@ async def test_pausing_lets_go_of_proposals_that_nobody_was_invited_to(field: Fi
     assert (await field.act(f"/mentors/{mentor['id']}/pause"))["state"] == "paused"
 
 
+async def test_who_waits_for_a_first_meeting_neither_pauses_nor_leaves(field: Field) -> None:
+    """No answer is due then, and the refusal says what is; so it does after the meeting, and to a group."""
+    mentor, group = await field.ready_mentor(), await field.ready_group()
+    proposal, of_group = await field.accepted(mentor=mentor), await field.accepted(group=group)
+    for verb in ("pause", "leave"):
+        assert await field.refused(f"/mentors/{mentor['id']}/{verb}") == (409, "first-meeting-agreed")
+    for verb in ("withdraw", "reject"):
+        assert await field.refused(f"/mentor_groups/{group['id']}/{verb}", {"reason": "Umzug"}) == (
+            409, "first-meeting-agreed")
+    await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
+    assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "first-meeting-agreed")
+    for one in (proposal, of_group):
+        await field.act(f"/proposals/{one['id']}/answers", {"side": "mentors", "accepted": False})
+
+    assert (await field.act(f"/mentors/{mentor['id']}/pause"))["state"] == "paused"
+    assert (await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Umzug"}))["state"] == "withdrawn"
+
+
+async def test_an_answer_that_is_due_is_named_before_a_meeting(field: Field) -> None:
+    """Who has room for two may wait for both."""
+    mentor = await field.ready_mentor(capacity=2)
+    await field.accepted(mentor=mentor)
+    invited = await field.invited(mentor=mentor)
+    assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "invitation-open")
+    await field.act(f"/proposals/{invited['id']}/answers", {"side": "household", "accepted": False})
+
+    assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "first-meeting-agreed")
+
+
 async def test_the_capacity_is_not_set_below_what_is_taken(field: Field) -> None:
     """An open invitation takes a place, and so does a tandem."""
     mentor = await field.ready_mentor(capacity=2)

@@ -10,6 +10,7 @@ import pytest
 from libs.common.codes.lists import Gender
 from libs.common.refusals import Invalid, Refused
 from services.matching.mentors.model import Mentor, MentorState
+from services.matching.profiles.model import Awaited
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 
@@ -31,10 +32,10 @@ def checked(mentor: Mentor, seen_on: date = DAY, **given: Any) -> Mentor:
 STEPS: list[tuple[Callable[[Mentor], Any], dict[MentorState, MentorState]]] = [
     (Mentor.begin_screening, {MentorState.REGISTERED: MentorState.SCREENING}),
     (lambda one: one.approve(DAY), {MentorState.SCREENING: MentorState.READY}),
-    (lambda one: one.pause(invited=False),
+    (lambda one: one.pause(awaited=None),
      {MentorState.READY: MentorState.PAUSED, MentorState.ACTIVE: MentorState.PAUSED}),
     (Mentor.resume, {MentorState.PAUSED: MentorState.READY}),
-    (lambda one: one.leave(NOW, invited=False, taken=0),
+    (lambda one: one.leave(NOW, awaited=None, taken=0),
      {state: MentorState.LEFT for state in MentorState if state is not MentorState.LEFT}),
 ]
 
@@ -119,7 +120,7 @@ def test_who_accompanied_somebody_comes_back_active_from_a_pause() -> None:
     """Who has not yet comes back ready."""
     mentor = a_mentor(MentorState.READY)
     mentor.accompany(NOW)
-    mentor.pause(invited=False)
+    mentor.pause(awaited=None)
     mentor.resume()
 
     assert mentor.state is MentorState.ACTIVE
@@ -144,11 +145,32 @@ def test_a_pause_for_safety_is_ended_by_a_coordinator_who_says_why() -> None:
 def test_an_open_invitation_holds_back_pausing_and_leaving() -> None:
     """First its answer is noted; leaving also waits for running tandems."""
     with pytest.raises(Refused, match="invitation"):
-        a_mentor(MentorState.READY).pause(invited=True)
+        a_mentor(MentorState.READY).pause(awaited=Awaited.ANSWER)
     with pytest.raises(Refused, match="invitation"):
-        a_mentor(MentorState.READY).leave(NOW, invited=True, taken=0)
+        a_mentor(MentorState.READY).leave(NOW, awaited=Awaited.ANSWER, taken=0)
+    with pytest.raises(Refused, match="first meeting is agreed"):
+        a_mentor(MentorState.READY).pause(awaited=Awaited.FIRST_MEETING)
+    with pytest.raises(Refused, match="first meeting is agreed"):
+        a_mentor(MentorState.READY).leave(NOW, awaited=Awaited.FIRST_MEETING, taken=1)
     with pytest.raises(Refused, match="run"):
-        a_mentor(MentorState.ACTIVE).leave(NOW, invited=False, taken=1)
+        a_mentor(MentorState.ACTIVE).leave(NOW, awaited=None, taken=1)
+
+
+def test_a_certificate_is_taken_back_once_and_of_who_has_not_left() -> None:
+    """Nothing of it is kept, and they are approved no more; what was never noted is not taken back."""
+    mentor = checked(a_mentor(MentorState.SCREENING))
+    mentor.withdraw_record()
+    assert (mentor.record_seen_on, mentor.has_valid_record(DAY)) == (None, False)
+    with pytest.raises(Refused, match="certificate"):
+        mentor.approve(DAY)
+    with pytest.raises(Refused, match="nothing to take back"):
+        mentor.withdraw_record()
+    left = checked(a_mentor())
+    left.state = MentorState.LEFT
+    with pytest.raises(Refused, match="mentor is"):
+        left.withdraw_record()
+
+    assert left.record_seen_on == DAY
 
 
 def test_the_record_goes_at_once_when_no_activity_followed() -> None:
@@ -156,7 +178,7 @@ def test_the_record_goes_at_once_when_no_activity_followed() -> None:
     never, active = checked(a_mentor(MentorState.READY)), checked(a_mentor(MentorState.READY))
     active.accompany(NOW)
     for mentor in (never, active):
-        mentor.leave(NOW + timedelta(days=1), invited=False, taken=0)
+        mentor.leave(NOW + timedelta(days=1), awaited=None, taken=0)
 
     assert (never.record_seen_on, active.record_seen_on) == (None, DAY)
 

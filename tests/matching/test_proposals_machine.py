@@ -25,7 +25,17 @@ from libs.common.refusals import Refused
 from services.matching.households.model import Household, HouseholdState
 from services.matching.mentor_groups.model import GroupState, MentorGroup
 from services.matching.mentors.model import AVAILABLE, Mentor, MentorState
-from services.matching.proposals.model import FIRM, OPEN, PENDING, DeclineReason, DismissReason, Proposal, refuse_full
+from services.matching.profiles.model import Awaited
+from services.matching.proposals.model import (
+    ANSWERABLE,
+    FIRM,
+    OPEN,
+    PENDING,
+    DeclineReason,
+    DismissReason,
+    Proposal,
+    refuse_full,
+)
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -191,12 +201,13 @@ class Matching(RuleBasedStateMachine):
         assert isinstance(unit, Mentor)
         with contextlib.suppress(Refused):
             unit.set_capacity(capacity, taken=self.taken(unit.id))
-        invited = any(one.unit_id == unit.id and one.state in OPEN for one in self.all_proposals)
+        states = {one.state for one in self.all_proposals if one.unit_id == unit.id and one.state in OPEN}
+        awaited = Awaited.ANSWER if states & ANSWERABLE else Awaited.FIRST_MEETING if states else None
         with contextlib.suppress(Refused):
             if unit.state is MentorState.PAUSED:
                 unit.resume()
                 return
-            unit.pause(invited=invited)
+            unit.pause(awaited=awaited)
             for proposal in self.all_proposals:
                 if proposal.unit_id == unit.id and proposal.state in PENDING:
                     proposal.dismiss(DismissReason.NO_LONGER_AVAILABLE, self.now)

@@ -349,6 +349,19 @@ class World:
         return {"mentor_group_id": await self.become("matching", "mentor_group", made["id"], state=state, **columns),
                 "member_id": members[0]["id"], "prerequisite_id": still_open["id"]}
 
+    async def evidence(self) -> Need:
+        """A group with a home and a document, and a member who showed a certificate and that of a training."""
+        need, today = await self.group(), str(self.field.day)
+        group, member = f"/mentor_groups/{need['mentor_group_id']}", f"/members/{need['member_id']}"
+        for path, body in (
+            (f"{group}/documents", {"document": "support_plan", "seen_on": today}),
+            (f"{member}/record", {"seen_on": today, "certificate_date": today, "relevant_entry": False}),
+            (f"{member}/trainings", {"training_code": "basic_training", "attended_on": today, "certificate": "ZKS-1"}),
+        ):
+            await self.field.act(path, body)
+        await self.field.act(f"{group}/housing", self.field.housing(), method="PUT")
+        return need
+
     async def waived(self) -> Need:
         """A line of a checklist that was waived."""
         need = await self.group()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, personal, plain
 from libs.common.refusals import Refused
-from services.matching.profiles.model import CertificateSeen
+from services.matching.profiles.model import CertificateSeen, refuse_unnoted
 from services.matching.tables import Table
 
 
@@ -50,12 +50,24 @@ class Member(CertificateSeen, Table, table=True):
         self.refuse_left()
         super().note_record(seen_on=seen_on, certificate_date=certificate_date, relevant_entry=relevant_entry)
 
+    def withdraw_record(self) -> None:
+        """That a certificate was seen counts no longer, and nothing of it is kept."""
+        self.refuse_left()
+        super().withdraw_record()
+
     def note_training(self, *, training_code: str, attended_on: date, certificate: str) -> None:
         """They were trained elsewhere, and showed the certificate's code; shown again it replaces what was noted."""
         self.refuse_left()
         others = [one for one in self.trainings_shown if one["training_code"] != training_code]
         self.trainings_shown = [*others, {"training_code": training_code, "attended_on": attended_on.isoformat(),
                                           "certificate": certificate}]
+
+    def withdraw_training(self, training_code: str) -> None:
+        """That they showed such a certificate counts no longer; what they attended in the network does."""
+        self.refuse_left()
+        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
+        refuse_unnoted(noted=others != self.trainings_shown)
+        self.trainings_shown = others
 
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""

@@ -46,7 +46,7 @@ async def left_group(transaction: OpenTransaction, member: Member, group: Mentor
 
 
 async def record_noted(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
-    """A locked member's certificate was seen, or has a relevant entry: their group's checklist is checked again."""
+    """A locked member's certificate was seen, has a relevant entry or was taken back: their group is checked again."""
     if member.record_next_due:
         await schedule(transaction, "member_record_due", member.id, begin_of(member.record_next_due))
     else:
@@ -56,7 +56,7 @@ async def record_noted(transaction: OpenTransaction, member: Member, group: Ment
 
 
 async def training_noted(transaction: OpenTransaction, member: Member, group: MentorGroup) -> None:
-    """A locked member has shown that they were trained elsewhere: their group's checklist is checked again."""
+    """What a locked member has shown of trainings elsewhere is another: their group's checklist is checked again."""
     await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
     await check(transaction, group)
 

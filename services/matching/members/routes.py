@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
-from libs.common.codes.types import Code, Day
+from libs.common.codes.types import Code, Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
@@ -25,8 +25,16 @@ from services.matching.members.reactions import (
     training_noted,
 )
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.profiles.queries import contact_changed, met
-from services.matching.profiles.rules import CONSENTED_BESIDES, Besides, ContactIn, RecordIn, refuse_future, today
+from services.matching.profiles.queries import contact_changed, met, taken_back
+from services.matching.profiles.rules import (
+    CONSENTED_BESIDES,
+    Besides,
+    ContactIn,
+    RecordIn,
+    TakingBackIn,
+    refuse_future,
+    today,
+)
 
 router = APIRouter(prefix="/members", tags=["members"])
 
@@ -38,6 +46,8 @@ class PersonIn(Body):
     gender: Gender = Gender.NOT_STATED
     is_main_contact: bool = Field(default=False, description="Whom the household turns to first; gets the invitations.")
     consented_on: Day
+    consent_version: int = Field(1, ge=1, le=10_000)
+    consent_language: LanguageTag = "de"
     consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
@@ -61,6 +71,12 @@ class TrainingShownIn(Body):
     training_code: Code = Field(examples=["basic_training"])
     attended_on: Day
     certificate: str = Field(pattern="^[A-Za-z0-9-]{4,40}$", max_length=40, examples=["ZKS-2026-0117"])
+
+
+class TakingTrainingBackIn(TakingBackIn):
+    """Which training counts as shown no longer, and why."""
+
+    training_code: Code = Field(examples=["basic_training"])
 
 
 class MemberOut(BaseModel):
@@ -132,6 +148,18 @@ async def note_member_record(
     return await _shown(transaction, member, response)
 
 
+@router.post("/{member_id}/record/withdraw")
+async def withdraw_member_record(
+    member_id: UUID, body: TakingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MemberOut:
+    """A member's certificate was noted as seen by mistake, or counts no longer; nothing of it is kept."""
+    member, group = await _locked(transaction, member_id, expected)
+    member.withdraw_record()
+    await taken_back(transaction, f"mentor_group/{group.id}/record", body.reason, member.person_ref)
+    await record_noted(transaction, member, group)
+    return await _shown(transaction, member, response)
+
+
 @router.post("/{member_id}/trainings")
 async def note_training_shown(
     member_id: UUID, body: TrainingShownIn, transaction: Transaction, expected: Expected, response: Response,
@@ -143,6 +171,19 @@ async def note_training_shown(
     refuse_future(body.attended_on, transaction.clock.now(), "attended_on")
     member, group = await _locked(transaction, member_id, expected)
     member.note_training(**body.model_dump())
+    await training_noted(transaction, member, group)
+    return await _shown(transaction, member, response)
+
+
+@router.post("/{member_id}/trainings/withdraw")
+async def withdraw_training_shown(
+    member_id: UUID, body: TakingTrainingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MemberOut:
+    """A training that a member had shown counts no longer; what the events service recorded stays as it is."""
+    member, group = await _locked(transaction, member_id, expected)
+    member.withdraw_training(body.training_code)
+    about = f"mentor_group/{group.id}/training/{body.training_code}"
+    await taken_back(transaction, about, body.reason, member.person_ref)
     await training_noted(transaction, member, group)
     return await _shown(transaction, member, response)
 
@@ -165,7 +206,8 @@ async def join(
                     gender=body.gender, is_main_contact=body.is_main_contact, consented_on=body.consented_on,
                     joined_on=today(transaction.clock.now()))
     transaction.add(member)
-    what = Given((Purpose.MATCHING, *map(Purpose, body.consented_besides)), body.consented_on, text_version=1)
+    purposes = (Purpose.MATCHING, *map(Purpose, body.consented_besides))
+    what = Given(purposes, body.consented_on, body.consent_version, body.consent_language)
     await consent_given(transaction, person_ref, what, region=group.region, partner_id=group.partner_id)
     return member
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying, HeldBack
+from services.matching.profiles.model import Accompanying, Awaited, HeldBack, refuse_awaiting, refuse_unnoted
 from services.matching.tables import Table
 
 
@@ -134,13 +134,13 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
         """Its tandem came to its good end."""
         self.state, self.ended_at = GroupState.COMPLETED, now
 
-    def reject(self, reason: str, now: datetime, *, invited: bool) -> None:
+    def reject(self, reason: str, now: datetime, *, awaited: Awaited | None) -> None:
         """The network, or the authority, does not take the group."""
-        self._end(GroupState.REJECTED, reason, now, invited=invited)
+        self._end(GroupState.REJECTED, reason, now, awaited=awaited)
 
-    def withdraw(self, reason: str, now: datetime, *, invited: bool) -> None:
+    def withdraw(self, reason: str, now: datetime, *, awaited: Awaited | None) -> None:
         """The group does not go on."""
-        self._end(GroupState.WITHDRAWN, reason, now, invited=invited)
+        self._end(GroupState.WITHDRAWN, reason, now, awaited=awaited)
 
     def dissolve(self, now: datetime) -> None:
         """Nobody is left in it."""
@@ -185,14 +185,24 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
         self.housing, self.housing_lapsed_on = None, until
         return True
 
+    def withdraw_home(self) -> None:
+        """The home counts no longer, whatever day it was kept free until."""
+        refuse_unnoted(noted=self.housing is not None)
+        self.housing, self.housing_lapsed_on = None, None
+
     def note_document(self, document: str, seen_on: date, by: str) -> None:
         """A document was seen; seen again replaces what was noted."""
         others = [one for one in self.documents_seen if one["document"] != document]
         self.documents_seen = [*others, {"document": document, "seen_on": seen_on.isoformat(), "by": by}]
 
-    def _end(self, state: GroupState, reason: str, now: datetime, *, invited: bool) -> None:
-        if invited:
-            raise Refused("invitation-open", "An invitation waits for an answer; note the answer first.")
+    def withdraw_document(self, document: str) -> None:
+        """That a document was seen counts no longer."""
+        others = [one for one in self.documents_seen if one["document"] != document]
+        refuse_unnoted(noted=others != self.documents_seen)
+        self.documents_seen = others
+
+    def _end(self, state: GroupState, reason: str, now: datetime, *, awaited: Awaited | None) -> None:
+        refuse_awaiting(awaited)
         self._move(BEFORE_HOUSEHOLD, state)
         self.end_reason, self.ended_at = reason, now
 

@@ -24,21 +24,23 @@ from services.matching.mentor_groups.rules import (
     GroupOut,
     HousingIn,
     ReasonIn,
+    TakingDocumentBackIn,
 )
 from services.matching.obstacles.reactions import check, look_again
 from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
-from services.matching.profiles.queries import inside
+from services.matching.profiles.queries import inside, taken_back
 from services.matching.profiles.rules import (
     HoldingBackIn,
     LocalAgs,
     ResumingIn,
+    TakingBackIn,
     columns_of,
     refuse_future,
     refuse_outside,
     today,
 )
-from services.matching.proposals.queries import has_open_invitation, lock_unit
+from services.matching.proposals.queries import awaited_of, lock_unit
 from services.matching.proposals.reactions import let_go
 
 router = APIRouter(prefix="/mentor_groups", tags=["mentor_groups"])
@@ -128,6 +130,19 @@ async def set_housing(
     return await _told(transaction, group, response)
 
 
+@router.post("/{mentor_group_id}/housing/withdraw")
+async def withdraw_housing(
+    mentor_group_id: UUID, body: TakingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """The home was entered by mistake, or the landlord no longer gives it; the group is without one."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.withdraw_home()
+    await taken_back(transaction, f"mentor_group/{group.id}/housing", body.reason)
+    await await_end_of_offer(transaction, group)
+    await check(transaction, group)
+    return await _told(transaction, group, response)
+
+
 @router.post("/{mentor_group_id}/documents")
 async def note_document(
     mentor_group_id: UUID, body: DocumentIn, transaction: Transaction, expected: Expected, response: Response,
@@ -136,6 +151,18 @@ async def note_document(
     refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
     group = await _group(transaction, mentor_group_id, expected)
     group.note_document(body.document, body.seen_on, transaction.caller.principal)
+    await check(transaction, group)
+    return await _told(transaction, group, response)
+
+
+@router.post("/{mentor_group_id}/documents/withdraw")
+async def withdraw_document(
+    mentor_group_id: UUID, body: TakingDocumentBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> GroupOut:
+    """A document that was noted as seen counts no longer: it was another group's, or it holds no longer."""
+    group = await _group(transaction, mentor_group_id, expected)
+    group.withdraw_document(body.document)
+    await taken_back(transaction, f"mentor_group/{group.id}/document/{body.document}", body.reason)
     await check(transaction, group)
     return await _told(transaction, group, response)
 
@@ -211,8 +238,8 @@ async def reject_mentor_group(
 ) -> GroupOut:
     """The network does not take the group; its proposals that nobody was invited to are dismissed."""
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
-    invited = await has_open_invitation(transaction, group)
-    group.reject(body.reason, transaction.clock.now(), invited=invited)
+    awaited = await awaited_of(transaction, group)
+    group.reject(body.reason, transaction.clock.now(), awaited=awaited)
     await group_ended(transaction, group)
     await let_go(transaction, group)
     return await _told(transaction, group, response)
@@ -224,8 +251,8 @@ async def withdraw_mentor_group(
 ) -> GroupOut:
     """The group does not go on; its proposals that nobody was invited to are dismissed."""
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
-    invited = await has_open_invitation(transaction, group)
-    group.withdraw(body.reason, transaction.clock.now(), invited=invited)
+    awaited = await awaited_of(transaction, group)
+    group.withdraw(body.reason, transaction.clock.now(), awaited=awaited)
     await group_ended(transaction, group)
     await let_go(transaction, group)
     return await _told(transaction, group, response)

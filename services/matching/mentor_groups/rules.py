@@ -10,7 +10,7 @@ from libs.common.bodies import Body, Line
 from libs.common.codes.lists import Cefr
 from libs.common.codes.types import Code, Day
 from services.matching.mentor_groups.model import GroupState, MentorGroup
-from services.matching.profiles.rules import AccompanyingIn, slots_of
+from services.matching.profiles.rules import AccompanyingIn, TakingBackIn, slots_of
 
 
 class GroupFields(AccompanyingIn):
@@ -41,6 +41,12 @@ class DocumentIn(Body):
 
     document: Code = Field(examples=["support_plan"])
     seen_on: Day
+
+
+class TakingDocumentBackIn(TakingBackIn):
+    """Which document counts as seen no longer, and why."""
+
+    document: Code = Field(examples=["support_plan"])
 
 
 class ReasonIn(Body):

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying, CertificateSeen, HeldBack
+from services.matching.profiles.model import Accompanying, Awaited, CertificateSeen, HeldBack, refuse_awaiting
 from services.matching.tables import Table
 
 # What was noted of a certificate is deleted three months after the activity ends, or at once when there is none.
@@ -72,6 +72,11 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         self._only(set(MentorState) - {MentorState.LEFT}, "checked")
         super().note_record(seen_on=seen_on, certificate_date=certificate_date, relevant_entry=relevant_entry)
 
+    def withdraw_record(self) -> None:
+        """That a certificate was seen counts no longer; until another is, they are not proposed."""
+        self._only(set(MentorState) - {MentorState.LEFT}, "checked")
+        super().withdraw_record()
+
     def approve(self, day: date) -> None:
         """Screening went well: a certificate was seen that still holds, and they consented to be matched."""
         self._only({MentorState.SCREENING}, "approved")
@@ -81,10 +86,10 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
             raise Refused("consent-missing", "Consent to matching must be noted first.")
         self.state = MentorState.READY
 
-    def pause(self, *, invited: bool) -> None:
-        """No new household for now; running tandems go on. Not while an invitation waits for an answer."""
+    def pause(self, *, awaited: Awaited | None) -> None:
+        """No new household for now; running tandems go on. Not while an answer or a first meeting is awaited."""
         self._only(AVAILABLE, "paused")
-        self._not_invited(invited=invited)
+        refuse_awaiting(awaited)
         self.state = MentorState.PAUSED
 
     def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> bool:
@@ -115,10 +120,10 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """A tandem begins."""
         self.state, self.active_since = MentorState.ACTIVE, self.active_since or now
 
-    def leave(self, now: datetime, *, invited: bool, taken: int) -> None:
+    def leave(self, now: datetime, *, awaited: Awaited | None, taken: int) -> None:
         """They stop for good; what is open must be ended first."""
         self._only(set(MentorState) - {MentorState.LEFT}, "ended")
-        self._not_invited(invited=invited)
+        refuse_awaiting(awaited)
         if taken:
             raise Refused("tandems-running", "{taken} tandems or proposals run; end them first.", taken=taken)
         self.end(now)
@@ -163,10 +168,6 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         self.blank()
         self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
         self.forget_holding_back()
-
-    def _not_invited(self, *, invited: bool) -> None:
-        if invited:
-            raise Refused("invitation-open", "An invitation waits for an answer; note the answer first.")
 
     def _only(self, states: set[MentorState] | frozenset[MentorState], done: str) -> None:
         if self.state not in states:

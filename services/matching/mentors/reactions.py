@@ -10,8 +10,8 @@ from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
-from services.matching.profiles.rules import today
-from services.matching.proposals.queries import has_open_invitation, lock_unit, taken
+from services.matching.profiles.rules import begin_of, today
+from services.matching.proposals.queries import awaited_of, lock_unit, taken
 from services.matching.proposals.reactions import let_go
 
 
@@ -31,7 +31,7 @@ async def described(
 
 async def paused(transaction: OpenTransaction, mentor: Mentor) -> None:
     """A mentor locked with lock_unit takes in nobody new; proposals that nobody was invited to are dismissed."""
-    mentor.pause(invited=await has_open_invitation(transaction, mentor))
+    mentor.pause(awaited=await awaited_of(transaction, mentor))
     await let_go(transaction, mentor)
 
 
@@ -59,9 +59,21 @@ async def resumed(
 async def left(transaction: OpenTransaction, mentor: Mentor) -> None:
     """A mentor locked with lock_unit stops for good; what was noted of a certificate goes in time."""
     now = transaction.clock.now()
-    mentor.leave(now, invited=await has_open_invitation(transaction, mentor), taken=await taken(transaction, mentor))
+    mentor.leave(now, awaited=await awaited_of(transaction, mentor), taken=await taken(transaction, mentor))
     await let_go(transaction, mentor)
     await keep_record_for_now(transaction, mentor)
+
+
+async def record_noted(transaction: OpenTransaction, mentor: Mentor) -> None:
+    """A certificate of a mentor locked with lock_unit was seen, has a relevant entry or was taken back.
+
+    Their proposals and tandems are looked at again.
+    """
+    if mentor.record_next_due:
+        await schedule(transaction, "record_due", mentor.id, begin_of(mentor.record_next_due))
+    else:
+        await cancel(transaction, "record_due", mentor.id)
+    await look_again(transaction, mentor)
 
 
 async def keep_record_for_now(transaction: OpenTransaction, mentor: Mentor) -> None:

@@ -7,22 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement
-from sqlmodel import and_, col, or_, select
+from sqlmodel import col, select
 
 from libs.common.audit import audited
 from libs.common.codes.lists import Cefr, Gender
-from libs.common.codes.types import Ags, Day
+from libs.common.codes.types import Ags, Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.due import cancel, schedule
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
-from services.matching.mentors.model import VETTED, Mentor, MentorState
-from services.matching.mentors.reactions import described, held_back, left, paused, resumed
-from services.matching.obstacles.reactions import look_again
+from services.matching.mentors.model import Mentor, MentorState
+from services.matching.mentors.queries import without_record_by
+from services.matching.mentors.reactions import described, held_back, left, paused, record_noted, resumed
 from services.matching.prerequisites.queries import rules_or_refuse
-from services.matching.profiles.queries import contact_changed, contact_out, inside, met
+from services.matching.profiles.queries import contact_changed, contact_out, inside, met, taken_back
 from services.matching.profiles.rules import (
     CONSENTED_BESIDES,
     AccompanyingIn,
@@ -34,7 +32,7 @@ from services.matching.profiles.rules import (
     LocalAgs,
     RecordIn,
     ResumingIn,
-    begin_of,
+    TakingBackIn,
     columns_of,
     refuse_future,
     refuse_outside,
@@ -46,7 +44,7 @@ from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/mentors", tags=["mentors"])
 BEYOND = {"region", "partner_id", "programme_id", "contact", "gender", "capacity", "consented_on", "consent_version",
-          "consented_besides"}
+          "consent_language", "consented_besides"}
 
 
 class MentorFields(AccompanyingIn):
@@ -65,6 +63,7 @@ class MentorIn(MentorFields):
     contact: ContactIn
     consented_on: Day | None = None
     consent_version: int = Field(1, ge=1, le=10_000)
+    consent_language: LanguageTag = "de"
     consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
@@ -125,7 +124,7 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
     mentor.describe(columns_of(body, without=BEYOND))
     transaction.add(mentor)
     if body.consented_on:
-        what = Given(_purposes(body.consented_besides), body.consented_on, body.consent_version)
+        what = Given(_purposes(body.consented_besides), body.consented_on, body.consent_version, body.consent_language)
         await consent_given(transaction, person_ref, what, region=mentor.region, partner_id=mentor.partner_id)
     return await _told(transaction, mentor, response)
 
@@ -143,7 +142,7 @@ async def list_mentors(
     for given, condition in (
         (region, col(Mentor.region).startswith(region or "")), (state, col(Mentor.state) == state),
         (programme_id, col(Mentor.programme_id) == programme_id),
-        (record_due_by, _without_record_by(record_due_by or date.max)),
+        (record_due_by, without_record_by(record_due_by or date.max)),
         (only_held_back or None, col(Mentor.held_back_on).is_not(None)),
     ):
         query = query.where(condition) if given is not None else query
@@ -208,11 +207,19 @@ async def note_record(
     refuse_future(body.seen_on, transaction.clock.now(), "seen_on")
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.note_record(**body.model_dump())
-    if mentor.record_next_due:
-        await schedule(transaction, "record_due", mentor.id, begin_of(mentor.record_next_due))
-    else:
-        await cancel(transaction, "record_due", mentor.id)
-    await look_again(transaction, mentor)
+    await record_noted(transaction, mentor)
+    return await _told(transaction, mentor, response)
+
+
+@router.post("/{mentor_id}/record/withdraw")
+async def withdraw_record(
+    mentor_id: UUID, body: TakingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> MentorOut:
+    """The certificate was noted as seen by mistake, or counts no longer; nothing of it is kept."""
+    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
+    mentor.withdraw_record()
+    await taken_back(transaction, f"mentor/{mentor.id}/record", body.reason, mentor.person_ref)
+    await record_noted(transaction, mentor)
     return await _told(transaction, mentor, response)
 
 
@@ -275,13 +282,6 @@ async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await left(transaction, mentor)
     return await _told(transaction, mentor, response)
-
-
-def _without_record_by(day: date) -> ColumnElement[bool]:
-    """Of those who have not left: whose certificate is to be seen again by a day, or who were vetted and have none."""
-    return and_(col(Mentor.state) != MentorState.LEFT, or_(
-        col(Mentor.record_next_due) <= day,
-        and_(col(Mentor.state).in_(VETTED), col(Mentor.record_next_due).is_(None))))
 
 
 def _purposes(besides: Iterable[str]) -> tuple[Purpose, ...]:

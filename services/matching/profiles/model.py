@@ -5,6 +5,7 @@ And what is kept of whoever accompanies: of a criminal-record certificate, and o
 
 from collections.abc import Mapping
 from datetime import date
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +72,28 @@ class Accompanying(Described):
             setattr(self, name, given.get_default(call_default_factory=True))
 
 
+class Awaited(StrEnum):
+    """What an invitation waits for: an answer or, after both have accepted, the first meeting and what comes of it."""
+
+    ANSWER = "answer"
+    FIRST_MEETING = "first_meeting"
+
+
+def refuse_awaiting(awaited: Awaited | None) -> None:
+    """As long as somebody waits for something with them, nobody pauses, leaves or is turned away."""
+    if awaited is Awaited.ANSWER:
+        raise Refused("invitation-open", "An invitation waits for an answer; note the answer first.")
+    if awaited is Awaited.FIRST_MEETING:
+        raise Refused("first-meeting-agreed", "Both have accepted, and a first meeting is agreed: hold it and begin the"
+                      " tandem, or cancel it, first.")
+
+
+def refuse_unnoted(*, noted: bool) -> None:
+    """Only what was noted, and counts still, is taken back."""
+    if not noted:
+        raise Refused("evidence-not-noted", "This has not been noted, or no longer is; there is nothing to take back.")
+
+
 class CertificateSeen(SQLModel):
     """Of a criminal-record certificate only that it was seen, when, and when it has to be seen again; never the paper.
 
@@ -95,6 +118,11 @@ class CertificateSeen(SQLModel):
             return
         self.record_seen_on, self.record_certificate_date = seen_on, certificate_date
         self.record_relevant_entry, self.record_next_due = False, seen_on + SEEN_AGAIN
+
+    def withdraw_record(self) -> None:
+        """That a certificate was seen counts no longer, and nothing of it is kept."""
+        refuse_unnoted(noted=self.record_seen_on is not None)
+        self.forget_record()
 
     def forget_record(self) -> None:
         """Nothing about the certificate is kept any longer."""

@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, Uuid, any_, false, func, literal, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, or_, select
 
+from libs.common.audit import audited
 from libs.common.callers import Scope
 from libs.common.db import OpenTransaction, touch
 from libs.common.persons import PersonDetails, change_person, details_of, languages_of, meet
 from libs.common.refusals import NotFound, Stale
 from libs.common.tables import person
-from services.matching.profiles.rules import ContactIn, ContactOut, details
+from services.matching.profiles.rules import ContactIn, ContactOut, TakenBack, details
 
 Row = TypeVar("Row")
 MOST_MARK = (1 << 24) - 1
@@ -88,6 +89,13 @@ async def contact_changed(transaction: OpenTransaction, row: Any, given: Contact
     await change_person(transaction, row.person_ref, PersonDetails(**details(given)), languages=given.written_in)
     touch(row)
     await transaction.flush()
+
+
+async def taken_back(
+    transaction: OpenTransaction, about: str, reason: TakenBack, person_ref: UUID | None = None,
+) -> None:
+    """What was noted counts no longer: by whom it was taken back, what and why stands in the audit, and only there."""
+    await audited(transaction, "withdraw", f"{about}/{reason.value}", person_ref)
 
 
 async def is_erased(transaction: OpenTransaction, person_ref: UUID) -> bool:

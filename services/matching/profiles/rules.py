@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterable
 from datetime import date, datetime, time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -101,6 +102,20 @@ class RecordIn(Body):
     seen_on: Day
     certificate_date: Day
     relevant_entry: bool = Field(description="If so, nothing is kept, and who showed it counts as unchecked.")
+
+
+class TakenBack(StrEnum):
+    """Why what was noted as seen or found counts no longer."""
+
+    ENTERED_BY_MISTAKE = "entered_by_mistake"
+    NO_LONGER_HOLDS = "no_longer_holds"
+    OTHER = "other"
+
+
+class TakingBackIn(Body):
+    """Why what was noted is taken back; kept in the audit alone."""
+
+    reason: TakenBack
 
 
 class HoldingBackIn(Body):

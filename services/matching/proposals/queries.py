@@ -22,9 +22,10 @@ from services.matching.links.queries import say
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.queries import contact_refs, members_of, rules_on
+from services.matching.profiles.model import Awaited
 from services.matching.profiles.queries import address_mark, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
-from services.matching.proposals.model import FIRM, OPEN, PENDING, Proposal, ProposalState
+from services.matching.proposals.model import ANSWERABLE, FIRM, OPEN, PENDING, Proposal, ProposalState
 from services.matching.tandems.model import RUNNING, Tandem
 
 Unit = Mentor | MentorGroup
@@ -73,10 +74,13 @@ async def _count(
     return (await transaction.scalar(proposals) or 0) + (await transaction.scalar(tandems) or 0)
 
 
-async def has_open_invitation(transaction: OpenTransaction, unit: Unit) -> bool:
-    """Whether an invitation of this mentor or group has not come to its end."""
-    query = select(func.count()).select_from(Proposal).where(of_unit(Proposal, unit), col(Proposal.state).in_(OPEN))
-    return bool(await transaction.scalar(query))
+async def awaited_of(transaction: OpenTransaction, unit: Unit) -> Awaited | None:
+    """What an invitation of this mentor or group waits for that has not come to its end: first of all an answer."""
+    query = select(Proposal.state).where(of_unit(Proposal, unit), col(Proposal.state).in_(OPEN))
+    states = set(await transaction.scalars(query))
+    if states & ANSWERABLE:
+        return Awaited.ANSWER
+    return Awaited.FIRST_MEETING if states else None
 
 
 async def is_busy(transaction: OpenTransaction, household: Household) -> bool:
