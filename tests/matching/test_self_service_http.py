@@ -302,6 +302,20 @@ async def test_a_mentor_pauses_and_comes_back(field: Field) -> None:
     assert await refused(field, f"{household}/pause") == (409, "only-mentors-pause")
 
 
+async def test_who_waits_for_a_first_meeting_is_asked_to_talk_to_the_coordinators(field: Field) -> None:
+    """No answer is due, so none is asked for; nothing changes."""
+    mentor = await field.ready_mentor()
+    await field.accepted(mentor=mentor)
+    path = await own(field, mentor)
+    for verb in ("pause", "leave"):
+        page = await field.client.post(f"{path}/{verb}", headers=FORM)
+        assert (page.status_code, "ein erstes Treffen steht an" in page.text, "Antwort" in page.text) == (
+            409, True, False)
+        assert await refused(field, f"{path}/{verb}") == (409, "first-meeting-agreed")
+
+    assert (await field.get(f"/mentors/{mentor['id']}"))["state"] == "ready"
+
+
 async def test_leaving_is_asked_once_more_and_the_link_changes_nothing_any_longer(field: Field) -> None:
     """Opening changes nothing; with a running tandem the person is asked to talk to the coordinators."""
     mentor = await field.ready_mentor()
