@@ -123,6 +123,19 @@ def test_places_may_count_persons() -> None:
     assert chosen.unserved[0].household == family.id
 
 
+def test_a_group_takes_one_household_however_many_places_it_has() -> None:
+    """The other one is told that its place went to others, and the place has its price; a mentor takes both."""
+    one, other, home = a_household(1), a_household(2), a_unit(1, kind="group", free=8)
+    persons = Rules(capacity_in="persons")
+    grouped, single = run(inputs([one, other], [home], persons)), run(inputs([one, other], [replace(
+        home, kind="single")], persons))
+
+    assert ([unserved.possible for unserved in grouped.unserved], len(grouped.proposals)) == ([1], 1)
+    assert grouped.unit_prices[home.id] == grouped.proposals[0].worth == grouped.bound
+    assert grouped.certified
+    assert len(single.proposals) == 2
+
+
 def test_who_needs_more_places_than_are_free_is_told_so() -> None:
     """Counted in persons, a family of four finds no place among three."""
     family = a_household(1, members=a_household(1).members[:1] * 4)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -14,21 +15,25 @@ from tests.matching.test_assignment import Problem, problems
 
 
 @st.composite
-def sized(draw: st.DrawFn) -> tuple[Problem, list[int]]:
-    """Any small problem with the persons of each household; units have up to 7 places."""
+def sized(draw: st.DrawFn) -> tuple[Problem, list[int], list[bool]]:
+    """Any small problem with the persons of each household; units have up to 7 places, some for one household only."""
     arcs, places, n_households = draw(problems())
     places = draw(st.lists(st.integers(0, 7), min_size=len(places), max_size=len(places)))
-    return (arcs, places, n_households), draw(st.lists(st.integers(1, 4), min_size=n_households, max_size=n_households))
+    alone = draw(st.lists(st.booleans(), min_size=len(places), max_size=len(places)))
+    sizes = draw(st.lists(st.integers(1, 4), min_size=n_households, max_size=n_households))
+    return (arcs, places, n_households), sizes, alone
 
 
-def solved(problem: Problem, sizes: list[int], seconds: float = 60.0) -> Assignment:
+def solved(
+    problem: Problem, sizes: list[int], alone: list[bool] | None = None, seconds: float = 60.0,
+) -> Assignment:
     """The problem as `solve` sees it, with capacities in persons."""
     arcs, capacities, n_households = problem
-    return solve([h for h, _ in arcs], [u for _, u in arcs], list(arcs.values()), capacities,
-                 n_households=n_households, sizes=sizes, seconds=seconds)
+    return solve([h for h, _ in arcs], [u for _, u in arcs], list(arcs.values()), capacities, n_households=n_households,
+                 sizes=sizes, alone=None if alone is None else np.array(alone, dtype=np.bool_), seconds=seconds)
 
 
-def best_of_all(problem: Problem, sizes: list[int]) -> int:
+def best_of_all(problem: Problem, sizes: list[int], alone: list[bool]) -> int:
     """The best sum, by trying everything."""
     arcs, capacities, n_households = problem
     choices = [[None, *(u for h, u in arcs if h == household)] for household in range(n_households)]
@@ -38,25 +43,27 @@ def best_of_all(problem: Problem, sizes: list[int]) -> int:
         for household, unit in enumerate(choice):
             if unit is not None:
                 taken[unit] += sizes[household]
-        if all(one <= places for one, places in zip(taken, capacities, strict=True)):
+        if all(one <= places and not (single and choice.count(unit) > 1)
+               for unit, (one, places, single) in enumerate(zip(taken, capacities, alone, strict=True))):
             best = max(best, sum(arcs[h, u] for h, u in enumerate(choice) if u is not None))
     return best
 
 
 @settings(max_examples=60)
 @given(sized())
-def test_it_is_the_best_there_is(given_: tuple[Problem, list[int]]) -> None:
-    """Nobody chosen twice, no unit with more persons than places, the sum of brute force, and a gap of 0."""
-    problem, sizes = given_
+def test_it_is_the_best_there_is(given_: tuple[Problem, list[int], list[bool]]) -> None:
+    """Nobody chosen twice, nowhere more than there are places for, the sum of brute force, and a gap of 0."""
+    problem, sizes, alone = given_
     arcs, capacities, _ = problem
-    found = solved(problem, sizes)
+    found = solved(problem, sizes, alone)
     taken = np.zeros(len(capacities), dtype=np.int64)
     for household, unit in found.pairs:
         taken[unit] += sizes[household]
 
-    assert found.objective == sum(arcs[pair] for pair in found.pairs) == best_of_all(problem, sizes)
+    assert found.objective == sum(arcs[pair] for pair in found.pairs) == best_of_all(problem, sizes, alone)
     assert len({household for household, _ in found.pairs}) == len(found.pairs)
     assert (taken <= capacities).all()
+    assert max(Counter(unit for _, unit in found.pairs if alone[unit]).values(), default=0) <= 1
     assert (found.bound, found.gap, found.certified) == (found.objective, 0, True)
     assert (found.unit_prices >= 0).all()
 
@@ -84,6 +91,23 @@ def test_who_is_larger_than_any_unit_stays_without() -> None:
     found = solved(({(0, 0): 900, (1, 0): 100}, [3], 2), [5, 3])
 
     assert (found.pairs, found.bound, found.certified) == ([(1, 0)], 100, True)
+
+
+def test_a_unit_for_one_household_has_room_for_no_second_one() -> None:
+    """Eight places and two families of three: one of them, at the price of a place for the other."""
+    problem = ({(0, 0): 900, (1, 0): 700}, [8], 2)
+    found, both = solved(problem, [3, 3], [True]), solved(problem, [3, 3], [False])
+
+    assert (found.pairs, found.unit_prices.tolist(), found.bound, found.certified) == ([(0, 0)], [700], 900, True)
+    assert (both.pairs, both.unit_prices.tolist(), both.bound) == ([(0, 0), (1, 0)], [0], 1600)
+    assert solved(problem, [9, 3], [True]).pairs == [(1, 0)]
+
+
+@pytest.mark.parametrize("alone", [[True], [[True, False]], [1, 0]])
+def test_who_takes_one_household_is_said_of_each_unit(alone: list[bool]) -> None:
+    """With truth values only."""
+    with pytest.raises(ValueError, match=r"^alone: 2 truth values are needed"):
+        solve([0], [0], [1], [1, 1], n_households=1, sizes=[1], alone=alone)
 
 
 def test_when_the_time_is_over_the_gap_is_told() -> None:

@@ -33,7 +33,9 @@ def best_with(given_: Inputs) -> int:
         choices.append(pinned if household.id in wanted else [(None, 0, 0), *options])
     best = 0
     for choice in product(*choices):
-        if all(sum(many for one, many, _ in choice if one is unit) <= unit.free for unit in given_.units):
+        taken = {unit.id: [many for one, many, _ in choice if one is unit] for unit in given_.units}
+        if all(sum(taken[unit.id]) <= unit.free and (unit.kind != "group" or len(taken[unit.id]) <= 1)
+               for unit in given_.units):
             best = max(best, sum(value for _, _, value in choice))
     return best
 
@@ -47,7 +49,7 @@ def pinned_by_chance(given_: Inputs, dice: Any) -> Inputs:
         many = places_taken(household, given_.rules)
         if household.id not in pinned and left[unit.id] >= many and dice.random() < 0.6:
             pinned[household.id] = unit.id
-            left[unit.id] -= many
+            left[unit.id] -= unit.free if unit.kind == "group" else many
     return replace(given_, pinned=frozenset(pinned.items()))
 
 
@@ -62,8 +64,9 @@ def assert_explained(given_: Inputs, outcome: Outcome) -> None:
     wanted, values, prices = dict(given_.pinned), outcome.household_values, outcome.unit_prices
     worths = {(one.id, unit.id): value for one in given_.households for unit in given_.units
               if (value := worth(given_, one, unit)) is not None}
-    size = {one.id: places_taken(one, given_.rules) for one in given_.households}
-    gains = {pair: value - size[pair[0]] * prices[pair[1]] for pair, value in worths.items()}
+    size = {(one.id, unit.id): 1 if unit.kind == "group" else places_taken(one, given_.rules)
+            for one in given_.households for unit in given_.units}
+    gains = {pair: value - size[pair] * prices[pair[1]] for pair, value in worths.items()}
 
     assert outcome.possible_pairs == len(worths)
     for unserved in outcome.unserved:
@@ -138,7 +141,8 @@ def test_it_is_proven_where_places_count_persons_too(given_: Inputs, dice: Any) 
     """There the prices are about what a place is worth: they bound the sum, and HiGHS proves it."""
     wanted = pinned_by_chance(in_persons(given_), dice)
     outcome = run(wanted)
-    paid = sum(unit.free * outcome.unit_prices[unit.id] for unit in wanted.units)
+    paid = sum((min(unit.free, 1) if unit.kind == "group" else unit.free) * outcome.unit_prices[unit.id]
+               for unit in wanted.units)
 
     assert outcome.objective == best_with(wanted) == outcome.bound <= paid + sum(outcome.household_values.values())
     assert outcome.certified
@@ -198,6 +202,18 @@ def test_what_cannot_be_is_refused_with_its_codes(unit: Any, codes: tuple[HardCo
         run(wanted)
     again = pickle.loads(pickle.dumps(raised.value))
     assert (again.pair, again.codes) == ((a_household(1).id, a_unit(1).id), codes)
+
+
+def test_a_group_takes_one_household_also_of_those_that_are_pinned() -> None:
+    """It has places for both where they count persons, but no second household comes."""
+    one, two, home = a_household(1), a_household(2), a_unit(1, kind="group", free=8)
+    free = inputs([one, two], [home], Rules(capacity_in="persons"))
+
+    assert len(run(free).proposals) == 1
+    assert [proposal.household for proposal in run(
+        replace(free, pinned=frozenset({(two.id, home.id)}))).proposals] == [two.id]
+    with pytest.raises(NotToBePinned, match="no_place_free"):
+        run(replace(free, pinned=frozenset({(one.id, home.id), (two.id, home.id)})))
 
 
 def test_a_unit_has_places_for_all_who_are_pinned_to_it() -> None:

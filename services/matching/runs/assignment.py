@@ -62,8 +62,9 @@ class Assignment:
     Sum, prices and values are the same whichever solver ran; which of several equally good sets of pairs is returned
     depends on solver and version, never on the order of the arcs.
 
-    Where capacity counts persons, `unit_prices` are about what one more person's place is worth, and `certified` says
-    that the bound, the solver's own or that of the prices, is reached: `gap` is 0.
+    Where capacity counts persons, `unit_prices` are about what one more person's place is worth (where one household is
+    taken at most: what a second one would be), and `certified` says that the bound, the solver's own or that of the
+    prices, is reached: `gap` is 0.
     """
 
     pairs: list[tuple[int, int]]
@@ -89,6 +90,7 @@ def solve(
     n_households: int,
     taken: ArrayLike | None = None,
     sizes: ArrayLike | None = None,
+    alone: ArrayLike | None = None,
     solver: Solver = "auto",
     seconds: float = 60.0,
 ) -> Assignment:
@@ -101,8 +103,9 @@ def solve(
     given away beforehand: a unit of which nothing is left has a price, too. `solver` is "auto" for OR-tools where it is
     installed, else SciPy.
 
-    Given `sizes` (the persons of each household, at least 1), capacities count persons. Then `solver` is not asked for,
-    and the search ends after about twice so many `seconds` with the best found so far and its gap.
+    Given `sizes` (the persons of each household, at least 1), capacities count persons; a unit that is `alone` (a truth
+    value for each of them) takes one household at most. Then `solver` is not asked for, and the search ends after about
+    twice so many `seconds` with the best found so far and its gap.
 
     Raises ValueError, which begins with the argument's name, for anything else: another number of dimensions,
     text, a fraction, NaN or infinity, a negative number, an index out of range, lengths that differ, an arc
@@ -111,7 +114,8 @@ def solve(
     whole = _checked(households, units, scores, capacities, n_households)
     arcs = whole if taken is None else replace(whole, capacities=whole.capacities - _taken(taken, whole.capacities))
     if sizes is not None:
-        return _in_persons(arcs, Counted(_sizes(sizes, arcs.n_households), whole.capacities), seconds)
+        counted = Counted(_sizes(sizes, arcs.n_households), whole.capacities, _alone(alone, arcs.n_units))
+        return _in_persons(arcs, counted, seconds)
     chosen, name = choose(arcs, solver)
     prices = lowest_prices(arcs, chosen)
     values = household_values(arcs, prices)
@@ -153,6 +157,14 @@ def _sizes(given: ArrayLike, n_households: int) -> Ints:
         raise ValueError(f"sizes: {len(sizes)} given, but there are {n_households} households")
     _within("sizes", sizes, 1, MOST_PERSONS)
     return sizes
+
+
+def _alone(given: ArrayLike | None, n_units: int) -> Bools:
+    """Which units take one household at most, or a ValueError."""
+    alone = np.zeros(n_units, dtype=np.bool_) if given is None else np.asarray(given)
+    if alone.dtype != np.bool_ or alone.shape != (n_units,):
+        raise ValueError(f"alone: {n_units} truth values are needed, one for each unit")
+    return alone
 
 
 def _taken(given: ArrayLike, capacities: Ints) -> Ints:

@@ -20,7 +20,7 @@ from services.matching.runs.bits import Ints
 from services.matching.runs.candidates import obstacles_of, why_not
 from services.matching.runs.columns import Column, Id, Side
 from services.matching.runs.encoding import EncodedPool, encode_sides
-from services.matching.runs.graph import Best, best_assignment
+from services.matching.runs.graph import GROUP, Best, best_assignment
 from services.matching.runs.hard import HardCode, Pairs
 from services.matching.runs.outcome import Outcome, Proposal, Unserved
 from services.matching.runs.points import bonus_of
@@ -28,9 +28,10 @@ from services.matching.runs.pool import Household, Rules, Unit, require
 from services.matching.runs.steps import Progress, Step, nobody_listens
 from services.matching.runs.telling import Telling
 
-# To be raised whenever the same inputs may lead to other constraints or scores: it is part of the inputs'
-# hash.
-COMPUTING_VERSION = "2"
+# By what places count: to be raised whenever the same inputs may lead to other constraints or scores. It is part of the
+# inputs' hash.
+COMPUTING_VERSIONS = {"households": "2", "persons": "3"}
+
 
 class NotToBePinned(ValueError):
     """A pair that somebody wants is not possible: `codes` say why, none that one of the two is not there."""
@@ -126,7 +127,7 @@ def _outcome(
     found = best.found
     return Outcome(
         inputs_hash=inputs,
-        computing_version=COMPUTING_VERSION,
+        computing_version=COMPUTING_VERSIONS[sides.rules.capacity_in],
         weights_version=sides.rules.weights_version,
         solver=found.solver,
         numpy=np.__version__,
@@ -152,7 +153,8 @@ def hash_of(sides: Sides) -> str:
     told = {name: sorted((str(household), str(unit)) for household, unit in getattr(sides, name))
             for name in ("declined", "pinned", "forbidden")}
     rules = {each.name: getattr(sides.rules, each.name) for each in fields(Rules)}
-    digest.update(repr((COMPUTING_VERSION, sides.today, rules, told)).encode())
+    version = COMPUTING_VERSIONS[sides.rules.capacity_in]
+    digest.update(repr((version, sides.today, rules, told)).encode())
     for side in (sides.households, sides.units):
         digest.update(f"\n{len(side)}".encode())
         for name, texts in side.texts():
@@ -185,6 +187,9 @@ def _pinned(pool: EncodedPool, sides: Sides) -> Ints:
         if codes:
             raise NotToBePinned(*pair, codes)
         places[j] -= int(pool.households.takes[i])
+        if pool.units.kind[j] == GROUP:
+            # It takes one household, however many places are left.
+            places[j] = min(places[j], 0)
         if pinned[i] >= 0 or places[j] < 0:
             raise NotToBePinned(*pair, (HardCode.NO_PLACE_FREE,))
         pinned[i] = j

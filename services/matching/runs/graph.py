@@ -10,7 +10,7 @@ prices: the proof covers all pairs. Of a large pool the other pairs are not even
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from services.matching.runs.beside import beside
 from services.matching.runs.bits import Bools, Ints
 from services.matching.runs.candidates import possible_in_blocks
 from services.matching.runs.encoding import EncodedPool
+from services.matching.runs.pool import KINDS
 from services.matching.runs.scoring import points_of
 from services.matching.runs.steps import Progress, Step, nobody_listens
 
@@ -27,6 +28,8 @@ MOST_IN_MEMORY = 2_000_000
 # So many of a household are solved over at first, and so many more whenever it gains.
 KEPT, ADDED = 40, 20
 KEPT_OF_LARGE, ADDED_OF_LARGE = 20, 10
+# As its kind is encoded.
+GROUP = 1 << KINDS.index("group")
 # A power of two: pairs of a household that are worth the same and have drawn the same lot are kept together.
 LOTS = 1 << 12
 
@@ -86,18 +89,24 @@ def _in_persons(pool: EncodedPool, kept: "_Kept", pins: "_Pins | None", tell: Pr
         raise ValueError(
             f"capacity_in: more than {MOST_IN_MEMORY} possible pairs are too many where places count persons")
     tell(Step.SOLVING, len(kept.everything.units))
-    sizes = pool.households.size.astype(np.int64)
     everything = _sorted(pool, [kept.everything])
-    found = _solved(pool, pins.without(everything) if pins else everything, pins, sizes)
-    look = _Look(pool, found, pins, sizes)
+    arcs = pins.without(everything) if pins else everything
+    sizes, alone = pool.households.size.astype(np.int64), pool.units.kind == GROUP
+    found = _solved(pool, arcs, pins, sizes=sizes, alone=alone)
+    look = _Look(pool, found, pins)
     look.through([kept.everything], ADDED)
     return Best(found, kept.possible, look.next_best(), rounds=1)
 
 
-def _solved(pool: EncodedPool, arcs: Scored, pins: "_Pins | None", sizes: Ints | None = None) -> Assignment:
+def _solved(pool: EncodedPool, arcs: Scored, pins: "_Pins | None", **persons: Any) -> Assignment:
     taken = pins.taken if pins else None
-    found = solve(*arcs, pool.units.free, n_households=pool.n_households, taken=taken, sizes=sizes)
+    found = solve(*arcs, pool.units.free, n_households=pool.n_households, taken=taken, **persons)
     return pins.added(found) if pins else found
+
+
+def _takes(pool: EncodedPool, households: Ints, units: Ints) -> Ints:
+    """How many places each pair pays for: a group's only one is for a household, however many belong to it."""
+    return np.where(pool.units.kind[units] == GROUP, 1, pool.households.takes[households]).astype(np.int64)
 
 
 class _Pins:
@@ -110,10 +119,10 @@ class _Pins:
     def __init__(self, pool: EncodedPool, extra: Ints, pinned: Ints) -> None:
         self.households = np.flatnonzero(pinned >= 0)
         self._units, self._others = pinned[self.households], pinned < 0
-        self._takes = pool.households.takes[self.households].astype(np.int64)
+        self._takes = _takes(pool, self.households, self._units)
         self._worth = points_of(pool, self.households, self._units).score + extra[self.households]
         self.taken = np.zeros(pool.n_units, dtype=np.int64)
-        np.add.at(self.taken, self._units, self._takes)
+        np.add.at(self.taken, self._units, pool.households.takes[self.households])
 
     def without(self, arcs: Scored) -> Scored:
         """The pairs of all the others."""
@@ -228,15 +237,12 @@ def _at(arcs: Scored, chosen: Bools) -> Scored:
 class _Look:
     """A look at pairs with the prices of an assignment: which gain a household more, and which is its next best."""
 
-    def __init__(
-        self, pool: EncodedPool, found: Assignment, pins: _Pins | None, sizes: Ints | None = None,
-    ) -> None:
-        self._found, self._least = found, found.household_values
+    def __init__(self, pool: EncodedPool, found: Assignment, pins: _Pins | None) -> None:
+        self._pool, self._found, self._least = pool, found, found.household_values
         if pins:
             # Whatever they would gain elsewhere: somebody decided.
             self._least = self._least.copy()
             self._least[pins.households] = np.iinfo(np.int64).max
-        self._sizes = np.ones(pool.n_households, dtype=np.int64) if sizes is None else sizes
         self._got = np.full(pool.n_households, -1, dtype=np.int64)
         for household, unit in found.pairs:
             self._got[household] = unit
@@ -249,7 +255,7 @@ class _Look:
         """Look at all of them; returns so many of each household's best among those that gain it more than it has."""
         gaining = []
         for block in blocks:
-            gain = block.worth - self._sizes[block.households] * self._found.unit_prices[block.units]
+            gain = block.worth - self._paid(block)
             others = block.units != self._got[block.households]
             number = gain * self._base + (self._base - 1 - block.units)
             np.maximum.at(self._most, block.households[others], number[others])
@@ -257,6 +263,11 @@ class _Look:
             if more.any():
                 gaining.append(_best_of_each(_at(block, more), count))
         return gaining
+
+    def _paid(self, block: Scored) -> Ints:
+        prices = self._found.unit_prices[block.units]
+        by_person = self._pool.rules.capacity_in == "persons"
+        return _takes(self._pool, block.households, block.units) * prices if by_person else prices
 
     def through_all(self, pool: EncodedPool, extra: Ints) -> list[Scored]:
         """Do the same with all possible pairs, which are found anew."""

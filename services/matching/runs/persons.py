@@ -4,6 +4,7 @@ That is no flow any more but a generalised assignment, a small integer programme
 and bound (Q. Huangfu and J. A. J. Hall, Parallelizing the dual revised simplex method, 2018), and says what no choice
 exceeds. The prices come from the same problem with households that may be split (its linear relaxation), in whole
 points per person; whatever they are, they bound every choice, too, so that the bound that is told is the lower of both.
+A unit that takes one household at a time has one place for a household, which has to fit into it, and a price for that.
 """
 
 import contextlib
@@ -25,11 +26,28 @@ NOISE = 1e-4
 class Counted(NamedTuple):
     """How persons are counted: `sizes` (int64[n_households], each at least 1) are those of a household.
 
-    `rooms` (int64[n_units]) are the places of the whole unit, of which the arcs' capacities are what is left.
+    `rooms` (int64[n_units]) are the places of the whole unit, of which the arcs' capacities are what is left; units
+    that are `alone` (bool[n_units]) take one household at a time, however many persons belong to it.
     """
 
     sizes: Ints
     rooms: Ints
+    alone: Bools
+
+    def takes(self, households: Ints, units: Ints) -> Ints:
+        """How many places each of these pairs takes."""
+        return np.where(self.alone[units], 1, self.sizes[households])
+
+    def places(self, left: Ints) -> Ints:
+        """How many there are by what is left of the capacities, and no more than there are persons."""
+        untouched = (left == self.rooms) & (left > 0)
+        # More would be as good as so many, and stay exact in a float.
+        return np.where(self.alone, untouched, np.minimum(left, int(self.sizes.sum())))
+
+    def fitting(self, arcs: Arcs) -> Bools:
+        """Which arcs (bool[k]) are of a household that is not larger than the whole unit."""
+        fitting: Bools = self.sizes[arcs.households] <= self.rooms[arcs.units]
+        return fitting
 
 
 def choose_by_persons(arcs: Arcs, counted: Counted, seconds: float) -> tuple[Bools, Ints, int, str]:
@@ -37,22 +55,16 @@ def choose_by_persons(arcs: Arcs, counted: Counted, seconds: float) -> tuple[Boo
 
     The search ends after so many seconds with the best choice found so far; the bound is what no choice exceeds.
     """
-    optimize, sparse = importlib.import_module("scipy.optimize"), importlib.import_module("scipy.sparse")
+    optimize = importlib.import_module("scipy.optimize")
     name = f"highs by scipy {importlib.import_module('scipy').__version__}"
-    count, sizes = len(arcs.units), counted.sizes
+    count = len(arcs.units)
     chosen, prices = np.zeros(count, dtype=np.bool_), np.zeros(arcs.n_units, dtype=np.int64)
     if not count:
         return chosen, prices, 0, name
-    rows = np.concatenate([arcs.households, arcs.n_households + arcs.units])
-    columns = np.tile(np.arange(count), 2)
-    takes = np.concatenate([np.ones(count), sizes[arcs.households]]).astype(np.float64)
-    table = sparse.csr_matrix((takes, (rows, columns)), shape=(arcs.n_households + arcs.n_units, count))
-    # More places than there are persons are as good as so many, and stay exact in a float.
-    places = np.minimum(arcs.capacities, int(sizes.sum()))
-    limits = np.concatenate([np.ones(arcs.n_households), places]).astype(np.float64)
+    table, limits = _limits(arcs, counted)
     costs = -arcs.scores.astype(np.float64)
     # A household that is larger than the whole unit cannot be a fraction of it either.
-    fits = _fitting(arcs, counted).astype(np.float64)
+    fits = counted.fitting(arcs).astype(np.float64)
     with _nothing_on_stdout():
         relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=np.column_stack([np.zeros(count), fits]),
                                    method="highs", options={"time_limit": seconds})
@@ -86,31 +98,35 @@ def _nothing_on_stdout() -> Iterator[None]:
 def bound_by(prices: Ints, arcs: Arcs, counted: Counted) -> int:
     """Return what no choice exceeds at these prices per person: the places' price, and what each household gains."""
     values = household_gains(prices, arcs, counted)
-    useful = np.minimum(arcs.capacities, int(counted.sizes.sum()))
-    return int((useful * prices).sum()) + int(values.sum())
+    return int((counted.places(arcs.capacities) * prices).sum()) + int(values.sum())
 
 
 def household_gains(prices: Ints, arcs: Arcs, counted: Counted) -> Ints:
     """Return int64[n_households]: the most that each could gain at these prices per person, never below 0."""
     values = np.zeros(arcs.n_households, dtype=np.int64)
-    fits = _fitting(arcs, counted)
-    gains = arcs.scores - counted.sizes[arcs.households] * prices[arcs.units]
+    fits = counted.fitting(arcs)
+    gains = arcs.scores - counted.takes(arcs.households, arcs.units) * prices[arcs.units]
     np.maximum.at(values, arcs.households[fits], gains[fits])
     return values
 
 
 def is_allowed(arcs: Arcs, chosen: Bools, counted: Counted) -> bool:
-    """Say whether nobody is chosen twice, and no unit takes more persons than it has places."""
+    """Say whether nobody is chosen twice, and no unit takes more than it has places for."""
     times = np.bincount(arcs.households[chosen], minlength=arcs.n_households)
     taken = np.zeros(arcs.n_units, dtype=np.int64)
-    np.add.at(taken, arcs.units[chosen], counted.sizes[arcs.households[chosen]])
-    return bool((times <= 1).all() and (taken <= arcs.capacities).all())
+    np.add.at(taken, arcs.units[chosen], counted.takes(arcs.households[chosen], arcs.units[chosen]))
+    within = (taken <= counted.places(arcs.capacities)).all()
+    return bool((times <= 1).all() and within and counted.fitting(arcs)[chosen].all())
 
 
-def _fitting(arcs: Arcs, counted: Counted) -> Bools:
-    """Which arcs (bool[k]) are of a household that is not larger than the whole unit."""
-    fitting: Bools = counted.sizes[arcs.households] <= counted.rooms[arcs.units]
-    return fitting
+def _limits(arcs: Arcs, counted: Counted) -> tuple[Any, Any]:
+    """A row for each household, which goes to one unit at most, and for each unit with its places; and the limits."""
+    count = len(arcs.units)
+    rows = np.concatenate([arcs.households, arcs.n_households + arcs.units])
+    takes = np.concatenate([np.ones(count), counted.takes(arcs.households, arcs.units)]).astype(np.float64)
+    table = importlib.import_module("scipy.sparse").csr_matrix(
+        (takes, (rows, np.tile(np.arange(count), 2))), shape=(arcs.n_households + arcs.n_units, count))
+    return table, np.concatenate([np.ones(arcs.n_households), counted.places(arcs.capacities)]).astype(np.float64)
 
 
 def _bound(found: Any, arcs: Arcs) -> int:
