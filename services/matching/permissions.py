@@ -31,6 +31,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "pause_tandem", "resume_tandem", "end_tandem_early", "list_meetings", "note_meeting",
         "correct_meeting", "withdraw_meeting",
         "list_checkins", "read_checkin", "record_checkin", "handle_checkin",
+        "replace_household_contact",
         "read_checkin_calendar", "offer_own_data_to_mentor", "offer_own_data_to_member",
         "hold_closing", "list_closings", "read_closing", "add_to_closing",
         "write_learning", "approve_learning", "discard_learning",

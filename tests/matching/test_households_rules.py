@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.refusals import Refused
-from services.matching.households.model import Household, HouseholdState, shape_of
+from services.matching.households.model import MATCHED_FOR, Household, HouseholdState, shape_of
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 S = HouseholdState
@@ -165,3 +165,23 @@ def test_whoever_comes_and_goes_the_household_adds_up(steps: list[tuple[bool, di
 
     assert found == +expected
     assert sum(found.values()) >= 1
+
+
+@pytest.mark.parametrize("consented", [True, False])
+@pytest.mark.parametrize("state", HouseholdState)
+def test_another_contact_brings_a_consent_of_their_own(state: HouseholdState, *, consented: bool) -> None:
+    """Without it nobody is looked for; the note is of the former contact and goes. What is closed stays as it is."""
+    household, ref, day = a_household(state, note=b"sealed", consent_version=1), uuid4(), DAY - timedelta(days=1)
+    before = (household.person_ref, DAY, 1, b"sealed")
+    given: tuple[Any, ...] = (day, 2) if consented else ()
+    slug = ("household-closed" if state is S.CLOSED
+            else "contact-without-consent" if state in MATCHED_FOR and not consented else None)
+    if slug:
+        with pytest.raises(Refused) as refused:
+            household.replace_contact(ref, *given)
+        assert refused.value.slug == slug
+    else:
+        household.replace_contact(ref, *given)
+
+    expected = before if slug else (ref, *(given or (None, None)), None)
+    assert (household.person_ref, household.consented_on, household.consent_version, household.note) == expected

@@ -199,3 +199,15 @@ def test_a_yes_says_that_the_side_was_reached() -> None:
     proposal.forget()
 
     assert proposal.unreached == []
+
+
+@pytest.mark.parametrize("accepted", [None, *Side])
+@pytest.mark.parametrize("state", ProposalState)
+def test_who_speaks_for_a_side_now_is_asked_what_is_unanswered(state: ProposalState, accepted: Side | None) -> None:
+    """Nobody anew once the side has accepted or the invitation is over; whom it did not reach is past with them."""
+    given = {f"{accepted.value}_accepted_at": NOW} if accepted else {}
+    proposal = a_proposal(state, household_not_reached_since=NOW, **given)
+    asked = proposal.ask_anew(Side.HOUSEHOLD)
+
+    assert asked is (state in {S.INVITED, S.ACCEPTED_ONE} and accepted is not Side.HOUSEHOLD)
+    assert proposal.household_not_reached_since == (None if asked else NOW)

@@ -195,3 +195,12 @@ def test_a_project_is_open_in_its_term_and_regions(
     known.closed = True
 
     assert known.is_open(region, day) is False
+
+
+@pytest.mark.parametrize("state", CheckinState)
+def test_who_speaks_for_a_side_now_is_asked_how_it_goes_if_somebody_was(state: CheckinState) -> None:
+    """Once more from the beginning; what is answered, escalated or dropped stays as it is."""
+    checkin = a_checkin(state)
+    assert checkin.ask_anew(NOW) is (state is C.DUE)
+
+    assert checkin.state is (C.PLANNED if state is C.DUE else state)

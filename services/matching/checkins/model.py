@@ -116,6 +116,13 @@ class Checkin(Table, table=True):
                           state=self.state.value)
         self.state, self.handled_by, self.changed_at = CheckinState.HANDLED, by, now
 
+    def ask_anew(self, now: datetime) -> bool:
+        """Somebody else speaks for its side: they are asked, and have as long; returns False when nobody was."""
+        if self.state is not CheckinState.DUE:
+            return False
+        self.state, self.changed_at = CheckinState.PLANNED, now
+        return True
+
     def plan_again(self, now: datetime) -> bool:
         """Its side consents to be asked after all; returns False when it was not dropped, or its day has passed.
 

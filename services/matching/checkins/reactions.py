@@ -84,6 +84,26 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
         await _drop(transaction, checkin)
 
 
+async def ask_new_contact(transaction: OpenTransaction, tandem: Tandem) -> None:
+    """Somebody else speaks for the tandem's household: they are asked what it was asked and has not answered.
+
+    So they are whether to go on after the trial, by itself unless a check-in asks it besides.
+    """
+    to_ask, unsettled = not tandem.consented_at(Side.HOUSEHOLD), await _unsettled(transaction, tandem)
+    for checkin in (one for one in unsettled if one.side is Side.HOUSEHOLD):
+        if not await _who_is_asked(transaction, tandem, Side.HOUSEHOLD):
+            await _drop(transaction, checkin)
+            continue
+        if checkin.ask_anew(transaction.clock.now()):
+            await cancel(transaction, "checkin_missed", checkin.id)
+            if tandem.state is not TandemState.PAUSED:
+                await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
+        to_ask = to_ask and not (checkin.state is CheckinState.PLANNED and checkin.comes_after(tandem.trial_until))
+    if to_ask and await _end_of_trial_told(transaction, tandem):
+        told = await persons_of_side(transaction, tandem, Side.HOUSEHOLD)
+        announce(transaction, tandem_fact(TandemTrialEnded, tandem, told))
+
+
 async def asked_after_trial(transaction: OpenTransaction, tandem: Tandem, side: Side) -> tuple[UUID, ...]:
     """Those of a side whom a check-in soon after the trial asks, or has asked: its mail asks whether to go on, too."""
     query = select(Checkin).where(Checkin.tandem_id == tandem.id, Checkin.side == side)

@@ -13,7 +13,7 @@ from libs.common.bodies import Body, Paragraph
 from libs.common.codes.types import Code, Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
-from libs.common.facts.matching import LearningCaptured
+from libs.common.facts.matching import LearningCaptured, Side
 from libs.common.outbox import announce
 from libs.common.privacy import key_of, seal, unseal
 from libs.common.refusals import Invalid, NotFound, Refused
@@ -28,7 +28,7 @@ from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.profiles.rules import Rating, refuse_before, refuse_future, today
 from services.matching.proposals.queries import Pair
 from services.matching.tandems.model import EndReason, Tandem
-from services.matching.tandems.queries import locked_tandem, persons_of_tandem
+from services.matching.tandems.queries import locked_tandem, persons_of_side
 from services.matching.tandems.reactions import completed
 
 router = APIRouter(prefix="/closings", tags=["closings"])
@@ -207,9 +207,10 @@ async def _write(transaction: OpenTransaction, closing: Closing, learning: Learn
 
 
 async def _refuse_without_consent(transaction: OpenTransaction, closing: Closing) -> None:
-    """What somebody says at the end becomes a learning only if both sides agree to that."""
+    """What somebody says at the end becomes a learning only if both sides agree to that: who said it for theirs."""
     tandem = await transaction.get_one(Tandem, closing.tandem_id)
-    await refuse_without(transaction, await persons_of_tandem(transaction, tandem), Purpose.LEARNINGS)
+    spoke = (*await persons_of_side(transaction, tandem, Side.MENTORS), closing.person_ref)
+    await refuse_without(transaction, spoke, Purpose.LEARNINGS)
 
 
 async def _refuse_names(transaction: OpenTransaction, closing: Closing, text: str) -> None:

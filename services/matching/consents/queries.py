@@ -15,6 +15,7 @@ from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.queries import members_of
+from services.matching.profiles.queries import inside
 
 
 async def agreeing(transaction: OpenTransaction, refs: Iterable[UUID], purpose: Purpose) -> tuple[UUID, ...]:
@@ -48,10 +49,13 @@ async def refuse_application(transaction: OpenTransaction, group: MentorGroup) -
     await refuse_without(transaction, refs, Purpose.AUTHORITY)
 
 
-async def belonging_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[str, UUID | None]:
+async def belonging_of(
+    transaction: OpenTransaction, person_ref: UUID, *, former: bool = False,
+) -> tuple[str, UUID | None]:
     """Region and partner of the household, mentor or member that this person is; NotFound outside the own scope.
 
-    Who counsels finds households only: mentors and members say to the coordinator to what they agree.
+    Who counsels finds households only: mentors and members say to the coordinator to what they agree. former: so do
+    former contacts of households, of whom there are consents alone.
     """
     counselling = transaction.caller.role is Role.COUNSELLOR
     kinds: tuple[Any, ...] = (Household,) if counselling else (Household, Mentor, Member)
@@ -59,4 +63,9 @@ async def belonging_of(transaction: OpenTransaction, person_ref: UUID) -> tuple[
         found = (await transaction.scalars(select(kind).where(kind.person_ref == person_ref))).first()
         if found is not None and transaction.caller.scope.covers(found):
             return found.region, getattr(found, "partner_id", None)
+    if former and not counselling:
+        given = (await transaction.scalars(select(Consent).where(
+            Consent.person_ref == person_ref, inside(Consent, transaction.caller.scope)))).first()
+        if given is not None:
+            return given.region, given.partner_id
     raise NotFound("not-found", "There is no such {noun}.", noun="person")

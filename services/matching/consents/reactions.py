@@ -15,7 +15,7 @@ from libs.common.facts.notify import ConsentWithdrawn
 from libs.common.outbox import announce
 from libs.common.reactions import reacts_to
 from services.matching.checkins.reactions import ask_again, stop_asking
-from services.matching.closings.model import Closing, LearningState
+from services.matching.closings.model import Closing
 from services.matching.consents.model import Consent, GivenBy, Purpose
 from services.matching.consents.queries import agreeing, holding
 from services.matching.households.model import Household
@@ -114,15 +114,16 @@ async def _stop_checkins(transaction: OpenTransaction, of: OfPersons, _: UUID) -
         await stop_asking(transaction, tandem)
 
 
-async def _discard_learnings(transaction: OpenTransaction, of: OfPersons, _: UUID) -> None:
-    """Also of tandems that have ended: what is still a draft stays one no longer. What left names nobody."""
+async def _discard_learnings(transaction: OpenTransaction, of: OfPersons, person_ref: UUID) -> None:
+    """Also of tandems that have ended: what is still a draft stays one no longer. What left names nobody.
+
+    Of a household what this person said as its contact, also once another is. Who writes one meanwhile is waited for.
+    """
     tandems = select(Tandem.id).where(or_(
-        col(Tandem.household_id).in_([one.id for one in of.households]),
         col(Tandem.mentor_id).in_([one.id for one in of.mentors]),
         col(Tandem.mentor_group_id).in_([one.mentor_group_id for one in of.members])))
-    drafts = select(Closing).where(
-        col(Closing.tandem_id).in_(tandems), Closing.learning_state == LearningState.DRAFT)
-    for closing in await transaction.scalars(drafts.order_by(col(Closing.id)).with_for_update()):
+    closings = select(Closing).where(or_(col(Closing.tandem_id).in_(tandems), Closing.person_ref == person_ref))
+    for closing in await transaction.scalars(closings.order_by(col(Closing.id)).with_for_update()):
         closing.forget_draft()
 
 

@@ -89,7 +89,7 @@ async def list_consents(
     holding: Annotated[bool, Query(description="Without what was withdrawn or given anew.")] = False,  # noqa: FBT002
 ) -> Page[ConsentOut]:
     """A person's consents, oldest first, those that were withdrawn too. Reading them is noted in the audit."""
-    await belonging_of(transaction, person_ref)
+    await belonging_of(transaction, person_ref, former=True)
     query = select(Consent).where(inside(Consent, transaction.caller.scope), Consent.person_ref == person_ref)
     query = query.where(Consent.purpose == purpose) if purpose else query
     if holding:
@@ -109,7 +109,7 @@ async def withdraw_consent(
     goes. learnings: drafts are discarded. authority: their group is taken back from the authority.
     """
     consent = await get_or_refuse(transaction, Consent, consent_id, version=expected)
-    await belonging_of(transaction, consent.person_ref)
+    await belonging_of(transaction, consent.person_ref, former=True)
     consent.refuse_over()
     await beyond_scope(transaction)
     await consent_withdrawn(transaction, consent.person_ref, consent.purpose)

@@ -118,6 +118,17 @@ class Household(Described, Table, table=True):
         self.refuse_closed()
         self.consented_on, self.consent_version = given_on, text_version
 
+    def replace_contact(
+        self, person_ref: UUID, consented_on: date | None = None, text_version: int | None = None,
+    ) -> None:
+        """Another person speaks for them, by a consent of their own; what was noted of the former one goes."""
+        self.refuse_closed()
+        if consented_on is None and self.state in MATCHED_FOR:
+            raise Refused("contact-without-consent", "The new contact person has not consented to matching: note their "
+                          "consent with this, or end what is going on and close the household.", field="consent")
+        self.person_ref, self.note = person_ref, None
+        self.consented_on, self.consent_version = consented_on, text_version
+
     def wait(self, now: datetime) -> None:
         """From now on runs look for somebody to accompany them; only with consent."""
         self.refuse_without_consent()

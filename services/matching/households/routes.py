@@ -1,7 +1,6 @@
 """The HTTP door of households: register, interview, consent, wait, close; and how to reach them."""
 
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -15,10 +14,8 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import HouseholdWaiting
 from libs.common.outbox import announce
-from libs.common.privacy import seal, unseal
+from libs.common.privacy import unseal
 from libs.common.refusals import Invalid
-from services.matching.consents.model import Purpose
-from services.matching.consents.reactions import Given, consent_given
 from services.matching.households.model import (
     FEMALE_ONLY,
     SEALED_NOTE,
@@ -29,6 +26,7 @@ from services.matching.households.model import (
     Note,
     shape_of,
 )
+from services.matching.households.reactions import agreed, contact_replaced, described, size_noted
 from services.matching.households.rules import (
     ClosingIn,
     HouseholdChangeOut,
@@ -39,6 +37,8 @@ from services.matching.households.rules import (
     JoiningIn,
     LeavingIn,
     MemberIn,
+    ReplacedOut,
+    ReplacingIn,
 )
 from services.matching.obstacles.reactions import look_again
 from services.matching.prerequisites.queries import rules_or_refuse
@@ -47,7 +47,6 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
-    columns_of,
     refuse_before,
     refuse_future,
     refuse_outside,
@@ -59,7 +58,6 @@ from services.matching.proposals.reactions import let_household_go
 from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/households", tags=["households"])
-BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "barrier_free", "members"}
 # Six years: who was born before belongs to no youngest age band, and who came or left then is not noted now.
 LONGEST_AGO = timedelta(days=6 * 365 + 1)
 
@@ -78,10 +76,10 @@ async def register_household(
         id=once.id, region=body.region, partner_id=partner_id, programme_id=body.programme_id,
         registered_by=transaction.caller.principal,
         person_ref=await met(transaction, body.contact, region=body.region, partner_id=partner_id))
-    await _describe(transaction, household, body)
+    await described(transaction, household, body)
     transaction.add(household)
     await transaction.flush()
-    _note_size(transaction, household, HouseholdChangeKind.REGISTERED, today(transaction.clock.now()))
+    size_noted(transaction, household, HouseholdChangeKind.REGISTERED, today(transaction.clock.now()))
     return await _told(transaction, household, response)
 
 
@@ -128,9 +126,9 @@ async def change_household(
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.refuse_closed()
     before = len(household.members)
-    await _describe(transaction, household, body)
+    await described(transaction, household, body)
     if len(household.members) != before:
-        _note_size(transaction, household, HouseholdChangeKind.CORRECTED, today(transaction.clock.now()))
+        size_noted(transaction, household, HouseholdChangeKind.CORRECTED, today(transaction.clock.now()))
     await beyond_scope(transaction)
     await look_again(transaction, household)
     return await _told(transaction, household, response)
@@ -140,11 +138,35 @@ async def change_household(
 async def change_household_contact(
     household_id: UUID, body: ContactIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ContactOut:
-    """The contact person's name or addresses have changed."""
+    """The contact person's name or addresses have changed, or are corrected: of the same person, who stays the contact.
+
+    When another person becomes the contact, that is `…/contact/replace`: nothing of the former is theirs.
+    """
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     await contact_changed(transaction, household, body)
     tag(response, household.version)
     return await contact_out(transaction, household.person_ref, f"household/{household.id}")
+
+
+@router.post("/{household_id}/contact/replace")
+async def replace_household_contact(
+    household_id: UUID, body: ReplacingIn, transaction: Transaction, expected: Expected, response: Response,
+) -> ReplacedOut:
+    """Another person is the household's contact from now on, under a person_ref and with consents of their own.
+
+    What belongs to the household stays. Consents, concerns, notes of check-ins and data of the former contact stay
+    theirs alone until they are erased, by their person_ref; their links hold no longer. The note goes unless it is
+    given anew. The new contact is sent what the household has not answered yet. Who moved out is noted by itself.
+    """
+    if body.consent:
+        refuse_future(body.consent.given_on, transaction.clock.now(), "given_on")
+    household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
+    former = household.person_ref
+    await beyond_scope(transaction)
+    await contact_replaced(transaction, household, body)
+    tag(response, household.version)
+    contact = await contact_out(transaction, household.person_ref, f"household/{household.id}")
+    return ReplacedOut(**contact.model_dump(), former_person_ref=former)
 
 
 @router.post("/{household_id}/members")
@@ -203,9 +225,7 @@ async def note_consent(
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.consent(body.given_on, body.text_version)
     await beyond_scope(transaction)
-    what = Given((Purpose.MATCHING, *map(Purpose, body.besides)), body.given_on, body.text_version, body.language)
-    await consent_given(
-        transaction, household.person_ref, what, region=household.region, partner_id=household.partner_id)
+    await agreed(transaction, household, body)
     return await _told(transaction, household, response)
 
 
@@ -253,28 +273,10 @@ async def _resized(
     now = transaction.clock.now()
     refuse_future(on, now, "on")
     refuse_before(on, today(now) - LONGEST_AGO, "on")
-    _note_size(transaction, household, HouseholdChangeKind(change), on)
+    size_noted(transaction, household, HouseholdChangeKind(change), on)
     await beyond_scope(transaction)
     await look_again(transaction, household)
     return await _told(transaction, household, response)
-
-
-def _note_size(transaction: OpenTransaction, household: Household, kind: HouseholdChangeKind, on: date) -> None:
-    transaction.add(HouseholdChange(
-        household_id=household.id, region=household.region, partner_id=household.partner_id, kind=kind, happened_on=on,
-        persons=len(household.members), noted_by=transaction.caller.principal, noted_at=transaction.clock.now()))
-
-
-async def _describe(transaction: OpenTransaction, household: Household, body: HouseholdFields) -> None:
-    values: dict[str, Any] = columns_of(body, without=BEYOND)
-    must = {*body.must_haves, *({"step_free"} if body.barrier_free else ())}
-    household.describe(values | {
-        "members": [one.model_dump(mode="json") for one in body.members], "must_haves": sorted(must),
-        "contact_genders": FEMALE_ONLY if body.only_female_mentor else [], "arrived_on": body.arrived_on,
-        **{name: sorted(getattr(body, name)) for name in ("vetoed_units", "vetoed_persons", "vetoed_partners")},
-    })
-    household.note = None if body.note is None else await seal(
-        transaction, household.person_ref, SEALED_NOTE, Note(text=body.note))
 
 
 async def _told(transaction: OpenTransaction, household: Household, response: Response) -> HouseholdDetail:

@@ -17,7 +17,7 @@ from services.matching.households.model import (
     HouseholdState,
     shape_of,
 )
-from services.matching.profiles.rules import ContactIn, DescribedIn, LocalAgs, Topic
+from services.matching.profiles.rules import ConsentIn, ContactIn, ContactOut, DescribedIn, LocalAgs, Topic
 
 # Not "none": who asks for no level at all accepts an interpreter.
 Level = Literal["literacy", "A1", "A2", "B1", "B2", "C1", "C2"]
@@ -68,6 +68,20 @@ class HouseholdIn(HouseholdFields):
     partner_id: UUID | None = Field(None, description="A counsellor's own partner unless named.")
     programme_id: UUID
     contact: ContactIn
+
+
+class ReplacingIn(Body):
+    """Who is the contact person from now on, and to what they consented themselves."""
+
+    contact: ContactIn
+    consent: ConsentIn | None = Field(None, description="May be left out only while nobody is looked for yet.")
+    note: Paragraph | None = Field(None, description="What is to be noted from now on; the former note goes.")
+
+
+class ReplacedOut(ContactOut):
+    """The new contact person; and by which person_ref the former one is erased, once nothing of them is to be kept."""
+
+    former_person_ref: UUID
 
 
 class JoiningIn(MemberIn):

@@ -189,20 +189,15 @@ async def _advised(transaction: OpenTransaction, ref: UUID, which: Any) -> dict[
 
 
 async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dict[str, list[dict[str, Any]]]:
-    """What became of them: tandems and closings, invitations, and for a household how large it was and what it lacked.
-
-    Of a closing each side reads what it said itself; the draft is sealed for the household's contact.
-    """
+    """What became of them: tandems, closings, invitations; and for a household how large it was and what it lacked."""
     ref, household = holder.person_ref, isinstance(holder, Household)
     of = await _side(transaction, holder)
     tandems = select(Tandem).where(_about(Tandem, of)).order_by(col(Tandem.id))
     proposals = select(Proposal).where(_about(Proposal, of), col(Proposal.invited_at).is_not(None))
-    closings = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(_about(Tandem, of))))
-    not_theirs = {"mentors_rating"} if household else {"household_rating", "draft"}
     invited = (await transaction.scalars(proposals.order_by(col(Proposal.id)))).all()
     found = {
         "tandems": await _rows(transaction, ref, tandems),
-        "closings": await _rows(transaction, ref, closings, besides=not_theirs),
+        "closings": await _closings(transaction, ref, of),
         "proposals": [_invitation(one, household=household) for one in invited],
     }
     if not household:
@@ -212,6 +207,19 @@ async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dic
         "changes": await _rows(transaction, ref, select(HouseholdChange).where(HouseholdChange.household_id == of.id)),
         "unserved": [lacking(one) for one in unserved],
     }
+
+
+async def _closings(transaction: OpenTransaction, ref: UUID, of: Household | Unit) -> list[dict[str, Any]]:
+    """The closings of their tandems: each side reads what it said itself, a household's contact not what a former said.
+
+    The draft is sealed for who was the contact then.
+    """
+    found = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(_about(Tandem, of))))
+    if not isinstance(of, Household):
+        return await _rows(transaction, ref, found, besides={"household_rating", "draft"})
+    own, others = found.where(Closing.person_ref == ref), found.where(Closing.person_ref != ref)
+    return [*await _rows(transaction, ref, own, besides={"mentors_rating"}),
+            *await _rows(transaction, ref, others, besides={"mentors_rating", "household_rating", "draft"})]
 
 
 def _invitation(proposal: Proposal, *, household: bool) -> dict[str, Any]:

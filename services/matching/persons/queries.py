@@ -160,12 +160,16 @@ async def of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfPerson
 
 
 async def lock_of_persons(transaction: OpenTransaction, refs: list[UUID]) -> OfPersons:
-    """Lock what these persons are, and before whatever something of theirs is going on with: households, then units."""
+    """Lock what these persons are, and before whatever something of theirs is going on with: households, then units.
+
+    A household whose contact was replaced meanwhile is theirs no longer.
+    """
     of = await of_persons(transaction, refs)
     groups = [await transaction.get_one(MentorGroup, one.mentor_group_id) for one in of.members]
     units: list[Unit] = [*of.mentors, *groups]
     await lock_units(transaction, units, besides={one.id for one in of.households})
+    households = await lock_rows(transaction, Household, [one.id for one in of.households])
     return OfPersons(
-        households=await lock_rows(transaction, Household, [one.id for one in of.households]),
+        households=[one for one in households if one.person_ref in refs],
         mentors=await lock_rows(transaction, Mentor, [one.id for one in of.mentors]),
         members=await lock_rows(transaction, Member, [one.id for one in of.members]))

@@ -201,6 +201,13 @@ class Proposal(Table, table=True):
         if self.not_reached_since(side) is None and {str(one) for one in speaking} <= set(self.unreached):
             setattr(self, f"{_SIDES[side]}_not_reached_since", now)
 
+    def ask_anew(self, side: Side) -> bool:
+        """Somebody else speaks for a side; returns whether it has still to answer. Whom it did not reach is past."""
+        if self.state not in ANSWERABLE or self.accepted_at(side):
+            return False
+        setattr(self, f"{_SIDES[side]}_not_reached_since", None)
+        return True
+
     def not_reached_since(self, side: Side) -> datetime | None:
         """Since when it is known that the invitation did not reach a side, if it did not."""
         return self.mentors_not_reached_since if side is Side.MENTORS else self.household_not_reached_since

@@ -188,6 +188,16 @@ async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
             await declined(transaction, proposal, pair, side, DeclineReason.NO_REASON_GIVEN)
 
 
+async def invite_new_contact(transaction: OpenTransaction, household: Household) -> None:
+    """Somebody else speaks for a locked household: an invitation that it has not answered goes to them too."""
+    speaking = (household.person_ref,)
+    for proposal in await of_state(transaction, bool_column(Proposal.household_id == household.id), OPEN):
+        if proposal.expires_at and proposal.ask_anew(Side.HOUSEHOLD):
+            gone = await without_address(transaction, speaking)
+            proposal.miss(Side.HOUSEHOLD, gone, speaking, transaction.clock.now())
+            announce(transaction, proposal_fact(ProposalInvited, proposal, speaking, expires=proposal.expires_at))
+
+
 @reacts_to(DeliveryBounced, DeliverySuppressed)
 async def note_not_reached(transaction: OpenTransaction, fact: DeliveryBounced | DeliverySuppressed) -> None:
     """An invitation did not arrive: who works with the proposal sees which side waits for it in vain."""
