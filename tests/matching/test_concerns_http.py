@@ -1,6 +1,7 @@
 """Concerns that the neutral contact notes for who called them instead of writing by link."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -105,6 +106,26 @@ async def test_a_member_who_called_may_be_named(field: Field) -> None:
         assert (noted["person_ref"], noted["name"], noted["text"]) == (whose["person_ref"], whose["name"], WORDS)
         (row,) = await field.network.rows("matching", "SELECT * FROM concern WHERE id = $1", UUID(noted["id"]))
         assert row["person_ref"] == UUID(whose["person_ref"])
+
+
+@pytest.mark.parametrize("by_link", [True, False])
+async def test_who_lives_in_the_next_district_is_reached_too(field: Field, by_link: bool) -> None:
+    """A mentor of elsewhere who accompanies here: the concern lies here, and so does whom to call about it."""
+    beyond = replace(field, coordinator=await field.network.key(Role.COORDINATOR, region="15084"))
+    mentor = await beyond.ready_mentor(region="15084")
+    tandem = await field.tandem(mentor=mentor)
+    headers = await neutral(field)
+    if by_link:
+        path = await field.link(CONCERN, tandem["id"], mentor["person_ref"])
+        concern = (await field.client.post(path, json={"text": WORDS})).json()["concern_id"]
+    else:
+        concern = (await field.create("/concerns", a_call(tandem, side="mentors"), headers=headers))["id"]
+    read = await field.get(f"/concerns/{concern}", headers=headers)
+    assert (read["text"], read["name"], read["email"], read["languages"]) == (
+        WORDS, "Mira Beispiel", "mira@example.org", ["de"])
+    taken_up = await field.act(f"/concerns/{concern}/take_up", headers=headers)
+
+    assert (taken_up["state"], taken_up["name"]) == ("taken_up", "Mira Beispiel")
 
 
 @pytest.mark.parametrize("whose", ["unknown", "another group's", "the household's side", "a mentor's tandem"])

@@ -203,6 +203,7 @@ async def _told(transaction: OpenTransaction, concern: Concern, response: Respon
 
 async def _shown(transaction: OpenTransaction, concern: Concern, response: Response) -> ConcernDetail:
     ref = concern.person_ref
+    await beyond_scope(transaction)  # who raised it may live in the next district
     text = await unseal(transaction, ref, SEALED_TEXT, concern.text, Note)
     outcome = await unseal(transaction, ref, SEALED_OUTCOME, concern.outcome, Note)
     person = (await details_of(transaction, [ref], about=f"concern/{concern.id}")).get(ref)
