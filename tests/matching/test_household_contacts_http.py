@@ -220,7 +220,7 @@ async def test_what_the_former_said_at_a_closing_is_theirs(field: Field) -> None
     (told,) = (await own_data_of(field, household, yusuf))["noted"]["closings"]
     assert told.keys() == {"tandem_id", "held_on", "goals_reached"}
     address = f"/closings/{closing['id']}"
-    for name in ("Samira Demo", "Yusuf Demo"):
+    for name in ("Samira", "Yusuf"):
         body = LEARNING | {"text": f"{name} half uns"}
         assert await field.refused(f"{address}/learning", body, method="PUT") == (422, "learning-names-someone"), name
     assert (await field.act(f"{address}/learning", LEARNING, method="PUT"))["learning_state"] == "draft"
@@ -229,6 +229,25 @@ async def test_what_the_former_said_at_a_closing_is_theirs(field: Field) -> None
     assert (await field.get(address))["learning_state"] == "discarded"
     assert await field.refused(f"{address}/learning", LEARNING, method="PUT") == (409, "purpose-without-consent")
     assert (await field.get(f"/households/{household}"))["state"] == "waiting"
+
+
+@pytest.mark.parametrize("did", ["met", "answered"])
+async def test_a_learning_names_no_former_contact(field: Field, did: str) -> None:
+    """Neither who noted a meeting nor who answered a check-in, although another was at the closing."""
+    tandem = await field.tandem()
+    household, (_, samira) = tandem["household_id"], await field.refs(tandem)
+    asked = (await due(field, tandem))["household"]["id"]
+    met: Json = {"on": str(field.day), "minutes": 60}
+    purpose, about, said = (MEETINGS, tandem["id"], met) if did == "met" else (CHECKIN, asked, {"mood": 4})
+    assert (await field.client.post(await field.link(purpose, about, samira), json=said)).status_code == 200
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "other", "rematch": True})
+    await replaced(field, household)
+    closing = await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
+    path = f"/closings/{closing['id']}/learning"
+    named = LEARNING | {"text": "Samira half uns"}
+
+    assert await field.refused(path, named, method="PUT") == (422, "learning-names-someone")
+    assert (await field.act(path, LEARNING, method="PUT"))["learning_state"] == "draft"
 
 
 async def test_the_former_contact_is_erased_by_their_reference(field: Field) -> None:
