@@ -163,7 +163,7 @@ def test_who_lost_a_place_to_a_pinned_pair_is_told_so(rules: Rules, places: int,
     assert outcome.household_values == {one.id: 0, other.id: 0}
     assert besides(proposal, "en") == (
         f"Places are short here: one more would make the result for everyone better by {price} points.",
-        "There is no other possibility for this household.")
+        "There is no other possibility for this household in the area that was looked at.")
 
 
 def test_a_pinned_pair_is_told_the_next_best() -> None:
