@@ -368,3 +368,24 @@ async def test_who_is_replaced_meanwhile_ends_nothing_of_the_household(field: Fi
 
     assert (await field.get(f"/tandems/{tandem['id']}"))["state"] == "trial"
     assert (await field.get(f"/households/{household}/contact"))["name"] == "Yusuf Demo"
+
+
+async def test_who_is_replaced_meanwhile_acts_for_nobody(field: Field) -> None:
+    """An answer by link, or a consent that the coordinator notes, which waited for it: neither counts any more."""
+    proposal = await field.invited()
+    household, (_, samira) = proposal["household_id"], await field.refs(proposal)
+    accept = f"{await field.link(ANSWER, proposal['id'], samira)}/accept"
+    async with field.network["matching"].running.database.transaction() as transaction:
+        row = await locked(transaction, Household, UUID(household))
+        await contact_replaced(transaction, row, ReplacingIn.model_validate(YUSUF))
+        await transaction.flush()
+        answering = asyncio.create_task(field.client.post(accept))
+        consenting = asyncio.create_task(turned_away(field, samira, "matching"))
+        done, _ = await asyncio.wait({answering, consenting}, timeout=0.5)
+        assert done == set()
+    answer = await answering
+
+    assert (answer.status_code, answer.json()["slug"]) == (404, "link-not-valid")
+    assert await consenting == (404, "not-found")
+    assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "invited"
+    assert (await field.get(f"/households/{household}"))["consented_on"] == LONG_AGO

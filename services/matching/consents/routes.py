@@ -73,6 +73,7 @@ async def record_consent(
     region, partner_id = await belonging_of(transaction, body.person_ref)
     await beyond_scope(transaction)
     of = await lock_of_persons(transaction, [body.person_ref])
+    await belonging_of(transaction, body.person_ref)  # another may have become the household's contact by now
     await key_of(transaction, body.person_ref)  # an erasure that was under way has ended by now
     if body.purpose is not Purpose.LEARNINGS:
         _refuse_gone(of)
