@@ -12,9 +12,10 @@ STANDARD = Path("-")
 
 
 def read_text(file: Path) -> str:
-    """The text of a file, or CannotGoOn."""
+    """The text of a file without the mark that some programs begin it with, or CannotGoOn."""
     try:
-        return sys.stdin.read() if file == STANDARD else file.read_text(encoding="utf-8")
+        text = sys.stdin.read() if file == STANDARD else file.read_text(encoding="utf-8")
+        return text.removeprefix("\ufeff")
     except OSError as raised:
         raise CannotGoOn(f"{file} cannot be read: {raised.strerror}.", code=Exit.USAGE) from raised
     except UnicodeDecodeError as raised:

@@ -12,9 +12,13 @@ from deploy.local.files import STANDARD, read_text, write_parts
 from deploy.local.showing import out, progress, show_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.matching.runs.batch import Sides
+    from services.matching.runs.columns import Id
     from services.matching.runs.outcome import Outcome
     from services.matching.runs.pool import Weights
+    from services.matching.runs.what_if import Fault
 
 # By step, with its count.
 _SAID = {
@@ -36,14 +40,16 @@ def match(
     docs/matching.md describes the file. Exit code 1 when no proof was found in time, 2 when the file is malformed.
     """
     # NumPy, OR-tools and SciPy are loaded by this command only.
-    from services.matching.runs.batch import run_sides
+    from services.matching.runs.batch import NotToBePinned, run_sides
 
     began = time.monotonic()
     with progress() as say_step:
         say_step(f"reading {file}")
-        sides = _read(file)
+        sides, pinned = _read(file)
         try:
             outcome = run_sides(sides, tell=lambda step, count: say_step(_SAID[step].format(count)))
+        except NotToBePinned as raised:
+            raise _malformed(file, [(*pinned[raised.pair], str(raised).removeprefix("pinned: "))]) from raised
         except ValueError as raised:
             raise CannotGoOn(f"{file} cannot be matched: {raised}.", "docs/matching.md describes the file.",
                              code=Exit.USAGE) from raised
@@ -56,16 +62,21 @@ def match(
     raise typer.Exit(Exit.OK if outcome.certified else Exit.FAILED)
 
 
-def _read(file: Path) -> "Sides":
-    from services.matching.runs.what_if import Malformed, read_sides
+def _read(file: Path) -> "tuple[Sides, dict[tuple[Id, Id], tuple[int, str]]]":
+    from services.matching.runs.what_if import Malformed, pinned_at, read_sides
 
     text = read_text(file)
     try:
-        return read_sides(text)
+        sides = read_sides(text)
     except Malformed as malformed:
-        faults = "\n".join(f"  line {line}: {field}: {wrong}" for line, field, wrong in malformed.faults)
-        raise CannotGoOn(f"{file} cannot be matched:\n{faults}", "docs/matching.md describes the file.",
-                         code=Exit.USAGE) from malformed
+        raise _malformed(file, malformed.faults) from malformed
+    # The text itself would take memory as long as the run computes.
+    return sides, pinned_at(text) if sides.pinned else {}
+
+
+def _malformed(file: Path, faults: "Sequence[Fault]") -> CannotGoOn:
+    said = "\n".join(f"  line {line}: {field}: {wrong}" for line, field, wrong in faults)
+    return CannotGoOn(f"{file} cannot be matched:\n{said}", "docs/matching.md describes the file.", code=Exit.USAGE)
 
 
 def _show(outcome: "Outcome", weights: "Weights", language: Literal["de", "en"], rows: int) -> None:

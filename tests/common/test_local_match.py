@@ -89,9 +89,20 @@ def test_a_file_that_cannot_be_read_or_written_is_a_sentence(people: Path, tmp_p
 
 
 def test_a_pair_that_cannot_be_pinned_is_a_sentence(lotse: Lotse, tmp_path: Path) -> None:
-    """Which pair, and which hard constraints forbid it."""
+    """Where it stands, which pair, and which hard constraints forbid it."""
     file = tmp_path / "people.json"
-    file.write_text(json.dumps(FILE | {"pinned": [[OTHER, MENTOR]]}), encoding="utf-8")
+    text = json.dumps(FILE | {"pinned": [[HOUSEHOLD, MENTOR], [OTHER, MENTOR]]}, indent=1)
+    file.write_text(text, encoding="utf-8")
     code, _, said = lotse("match", str(file))
+    line = text[:text.rindex("[")].count("\n") + 1
 
-    assert (code, f"pinned: {OTHER} with {MENTOR}: no_common_language" in said, "Traceback" in said) == (2, True, False)
+    assert f"line {line}: pinned.1: {OTHER} with {MENTOR}: no_common_language" in said
+    assert (code, "Traceback" in said, "docs/matching.md" in said) == (2, False, True)
+
+
+def test_the_mark_that_some_programs_begin_a_file_with_is_passed_over(people: Path, lotse: Lotse) -> None:
+    """Windows' editor writes one; so do spreadsheets."""
+    people.write_bytes(b"\xef\xbb\xbf" + people.read_bytes())
+
+    code, said, _ = lotse("match", str(people), "--json", "-")
+    assert (code, len(json.loads(said)["proposals"])) == (0, 1)

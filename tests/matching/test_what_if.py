@@ -10,7 +10,7 @@ import pytest
 from services.matching.runs.batch import run_sides
 from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import Household, Point, Unit
-from services.matching.runs.what_if import Malformed, read_sides
+from services.matching.runs.what_if import Malformed, pinned_at, read_sides
 
 MENTOR, OTHER, GROUP = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 NOBODY = "00000000-0000-4000-8000-000000000099"
@@ -102,6 +102,18 @@ def with_line(text: str, part: str) -> int:
     ('"capacity": 0', '"capacity": -1', "mentors.1.capacity", "greater than or equal to 0"),
     ('"gender": "f",', '"name": "Rana",', "mentors.0.name", "not permitted"),
     ('"available_from": "2026-04-01"', '"available_from": "soon"', "mentor_groups.0.housing.available_from", "date"),
+    ('"available_from": "2026-04-01"', '"available_from": "0"', "mentor_groups.0.housing.available_from", "date"),
+    ('"today": "2026-03-02"', '"today": 0', "today", "no valid date"),
+    ('"today": "2026-03-02"', '"today": "1772409600"', "today", "no valid date"),
+    ('"waiting_since": "2025-11-01"', '"waiting_since": 0', "households.0.waiting_since", "no valid date"),
+    ('"capacity": 0', '"capacity": true', "mentors.1.capacity", "valid integer"),
+    ('"capacity": 0', '"capacity": "1"', "mentors.1.capacity", "valid integer"),
+    ('"lat": 51.5', '"lat": "51.5"', "households.1.lat", "valid number"),
+    ('"lat": 51.5', '"lat": true', "households.1.lat", "valid number"),
+    ('"gender": "f",', '"consented": "yes",', "mentors.0.consented", "valid boolean"),
+    ('"languages": {', '"languages": {"AR": "A1",', "mentors.0.languages", "twice, in two spellings"),
+    ('"contact_genders": [', '"capacity": 2, "contact_genders": [', "mentor_groups.0.capacity", "one household at a"),
+    ('"today": "2026-03-02"', '"rules": {"base": true}, "today": "2026-03-02"', "rules.base", "valid integer"),
 ])
 def test_what_is_malformed_is_told_with_its_line(old: str, new: str, field: str, said: str) -> None:
     """The line in the file, the field, and what is wrong with it."""
@@ -142,6 +154,14 @@ def test_a_missing_field_is_told_where_its_thing_begins() -> None:
     assert SINGLE in "\n".join(text.splitlines()[line - 1 : line + 12])
 
 
+def test_half_a_character_is_told_where_its_row_begins() -> None:
+    """No text can hold it."""
+    text = text_of(a_file()).replace('"gender": "f"', '"gender": "\\ud800"', 1)
+
+    (line, field, said), = faults(text)
+    assert (line, field, said) == (4, "mentors.0", "Invalid JSON: unexpected end of hex escape")
+
+
 def test_half_a_point_is_refused() -> None:
     """A latitude without a longitude is a mistake, not a place that is unknown."""
     file = a_file()
@@ -163,6 +183,24 @@ def test_half_a_point_is_refused() -> None:
 def test_a_pair_of_which_one_is_nobody_is_told(given: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     """It would bar nothing without a word."""
     assert [(field, said) for _, field, said in faults(text_of(a_file(**given)))] == expected
+
+
+def test_a_group_has_as_many_places_as_it_says_where_they_count_persons() -> None:
+    """There it takes one household of so many."""
+    file = a_file(rules={"capacity_in": "persons"})
+    file["mentor_groups"][0]["capacity"] = 4
+
+    assert max(read_sides(text_of(file)).units["free"].each()) == 4
+
+
+def test_pinned_pairs_are_found_again_with_their_lines() -> None:
+    """The first of two that are equal; a file without any has none."""
+    text = text_of(a_file(pinned=[[FAMILY, GROUP], [SINGLE, MENTOR], [FAMILY, GROUP]]))
+    first = with_line(text, '"pinned"') + 1
+
+    assert pinned_at(text) == {(UUID(FAMILY), UUID(GROUP)): (first, "pinned.0"),
+                               (UUID(SINGLE), UUID(MENTOR)): (first + 4, "pinned.1")}
+    assert pinned_at(text_of(a_file())) == {}
 
 
 def test_who_declined_may_be_gone_and_who_was_ruled_out_in_a_download_too() -> None:

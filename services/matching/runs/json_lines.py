@@ -5,7 +5,7 @@ A fault can be told with its line, and rows be read one by one: all of them at o
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 SPACE = re.compile(r"[ \t\n\r]*")
@@ -20,6 +20,15 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
             break
         at = found
     return text.count("\n", 0, at) + 1
+
+
+def items_of(text: str, name: str) -> Iterator[tuple[int, Any]]:
+    """The items of the array under this name of the text's object, each with the line on which it begins."""
+    at = _member(text, _past_space(text, 0), name, DECODER)
+    line, seen = 1, 0
+    for begin in _items(text, at, DECODER)[0] if at is not None else ():
+        line, seen = line + text.count("\n", seen, begin), begin
+        yield line, DECODER.raw_decode(text, begin)[0]
 
 
 def read_apart(text: str, names: Collection[str]) -> Any:

@@ -14,39 +14,30 @@ Nobody's name belongs into it, and a field that is not known is refused.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
 from functools import lru_cache
 from operator import attrgetter
 from sys import intern
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import ValidationError
 
-from libs.common.bodies import Body
-from libs.common.codes.lists import Cefr, Gender
+from libs.common.codes.lists import Cefr
 from libs.common.codes.regions import point_of
-from libs.common.codes.types import Day
-from services.matching.households.rules import HouseholdFields
-from services.matching.mentor_groups.rules import HousingIn
-from services.matching.mentors.routes import MentorFields
-from services.matching.profiles.rules import AccompanyingIn, DescribedIn, LocalAgs, mask_of
+from services.matching.profiles.rules import AccompanyingIn, DescribedIn, mask_of
 from services.matching.runs.batch import Sides
-from services.matching.runs.columns import Side
-from services.matching.runs.json_lines import DECODER, line_of, read_apart
-from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights
+from services.matching.runs.columns import Id, Side
+from services.matching.runs.json_lines import DECODER, items_of, line_of, read_apart
+from services.matching.runs.pool import CRITERIA, Household, Housing, Member, Point, Rules, Unit, Weights, require
 from services.matching.runs.rows import home_rule, rent_secured_until
+from services.matching.runs.what_if_bodies import Free, GroupRow, HouseholdRow, MentorRow, Placed, WhatIf
 from services.matching.runs.what_if_pairs import unknown
-from services.matching.weights.routes import Weights as WeightFields
 
-MOST_PLACES = 100_000
 SHOWN = 20
 REMEMBERED = 100_000
 IN_ORDER = attrgetter("id.int")
 Fault = tuple[int, str, str]
 """Line, field, and what is wrong."""
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
 class Malformed(Exception):
@@ -55,82 +46,6 @@ class Malformed(Exception):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(f"line {line}, {field}: {wrong}" for line, field, wrong in faults))
         self.faults = faults
-
-
-class Placed(Body):
-    """Where somebody is: a region, and if known the point; without it that of the postcode."""
-
-    id: UUID
-    region: LocalAgs
-    partner_id: UUID | None = None
-    lat: Latitude | None = None
-    lon: Longitude | None = None
-    consented: bool = True
-
-    @model_validator(mode="after")
-    def _whole_point(self) -> Self:
-        if (self.lat is None) is not (self.lon is None):
-            raise ValueError("lat and lon belong together")
-        return self
-
-
-class Free(Placed):
-    """A side that accompanies: whether it may be proposed, and how many places it has."""
-
-    capacity: int = Field(1, ge=0, le=MOST_PLACES, description="Places that are free, in `capacity_in`.")
-    vetted: bool = True
-    paused: bool = False
-
-
-class HomeRow(HousingIn):
-    """A group's home; of its rooms and its rent matching needs nothing."""
-
-    rooms: int | None = Field(None, ge=1, le=30)  # type: ignore[assignment] # what reads it asks for neither
-    net_cold_rent: int | None = Field(None, ge=0, le=1_000_000)  # type: ignore[assignment]
-
-
-class MentorRow(MentorFields, Free):
-    """A mentor of a what-if run."""
-
-    capacity: int = Field(1, ge=0, le=MOST_PLACES)
-    person_ref: UUID | None = None
-
-
-class GroupRow(AccompanyingIn, Free):
-    """A mentor group of a what-if run; of its members only the main contacts' genders are needed."""
-
-    largest: int = Field(12, ge=1, le=30)
-    contact_genders: list[Gender] = Field(default=[], max_length=20)
-    member_refs: list[UUID] = Field(default=[], max_length=50)
-    housing: HomeRow | None = None
-
-
-class HouseholdRow(HouseholdFields, Placed):
-    """A household of a what-if run."""
-
-    waiting_since: date
-
-
-class RulesRow(WeightFields, Body):
-    """What the programme computes with, and for how many months a home's rent has to be secured (0: none needed)."""
-
-    rent_months: int = Field(0, ge=0, le=120)
-    capacity_in: Literal["households", "persons"] = "households"
-    weights_version: Annotated[str, StringConstraints(pattern="^[a-z0-9-]{1,40}$")] = "what-if"
-
-
-class WhatIf(Body):
-    """The whole file; its rows are looked at one by one, so that a large one fits into memory."""
-
-    today: Day
-    of_run: dict[str, Any] | None = Field(None, description="What a run's download says of the run; it counts not.")
-    rules: RulesRow = Field(default_factory=RulesRow)
-    mentors: list[Any] = Field(default=[])
-    mentor_groups: list[Any] = Field(default=[])
-    households: list[Any] = Field(default=[])
-    declined: list[tuple[UUID, UUID]] = Field(default=[])
-    pinned: list[tuple[UUID, UUID]] = Field(default=[])
-    forbidden: list[tuple[UUID, UUID]] = Field(default=[])
 
 
 def read_sides(text: str) -> Sides:
@@ -150,6 +65,14 @@ def read_sides(text: str) -> Sides:
                      frozenset(file.forbidden))
     except ValueError as raised:
         raise Malformed([_fault(text, ("rules",), raised)]) from raised
+
+
+def pinned_at(text: str) -> dict[tuple[Id, Id], tuple[int, str]]:
+    """Line and field of each pinned pair, the first of those that are equal, of a text that `read_sides` has read."""
+    found: dict[tuple[Id, Id], tuple[int, str]] = {}
+    for place, (line, (household, unit)) in enumerate(items_of(text, "pinned")):
+        found.setdefault((UUID(household), UUID(unit)), (line, f"pinned.{place}"))
+    return found
 
 
 def _file(text: str) -> WhatIf:
@@ -181,7 +104,8 @@ class _Reading:
         made = []
         for place, begin in enumerate(getattr(self.file, name)):
             try:
-                row = kind.model_validate(DECODER.raw_decode(self._text, begin)[0])
+                end = DECODER.raw_decode(self._text, begin)[1]
+                row = kind.model_validate_json(self._text[begin:end], strict=True)
                 self._once(name, row.id)
                 made.append(make(row, self.file))
             except ValidationError as raised:
@@ -207,7 +131,8 @@ class _Reading:
 
 
 def _faults(text: str, path: tuple[str | int, ...], raised: ValidationError) -> list[Fault]:
-    return [(line_of(text, (*path, *fault["loc"])), _named((*path, *fault["loc"])), fault["msg"])
+    # Where in a row it is no JSON says nothing of the file.
+    return [(line_of(text, (*path, *fault["loc"])), _named((*path, *fault["loc"])), fault["msg"].split(" at line ")[0])
             for fault in raised.errors()[:SHOWN]]
 
 
@@ -270,6 +195,8 @@ def _mentor(row: MentorRow, _file: WhatIf) -> Unit:
 
 
 def _group(row: GroupRow, file: WhatIf) -> Unit:
+    several = file.rules.capacity_in == "households" and row.capacity > 1
+    require(not several, "capacity", "a group takes one household at a time")
     given = _accompanying(row, row)
     if row.housing:
         home = row.housing.model_dump(mode="json")
