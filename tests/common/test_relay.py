@@ -97,6 +97,7 @@ async def test_numbers_have_no_gaps_whatever_is_undone_or_commits_late(network: 
     )
 
 
+@pytest.mark.slow
 async def test_a_second_relay_stands_by_and_takes_over(network: Network) -> None:
     """Of two instances one leads; when its connection to the database breaks, the other goes on within seconds."""
     first = await on_stage(network, "registry")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlmodel import select
 
 from libs.common.callers import Role, Scope
@@ -39,6 +40,7 @@ def operations(field: Field) -> Iterator[tuple[str, str, str]]:
                 yield method.upper(), filled.removeprefix("/v1"), operation["operationId"]
 
 
+@pytest.mark.slow
 async def test_no_body_breaks_any_door(field: Field) -> None:
     """Every operation with some of the nasty bodies in turn, as a caller who may: a refusal below 500 each time."""
     keys = {role: await field.network.key(role, region=REGION if role is not Role.NETWORK_ADMIN else None)

@@ -221,6 +221,7 @@ def test_wishes_and_interests_of_any_number_are_counted() -> None:
 PLACES = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180))
 
 
+@pytest.mark.slow
 @given(one=PLACES, other=PLACES)
 @settings(max_examples=800, deadline=None)
 def test_ways_are_the_same_metres_bit_for_bit(one: Point, other: Point) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from services.matching.links.queries import ANSWER
 from tests.matching.field import Field, Json
@@ -230,6 +232,7 @@ async def test_what_changed_while_a_run_computed_is_not_proposed(field: Field) -
     assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
 
 
+@pytest.mark.slow
 async def test_changing_and_accepting_at_once_gives_nobody_a_pair_that_does_not_fit(field: Field) -> None:
     """In whatever order: the acceptance came first and the obstacle is noted, or the change did and it is refused."""
     other = await field.network.instance("matching")

@@ -24,6 +24,7 @@ def alike() -> list[Unit]:
     return [replace(a_unit(), id=UUID(int=0x10_000 + number)) for number in range(ALIKE)]
 
 
+@pytest.mark.slow
 def test_ten_thousand_identical_mentors_are_matched_and_proven(alike: list[Unit]) -> None:
     """Every pair is worth the same: the proof holds, everyone is served, and each place is given once."""
     began = time.monotonic()

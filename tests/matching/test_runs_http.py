@@ -5,6 +5,8 @@ import sys
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Json, sponsorship
@@ -197,6 +199,7 @@ async def test_a_coordinator_of_the_land_matches_across_its_districts(field: Fie
     assert await field.refused(f"/mentors/{proposal['mentor_id']}/pause") == (409, "invitation-open")
 
 
+@pytest.mark.slow
 def test_the_service_never_loads_numpy_or_a_solver() -> None:
     """They cost memory that an idle service should not pay; only the worker process has them."""
     code = ("import sys, services.matching.app\n"

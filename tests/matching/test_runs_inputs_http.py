@@ -39,6 +39,7 @@ async def people(field: Field) -> dict[str, Any]:
     return {"mentors": mentors, "households": households}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"simulate": True}, {"simulate": True, "weights": USUAL | {"base": 77}}])
 async def test_a_run_can_be_computed_again_from_its_download(field: Field, more: Json) -> None:
     """Right after it, also when it has proposed people: the same hash, the same pairs, the same sum and prices."""

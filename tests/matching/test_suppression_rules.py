@@ -141,6 +141,7 @@ def test_who_subtracts_a_part_from_the_whole_reckons_nothing(sides: list[tuple[i
 PERIODS = [(begins, ends) for begins in range(4) for ends in range(begins, 4)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(SMALL, min_size=4, max_size=4), min_size=1, max_size=4))
 def test_who_subtracts_periods_from_each_other_reckons_nothing(rows: list[list[int]]) -> None:
     """All periods of four months are asked for, values and totals; no month that counts too few comes out of it all."""

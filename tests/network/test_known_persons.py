@@ -3,11 +3,15 @@
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from tests.events.stage import REGION, set_up
 from tests.harness import Network
 from tests.matching.field import Field, a_person, rules
 from tests.notify.post import mails_in, until
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_mentor_registered_by_the_coordinator_gets_the_mail(network: Network, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from email.utils import parseaddr
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from libs.common.callers import Role
@@ -10,6 +11,8 @@ from libs.common.facts.registry import ErasureRequested
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json, a_person, rules
 from tests.notify.post import Mail, mails_in, until
+
+pytestmark = pytest.mark.slow
 
 BROWSER = {"Accept": "text/html"}
 

@@ -15,6 +15,8 @@ from tests.harness import Network
 from tests.registry.happened import an_event, as_heard, attended, corrected, tallied
 from tests.registry.steps import Headers, a_project, an_indicator, answering, id_of, ok, step, told
 
+pytestmark = pytest.mark.slow
+
 TODAY = datetime.now(UTC).date()
 
 
