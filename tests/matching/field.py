@@ -15,6 +15,7 @@ from libs.common.db import Database
 from libs.common.facts.events import AttendanceRecorded
 from libs.common.facts.registry import OfferPublished, ProgrammeRulesChanged, RequiredTraining
 from libs.common.links import Link
+from services.matching.counselling_figures.rules import period
 from services.matching.households.model import Household
 from services.matching.households.rules import HouseholdFields
 from services.matching.links.queries import OWN_DATA, Purpose
@@ -82,6 +83,11 @@ class Field:
     def day(self) -> date:
         """Today, by the network's clock."""
         return today(self.network["matching"].running.database.clock.now())
+
+    @property
+    def last_quarter(self) -> date:
+        """The last day of the last quarter that is over."""
+        return period(None, None, self.day)[1]
 
     def mentor_body(self, **given: Any) -> Json:
         """A mentor in Eisleben who suits `household_body`."""

@@ -57,14 +57,19 @@ def by_value(answer: Json) -> dict[str, tuple[int | None, int | None, int | None
     return {one["value"]: (one["contacts"], one["cases"], one["minutes"]) for one in answer["figures"]}
 
 
-def last_month(field: Field) -> date:
-    """The last day of the last month that is over."""
-    return field.day.replace(day=1) - timedelta(days=1)
+def begins(day: date) -> date:
+    """The first day of a day's quarter."""
+    return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+
+
+def quarter(day: date) -> str:
+    """As figures name it."""
+    return f"{day.year}-Q{1 + (day.month - 1) // 3}"
 
 
 async def counsel(field: Field, headers: Headers, number: int, **given: Any) -> list[Json]:
-    """So many people, each counselled once, in the last month that is over."""
-    given = {"held_on": str(last_month(field))} | given
+    """So many people, each counselled once, in the last quarter that is over."""
+    given = {"held_on": str(field.last_quarter)} | given
     case = {name: given.pop(name) for name in ("origin", "opened_on") if name in given}
     return [await field.counselled(headers=headers, case=field.case_body(partner_id=None, **case), **given)
             for _ in range(number)]
@@ -76,7 +81,7 @@ async def test_contacts_cases_and_minutes_are_told_apart(field: Field) -> None:
     first = await counsel(field, headers, 6, topics=["housing", "health"], results=[], mode="phone", origin="AF")
     await counsel(field, headers, 5, topics=["health"], results=["granted", "informed"], origin=None)
     await field.counselled(headers=headers, counselling_case_id=first[0]["counselling_case_id"], topics=["health"],
-                           mode="phone", results=[], held_on=str(last_month(field)))
+                           mode="phone", results=[], held_on=str(field.last_quarter))
     wanted: dict[str, Any] = {
         "topic": {"housing": (6, 6, 270), "health": (12, 11, 540)},
         "mode": {"phone": (7, 6, 315), "in_person": (5, 5, 225)},
@@ -85,7 +90,8 @@ async def test_contacts_cases_and_minutes_are_told_apart(field: Field) -> None:
         "residence_status": {"not_asked": (12, 11, 540)},
         "gender": {"f": (12, 11, 540)}, "age_band": {"27-44": (12, 11, 540)}, "language": {"ar": (12, 11, 540)},
         "case_result": {"open": (12, 11, 540)},
-        "month": {f"{last_month(field):%Y-%m}": (12, 11, 540)}, "counsellor": {first[0]["held_by"]: (12, 11, 540)}}
+        "month": {f"{field.last_quarter:%Y-%m}": (12, 11, 540)},
+        "quarter": {quarter(field.last_quarter): (12, 11, 540)}, "counsellor": {first[0]["held_by"]: (12, 11, 540)}}
     for by, figures in wanted.items():
         answer = await field.get(f"/counselling_figures?by={by}", headers=headers)
         assert by_value(answer) == figures, by
@@ -100,7 +106,7 @@ async def test_cases_are_told_apart_by_how_they_ended_and_by_whom(field: Field) 
                   {"gender": "f", "age_band": None, "languages": []}):
         for _ in range(6):
             made = await field.counselled(
-                headers=headers, case=field.case_body(partner_id=None, **given), held_on=str(last_month(field)))
+                headers=headers, case=field.case_body(partner_id=None, **given), held_on=str(field.last_quarter))
             if given["gender"] == "m":
                 await field.act(f"/counselling_cases/{made['counselling_case_id']}/close", {"result": "granted"})
     wanted = {"case_result": {"granted", "open"}, "gender": {"m", "f"}, "age_band": {"18-26", "not_said"},
@@ -119,7 +125,7 @@ async def test_a_coordinator_asks_for_one_district_or_partner(field: Field) -> N
     partners = [uuid4() for _ in range(3)]
     for partner, region, many_of in zip(partners, ("14511", "14511", "14521"), (6, 7, 2), strict=True):
         for _ in range(many_of):
-            await field.counselled(headers=state, held_on=str(last_month(field)), case=field.case_body(
+            await field.counselled(headers=state, held_on=str(field.last_quarter), case=field.case_body(
                 partner_id=str(partner), region=region))
 
     async def total(query: str) -> Any:
@@ -139,7 +145,7 @@ async def test_a_coordinator_asks_for_one_district_or_partner(field: Field) -> N
 async def test_what_was_struck_or_moved_counts_where_it_belongs(field: Field) -> None:
     """Struck: nowhere, in no figure; moved: with the other case."""
     _, headers = await of_partner(field)
-    made = await counsel(field, headers, 7, topics=["housing"], opened_on=str(last_month(field)))
+    made = await counsel(field, headers, 7, topics=["housing"], opened_on=str(field.last_quarter))
     await field.act(f"/counselling_contacts/{made[0]['id']}/strike", {"reason": "not_held"}, headers=headers)
     await field.act(f"/counselling_contacts/{made[1]['id']}/move", {
         "counselling_case_id": made[2]["counselling_case_id"]}, headers=headers)
@@ -147,7 +153,7 @@ async def test_what_was_struck_or_moved_counts_where_it_belongs(field: Field) ->
     work = (await field.get("/counselling_figures/workload", headers=headers))["work"]
     assert (work[-1]["contacts"], work[-1]["cases"]) == (6, 5)
     new = (await field.get("/counselling_figures/demand", headers=headers))["demand"]
-    assert (new[-1]["month"], new[-1]["new_cases"]) == ("total", 5)
+    assert (new[-1]["quarter"], new[-1]["new_cases"]) == ("total", 5)
 
 
 async def test_few_people_are_hidden_and_cannot_be_reckoned(field: Field) -> None:
@@ -175,7 +181,7 @@ async def test_few_people_are_hidden_and_cannot_be_reckoned(field: Field) -> Non
 async def test_a_contact_counts_with_the_status_of_its_day(field: Field) -> None:
     """As the case itself answers for that day: entered later, corrected and taken back included."""
     _, headers = await of_partner(field)
-    last = last_month(field)
+    last = field.last_quarter
     days = [last.replace(day=1), last - timedelta(days=10), last]
     told: Counter[str] = Counter()
     for number in range(6):
@@ -187,8 +193,8 @@ async def test_a_contact_counts_with_the_status_of_its_day(field: Field) -> None
         for day in days:
             standing = await field.get(f"/counselling_cases/{case}/standing?as_of={day}", headers=headers)
             told[standing["statuses"].get("residence_status", "not_asked")] += 1
-    begins = f"from={days[0]}&until={last}"
-    answer = await field.get(f"/counselling_figures?by=residence_status&{begins}", headers=headers)
+    period = f"from={begins(last)}&until={last}"
+    answer = await field.get(f"/counselling_figures?by=residence_status&{period}", headers=headers)
 
     shown = {value: counts[0] for value, counts in by_value(answer).items()}
     assert told == Counter({"permission_pending": 7, "subsidiary": 11})
@@ -209,28 +215,28 @@ async def _history(field: Field, headers: Headers, case: str, days: list[date], 
 
 
 async def test_work_and_demand_are_told_over_time(field: Field) -> None:
-    """Open cases, contacts and minutes of each counsellor by month; new cases by month and first topic."""
+    """Open cases, contacts and minutes of each counsellor by quarter; new cases by quarter and first topic."""
     _, headers = await of_partner(field)
     _, foreign = await of_partner(field)
-    last = last_month(field)
-    month, before = f"{last:%Y-%m}", last.replace(day=1) - timedelta(days=1)
-    earlier = f"{before:%Y-%m}"
+    last = field.last_quarter
+    before = begins(last) - timedelta(days=1)
+    now, earlier = quarter(last), quarter(before)
     old = await counsel(field, headers, 5, topics=["housing"], held_on=str(before), opened_on=str(before))
     await counsel(field, headers, 6, topics=["health"], opened_on=str(last))
     for one in old:
         await field.counselled(headers=headers, counselling_case_id=one["counselling_case_id"], topics=["health"],
                                held_on=str(last))
-    query = f"?from={before.replace(day=1)}&until={last}"
+    query = f"?from={begins(before)}&until={last}"
     work = (await field.get(f"/counselling_figures/workload{query}", headers=headers))["work"]
     me = old[0]["held_by"]
-    counted = {(one["counsellor"], one["month"]): (one["open_cases"], one["contacts"], one["cases"], one["minutes"])
+    counted = {(one["counsellor"], one["quarter"]): (one["open_cases"], one["contacts"], one["cases"], one["minutes"])
                for one in work}
     assert counted == {
-        (me, earlier): (5, 5, 5, 225), (me, month): (11, 11, 11, 495), (me, "total"): (11, 16, 11, 720),
-        ("total", earlier): (5, 5, 5, 225), ("total", month): (11, 11, 11, 495), ("total", "total"): (11, 16, 11, 720)}
+        (me, earlier): (5, 5, 5, 225), (me, now): (11, 11, 11, 495), (me, "total"): (11, 16, 11, 720),
+        ("total", earlier): (5, 5, 5, 225), ("total", now): (11, 11, 11, 495), ("total", "total"): (11, 16, 11, 720)}
     new = (await field.get(f"/counselling_figures/demand{query}", headers=headers))["demand"]
-    assert {(one["month"], one["topic"]): one["new_cases"] for one in new} == {
-        (earlier, "housing"): 5, (earlier, "total"): 5, (month, "health"): 6, (month, "total"): 6,
+    assert {(one["quarter"], one["topic"]): one["new_cases"] for one in new} == {
+        (earlier, "housing"): 5, (earlier, "total"): 5, (now, "health"): 6, (now, "total"): 6,
         ("total", "housing"): 5, ("total", "health"): 6, ("total", "total"): 11}
     for path in ("workload", "demand", ""):
         nothing = await field.get(f"/counselling_figures/{path}{query}".replace("/?", "?"), headers=foreign)
@@ -240,11 +246,13 @@ async def test_work_and_demand_are_told_over_time(field: Field) -> None:
 
 async def test_a_period_that_cannot_be_meant_is_refused(field: Field) -> None:
     """One that ends before it begins, or never seems to end; single days, and what is not over; an unknown filter."""
-    first = field.day.replace(day=1)
-    for query, slug in ((f"until={field.day}", "period-not-months"), ("from=2026-01-02", "period-not-months"),
-                        (f"from={first}&until={first}", "period-not-months"), ("district=15087", "invalid-request"),
+    running = begins(field.day)
+    for query, slug in ((f"until={field.day}", "period-not-quarters"), ("from=2026-01-02", "period-not-quarters"),
+                        ("from=2026-02-01&until=2026-03-31", "period-not-quarters"),
+                        (f"from={running}&until={running}", "period-not-quarters"),
+                        ("district=15087", "invalid-request"),
                         ("by=topic&partner=x", "invalid-request"), ("region=all", "invalid-request"),
-                        ("from=2026-02-01&until=2026-01-31", "period-odd"), ("from=1990-01-01", "period-odd"),
+                        ("from=2026-04-01&until=2026-03-31", "period-odd"), ("from=1990-01-01", "period-odd"),
                         ("from=yesterday", "invalid-request"), ("by=name", "invalid-request")):
         answer = await field.send("GET", f"/counselling_figures?{query}")
         assert (answer.status_code, answer.json()["slug"]) == (422, slug), query
@@ -252,8 +260,8 @@ async def test_a_period_that_cannot_be_meant_is_refused(field: Field) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [
-    *(f"?by={by}&" for by in ("topic", "result", "origin_region", "residence_status", "mode", "month", "counsellor",
-                            "gender", "age_band", "language", "case_result")),
+    *(f"?by={by}&" for by in ("topic", "result", "origin_region", "residence_status", "mode", "month", "quarter",
+                            "counsellor", "gender", "age_band", "language", "case_result")),
     "/workload?", "/demand?"])
 async def test_five_years_of_an_association_are_counted_at_once(field: Field, path: str) -> None:
     """400 people with 100 contacts each, 40,000 in all: a third of a second, where others share the processors more."""

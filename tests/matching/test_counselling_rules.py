@@ -233,18 +233,21 @@ def test_every_value_has_a_label(by: By) -> None:
     assert label(WorldRegion.WESTERN_ASIA, "de") == "Westasien"
 
 
-def test_a_period_is_whole_months_that_are_over() -> None:
+def test_a_period_is_whole_quarters_that_are_over() -> None:
     """The year of the last of them unless said; it ends after it begins, and is no longer than five years."""
-    over = date(2026, 2, 28)
-    assert period(None, None, DAY) == (date(2026, 1, 1), over)
-    assert period(None, None, date(2026, 1, 31)) == (date(2025, 1, 1), date(2025, 12, 31))
-    assert period(date(2026, 2, 1), over, DAY) == (date(2026, 2, 1), over)
-    assert period(date(2021, 3, 1), None, DAY) == (date(2021, 3, 1), over)
-    for begins, ends in ((date(2026, 2, 1), date(2026, 1, 31)), (date(2021, 2, 1), over)):
+    today, over = date(2026, 11, 23), date(2026, 9, 30)
+    assert period(None, None, today) == (date(2026, 1, 1), over)
+    assert period(None, None, over) == (date(2026, 1, 1), date(2026, 6, 30))
+    assert period(None, None, date(2026, 3, 31)) == (date(2025, 1, 1), date(2025, 12, 31))
+    assert period(date(2026, 4, 1), over, today) == (date(2026, 4, 1), over)
+    assert period(date(2021, 10, 1), None, today) == (date(2021, 10, 1), over)
+    for begins, ends in ((date(2026, 7, 1), date(2026, 6, 30)), (date(2021, 7, 1), over)):
         with pytest.raises(Invalid, match="A period ends"):
-            period(begins, ends, DAY)
-    for begins, ends, wrong in ((date(2026, 1, 2), over, "from"), (date(2026, 1, 1), date(2026, 2, 27), "until"),
-                                (date(2026, 1, 1), DAY, "until"), (date(2026, 1, 1), date(2026, 3, 31), "until")):
-        with pytest.raises(Invalid, match="whole months") as refused:
-            period(begins, ends, DAY)
+            period(begins, ends, today)
+    for begins, ends, wrong in (
+            (date(2026, 1, 2), over, "from"), (date(2026, 2, 1), over, "from"),
+            (date(2026, 1, 1), date(2026, 9, 29), "until"), (date(2026, 1, 1), date(2026, 8, 31), "until"),
+            (date(2026, 1, 1), today, "until"), (date(2026, 1, 1), date(2026, 12, 31), "until")):
+        with pytest.raises(Invalid, match="whole quarters") as refused:
+            period(begins, ends, today)
         assert refused.value.field == wrong

@@ -16,7 +16,7 @@ from services.matching.suppression.rules import (
     hidden_in_list,
     hidden_in_part,
     hidden_in_table,
-    hidden_over_months,
+    hidden_over_quarters,
 )
 
 SMALL = st.integers(min_value=0, max_value=9)
@@ -144,25 +144,25 @@ PERIODS = [(begins, ends) for begins in range(4) for ends in range(begins, 4)]
 @pytest.mark.slow
 @given(st.lists(st.lists(SMALL, min_size=4, max_size=4), min_size=1, max_size=4))
 def test_who_subtracts_periods_from_each_other_reckons_nothing(rows: list[list[int]]) -> None:
-    """All periods of four months are asked for, values and totals; no month that counts too few comes out of it all."""
+    """All periods of four quarters are asked for, values and totals; no quarter that counts too few comes out of it."""
     counts = with_totals(rows)
-    months = [str(month) for month in range(4)]
+    quarters = [str(quarter) for quarter in range(4)]
     told: list[tuple[set[Cell], int]] = []
     for begins, ends in PERIODS:
-        asked = {key: counted for key, counted in counts.items() if key[1] in months[begins:ends + 1]}
-        hidden = hidden_over_months(asked, {})
-        for row in {row for row, _ in asked} - {row for row, month in hidden if month is None}:
+        asked = {key: counted for key, counted in counts.items() if key[1] in quarters[begins:ends + 1]}
+        hidden = hidden_over_quarters(asked, {})
+        for row in {row for row, _ in asked} - {row for row, quarter in hidden if quarter is None}:
             cells: set[Cell] = {key for key in asked if key[0] == row}
             told.append((cells, sum(counts[key] for key in cells)))
-    cells_of_months = sorted((key for key in counts if key[1] is not None), key=str)
-    left = [[int(key in cells) for key in cells_of_months] for cells, _ in told]
+    cells_of_quarters = sorted((key for key in counts if key[1] is not None), key=str)
+    left = [[int(key in cells) for key in cells_of_quarters] for cells, _ in told]
     right = [counted for _, counted in told]
-    for month in months:
-        left.append([(1 if key[0] is None else -1) if key[1] == month else 0 for key in cells_of_months])
+    for quarter in quarters:
+        left.append([(1 if key[0] is None else -1) if key[1] == quarter else 0 for key in cells_of_quarters])
         right.append(0)
-    for place, key in enumerate(cells_of_months):
+    for place, key in enumerate(cells_of_quarters):
         if 0 < counts[key] < LEAST:
-            assert not _is_one_value(left, right, place, len(cells_of_months)), key
+            assert not _is_one_value(left, right, place, len(cells_of_quarters)), key
 
 
 def _is_one_value(left: list[list[int]], right: list[int], place: int, many: int) -> bool:
@@ -174,15 +174,15 @@ def _is_one_value(left: list[list[int]], right: list[int], place: int, many: int
     return bool(round(least.fun, 3) == round(-most.fun, 3))
 
 
-def test_a_period_that_begins_a_month_later_tells_nothing() -> None:
+def test_a_period_that_begins_a_quarter_later_tells_nothing() -> None:
     """Planted: a period looked at as a list of its own shows six of one and seven of the next; subtracted, one."""
     counts = with_totals([[6, 1], [9, 8]])
     first = {key: counted for key, counted in counts.items() if key[1] == "0"}
     both = {key: counted for key, counted in counts.items() if key[1] is not None}
 
     assert hidden_in_list({"0": 7, "1": 17}, 24) == set()
-    assert hidden_over_months(first, {}) == set()
-    assert ("0", None) in hidden_over_months(both, {})
+    assert hidden_over_quarters(first, {}) == set()
+    assert ("0", None) in hidden_over_quarters(both, {})
 
 
 def test_totals_need_not_be_sums() -> None:
@@ -204,3 +204,30 @@ def test_what_is_hidden_too_little_is_found() -> None:
 
     assert reckoned(counts, naive) == {("0", "0")}
     assert len(hidden_in_table(counts)) == 4
+
+
+def test_most_of_a_year_of_an_association_is_shown() -> None:
+    """400 clients, 1,200 contacts by fifteen topics, uneven as Zipf's law: by quarters most are, by months not."""
+    chance, clients, contacts = np.random.default_rng(4), 400, 1200
+    topics, often = 1 / np.arange(1, 16), chance.gamma(1.0, size=clients)
+    usual = chance.choice(15, size=clients, p=topics / topics.sum())
+    who = chance.choice(clients, size=contacts, p=often / often.sum())
+    other = chance.choice(15, size=contacts, p=topics / topics.sum())
+    topic = np.where(chance.random(contacts) < 0.5, usual[who], other)
+    month = chance.integers(0, 12, size=contacts)
+
+    def hidden(length: int) -> set[Cell]:
+        cells: dict[Cell, int] = {}
+        for period in range(12 // length):
+            came = month // length == period
+            cells[None, str(period)] = len(set(who[came]))
+            for value in range(15):
+                cells[str(value), str(period)] = len(set(who[came & (topic == value)]))
+        return hidden_over_quarters(cells, {})
+
+    def shown(length: int) -> float:
+        kept = [value for value in range(15) if (str(value), None) not in hidden(length)]
+        return float(np.isin(topic, kept).mean())
+
+    assert shown(3) >= 0.85
+    assert shown(1) < 0.7

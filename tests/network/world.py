@@ -300,7 +300,7 @@ async def _counselling(world: World, around: Field) -> None:
     """Somebody who is counselled, what is known of them, and figures in which the topic, though hidden, is named."""
     own: Json = {"partner_id": world.partner_id}
     contact = await around.counselled(
-        held_on=str(around.day.replace(day=1) - timedelta(days=1)),  # figures are told of months that are over
+        held_on=str(around.last_quarter),
         case=around.case_body(partner_id=str(world.partner_id), person=FOUND), topics=["discrimination"])
     case = world.add("counselling_case", contact["counselling_case_id"], **own)
     world.add("counselling_contact", contact["id"], **own)

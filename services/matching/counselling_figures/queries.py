@@ -38,8 +38,8 @@ CONTACT_TABLE, CASE_TABLE, STATUS_TABLE = (Table.metadata.tables[str(kind.__tabl
 CONTACT, CASE, STATUS = CONTACT_TABLE.c, CASE_TABLE.c, STATUS_TABLE.c
 
 
-def _month(day: Any) -> ColumnElement[str]:
-    return func.to_char(day, "YYYY-MM")
+def _quarter(day: Any) -> ColumnElement[str]:
+    return func.to_char(day, 'YYYY-"Q"Q')
 
 
 def _each(codes: Any) -> ColumnElement[str]:
@@ -50,7 +50,8 @@ def _each(codes: Any) -> ColumnElement[str]:
 
 VALUES: dict[By, ColumnElement[str]] = {
     By.TOPIC: _each(CONTACT.topics), By.RESULT: _each(CONTACT.results), By.MODE: cast(CONTACT.mode, Text),
-    By.MONTH: _month(CONTACT.held_on), By.COUNSELLOR: CONTACT.held_by,
+    By.MONTH: func.to_char(CONTACT.held_on, "YYYY-MM"), By.QUARTER: _quarter(CONTACT.held_on),
+    By.COUNSELLOR: CONTACT.held_by,
     By.ORIGIN_REGION: func.coalesce(cast(CASE.origin_region, Text), UNSAID), By.GENDER: cast(CASE.gender, Text),
     By.AGE_BAND: func.coalesce(cast(CASE.age_band, Text), UNSAID), By.LANGUAGE: _each(CASE.languages),
     By.CASE_RESULT: func.coalesce(cast(CASE.result, Text), case(
@@ -61,66 +62,65 @@ OF_CASES = frozenset({By.ORIGIN_REGION, By.GENDER, By.AGE_BAND, By.LANGUAGE, By.
 
 
 async def figures(transaction: OpenTransaction, by: By, asked: Asked) -> tuple[list[Figure], Figure, dict[Cell, int]]:
-    """What was done in a period, told apart by something, all of it, and the cases by month, with the months' totals.
+    """What was done in a period, told apart by something, all of it, and the cases by quarter with totals.
 
     Who came for two topics counts with both.
     """
     scope = transaction.caller.scope
-    told = _told_apart(by, scope).add_columns(_month(CONTACT.held_on).label("month")).where(
+    told = _told_apart(by, scope).add_columns(_quarter(CONTACT.held_on).label("quarter")).where(
         _held(scope, asked)).subquery()
-    # A line for each case in a month first: what is to be told apart then is a part of it.
+    # A line for each case in a quarter first: what is to be told apart then is a part of it.
     each = select(
-        told.c.value, told.c.month, told.c.counselling_case_id, func.count().label("contacts"),
+        told.c.value, told.c.quarter, told.c.counselling_case_id, func.count().label("contacts"),
         func.sum(told.c.minutes).label("minutes"),
-    ).group_by(told.c.value, told.c.month, told.c.counselling_case_id).subquery()
-    sets = func.grouping_sets(tuple_(each.c.value), tuple_(each.c.value, each.c.month), tuple_(each.c.month))
-    query = select(each.c.value, each.c.month, func.sum(each.c.contacts).label("contacts"),
+    ).group_by(told.c.value, told.c.quarter, told.c.counselling_case_id).subquery()
+    sets = func.grouping_sets(tuple_(each.c.value), tuple_(each.c.value, each.c.quarter), tuple_(each.c.quarter))
+    query = select(each.c.value, each.c.quarter, func.sum(each.c.contacts).label("contacts"),
                    func.count(distinct(each.c.counselling_case_id)).label("cases"),
                    func.sum(each.c.minutes).label("minutes"))
     rows = (await transaction.execute(query.group_by(sets).order_by(each.c.value))).all()
     everything = select(literal(None).label("value"), *_counts(CONTACT)).where(_held(scope, asked))
     total = _figure((await transaction.execute(everything)).one())
-    return ([_figure(row) for row in rows if row.month is None], total,
-            {(row.value, row.month): row.cases for row in rows if row.month is not None})
+    return ([_figure(row) for row in rows if row.quarter is None], total,
+            {(row.value, row.quarter): row.cases for row in rows if row.quarter is not None})
 
 
 async def workload(transaction: OpenTransaction, asked: Asked) -> dict[str, dict[Cell, int]]:
-    """Contacts, cases, minutes and open cases by counsellor and month, with all totals."""
-    scope, month = transaction.caller.scope, _month(CONTACT.held_on)
-    query = select(CONTACT.held_by, month, *_counts(CONTACT)).where(_held(scope, asked))
-    rows = (await transaction.execute(query.group_by(func.cube(CONTACT.held_by, month)))).all()
+    """Contacts, cases, minutes and open cases by counsellor and quarter, with all totals."""
+    scope, quarter = transaction.caller.scope, _quarter(CONTACT.held_on)
+    query = select(CONTACT.held_by, quarter, *_counts(CONTACT)).where(_held(scope, asked))
+    rows = (await transaction.execute(query.group_by(func.cube(CONTACT.held_by, quarter)))).all()
     done = {name: {(row[0], row[1]): row[place] for row in rows} for place, name in enumerate(COUNTS, 2)}
     return done | {"open_cases": await _open_cases(transaction, asked)}
 
 
 async def demand(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
-    """New cases by the topics of their first contact and the month in which they were opened, with all totals.
+    """New cases by the topics of their first contact and the quarter in which they were opened, with all totals.
 
     A case without a contact, such as one entered twice whose contacts were moved, is nobody's need.
     """
     first = select(CONTACT.counselling_case_id, CONTACT.topics).where(CONTACT.struck_at.is_(None)).ext(
         distinct_on(CONTACT.counselling_case_id)).order_by(
         CONTACT.counselling_case_id, CONTACT.held_on, CONTACT.id).subquery()
-    new = select(CASE.id, _month(CASE.opened_on).label("month"), _each(first.c.topics).label("topic")).select_from(
+    new = select(CASE.id, _quarter(CASE.opened_on).label("quarter"), _each(first.c.topics).label("topic")).select_from(
         CASE_TABLE).join(first, first.c.counselling_case_id == CASE.id).where(
             _among(CounsellingCase, transaction.caller.scope, asked), CASE.opened_on.between(*asked.period)).subquery()
-    query = select(new.c.topic, new.c.month, func.count(distinct(new.c.id))).group_by(
-        func.cube(new.c.topic, new.c.month))
-    return {(topic, month): counted for topic, month, counted in await transaction.execute(query) if counted}
+    query = select(new.c.topic, new.c.quarter, func.count(distinct(new.c.id))).group_by(
+        func.cube(new.c.topic, new.c.quarter))
+    return {(topic, quarter): counted for topic, quarter, counted in await transaction.execute(query) if counted}
 
 
 async def _open_cases(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
-    """The cases that were open some time in a month, by counsellor and month; one opened again was so all along."""
+    """The cases that were open some time in a quarter, by counsellor and quarter; one opened again was so all along."""
     begins, ends = asked.period
-    months = select(func.generate_series(
-        begins.replace(day=1), ends, text("interval '1 month'")).label("begins")).subquery()
-    month = func.to_char(months.c.begins, "YYYY-MM")
-    over = func.least(ends, cast(months.c.begins + text("interval '1 month - 1 day'"), CASE.opened_on.type))
+    quarters = select(func.generate_series(begins, ends, text("interval '3 months'")).label("begins")).subquery()
+    quarter = _quarter(quarters.c.begins)
+    over = cast(quarters.c.begins + text("interval '3 months - 1 day'"), CASE.opened_on.type)
     was_open = and_(CASE.opened_on <= over, or_(
-        CASE.closed_on.is_(None), CASE.closed_on >= func.greatest(begins, cast(months.c.begins, CASE.opened_on.type))))
-    query = select(CASE.counsellor, month, func.count(distinct(CASE.id))).select_from(CASE_TABLE).join(
-        months, was_open).where(_among(CounsellingCase, transaction.caller.scope, asked))
-    rows = await transaction.execute(query.group_by(func.cube(CASE.counsellor, month)))
+        CASE.closed_on.is_(None), CASE.closed_on >= cast(quarters.c.begins, CASE.opened_on.type)))
+    query = select(CASE.counsellor, quarter, func.count(distinct(CASE.id))).select_from(CASE_TABLE).join(
+        quarters, was_open).where(_among(CounsellingCase, transaction.caller.scope, asked))
+    rows = await transaction.execute(query.group_by(func.cube(CASE.counsellor, quarter)))
     return {(counsellor, named): counted for counsellor, named, counted in rows if counted}
 
 

@@ -75,10 +75,10 @@ class FiguresOut(BaseModel):
 
 
 class WorkOut(BaseModel):
-    """What a counsellor did in a month; `total` in place of either: all of them."""
+    """What a counsellor did in a quarter; `total` in place of either: all of them."""
 
     counsellor: str
-    month: str
+    quarter: str
     open_cases: int | None
     contacts: int | None
     cases: int | None
@@ -86,7 +86,7 @@ class WorkOut(BaseModel):
 
 
 class WorkloadOut(BaseModel):
-    """Open cases, contacts and minutes by counsellor and month, with all totals; hidden counts are null."""
+    """Open cases, contacts and minutes by counsellor and quarter, with all totals; hidden counts are null."""
 
     begins: date
     ends: date
@@ -95,16 +95,16 @@ class WorkloadOut(BaseModel):
 
 
 class NewCasesOut(BaseModel):
-    """How many cases were opened in a month about a topic; `total` in place of either: all of them."""
+    """How many cases were opened in a quarter about a topic; `total` in place of either: all of them."""
 
-    month: str
+    quarter: str
     topic: str
     label: str
     new_cases: int | None
 
 
 class DemandOut(BaseModel):
-    """New cases by month and by the topics of their first contact, with all totals; hidden counts are null."""
+    """New cases by quarter and by the topics of their first contact, with all totals; hidden counts are null."""
 
     begins: date
     ends: date
@@ -122,8 +122,8 @@ def _language(
 def _asked(
     transaction: Transaction,
     begins: Annotated[Day | None, Query(
-        alias="from", description="The first day of a month; else of January of the year of the last.")] = None,
-    until: Annotated[Day | None, Query(description="The last day of a month that is over; else of the last.")] = None,
+        alias="from", description="The first day of a quarter; else of January of the year of the last.")] = None,
+    until: Annotated[Day | None, Query(description="The last day of a quarter that is over; else of the last.")] = None,
     region: Annotated[Ags | None, Query(description="Of this region alone.")] = None,
     partner_id: Annotated[UUID | None, Query(description="Of this partner alone.")] = None,
 ) -> Asked:
@@ -138,10 +138,10 @@ AskedOf = Annotated[Asked, Depends(_asked, scope="function")]
 async def read_counselling_figures(
     transaction: Transaction, asked: AskedOf, language: LanguageOf, by: By = By.TOPIC,
 ) -> FiguresOut:
-    """How many contacts, distinct cases and minutes there were in whole months, told apart by one thing.
+    """How many contacts, distinct cases and minutes there were in whole quarters, told apart by one thing.
 
-    null where in one of the months fewer than five cases stand behind it, or where sums, another period or the rest of
-    the scope would tell what is null elsewhere.
+    null where in one of the quarters fewer than five cases stand behind it, or where sums, another period or the rest
+    of the scope would tell what is null elsewhere.
     """
     rows, total = await _shown(transaction, by, asked)
     return FiguresOut(by=by, begins=asked.period[0], ends=asked.period[1],
@@ -163,23 +163,23 @@ async def export_counselling_figures(
 
 @router.get("/workload")
 async def read_workload(transaction: Transaction, asked: AskedOf) -> WorkloadOut:
-    """How many open cases, contacts and minutes each counsellor has by month; null as in the figures."""
+    """How many open cases, contacts and minutes each counsellor has by quarter; null as in the figures."""
     counted = await workload(transaction, asked)
     others = await workload(transaction, asked.others) if asked.others else {}
     shown_cases, open_cases = (shown_counts(counted[name], others.get(name, {})) for name in ("cases", "open_cases"))
     return WorkloadOut(begins=asked.period[0], ends=asked.period[1], work=[
-        WorkOut(**_places(key, "counsellor", "month"), open_cases=open_cases.get(key, 0), **{
+        WorkOut(**_places(key, "counsellor", "quarter"), open_cases=open_cases.get(key, 0), **{
             name: None if shown_cases.get(key, 0) is None else counted[name].get(key, 0) for name in COUNTS})
         for key in sorted(shown_cases.keys() | open_cases.keys(), key=_order)])
 
 
 @router.get("/demand")
 async def read_demand(transaction: Transaction, asked: AskedOf, language: LanguageOf) -> DemandOut:
-    """How many new cases there were by month and topic: what people come with, over time; null as in the figures."""
+    """How many new cases there were by quarter and topic: what people come with, over time; null as in the figures."""
     others = await demand(transaction, asked.others) if asked.others else {}
     counted = shown_counts(await demand(transaction, asked), others)
     return DemandOut(begins=asked.period[0], ends=asked.period[1], demand=[
-        NewCasesOut(**_places(key, "topic", "month"), new_cases=counted[key],
+        NewCasesOut(**_places(key, "topic", "quarter"), new_cases=counted[key],
                     label=total_label(language) if key[0] is None else label_of(By.TOPIC, key[0], language))
         for key in sorted(counted, key=lambda key: _order((key[1], key[0])))])
 

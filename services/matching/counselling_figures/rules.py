@@ -22,7 +22,7 @@ from libs.common.codes.lists import (
 )
 from libs.common.refusals import Invalid
 from libs.common.sheets import as_csv
-from services.matching.suppression.rules import Cell, hidden_over_months
+from services.matching.suppression.rules import Cell, hidden_over_quarters
 
 
 class By(StrEnum):
@@ -34,6 +34,7 @@ class By(StrEnum):
     RESIDENCE_STATUS = "residence_status"
     MODE = "mode"
     MONTH = "month"
+    QUARTER = "quarter"
     COUNSELLOR = "counsellor"
     GENDER = "gender"
     AGE_BAND = "age_band"
@@ -51,18 +52,18 @@ LONGEST = relativedelta(years=5)
 # What stands where nothing was said.
 UNSAID = "not_said"
 WORDS = {
-    "de": {UNSAID: "Ohne Angabe", "total": "Gesamt", By.MONTH: "Monat", By.COUNSELLOR: "Beratende Person",
-           By.LANGUAGE: "Sprache", By.CASE_RESULT: "Ergebnis des Falls",
+    "de": {UNSAID: "Ohne Angabe", "total": "Gesamt", By.MONTH: "Monat", By.QUARTER: "Quartal",
+           By.COUNSELLOR: "Beratende Person", By.LANGUAGE: "Sprache", By.CASE_RESULT: "Ergebnis des Falls",
            "contacts": "Kontakte", "cases": "Fälle", "minutes": "Minuten", "hidden": "weniger als 5 oder geschützt"},
-    "en": {UNSAID: "Not stated", "total": "Total", By.MONTH: "Month", By.COUNSELLOR: "Counsellor",
-           By.LANGUAGE: "Language", By.CASE_RESULT: "Result of the case",
+    "en": {UNSAID: "Not stated", "total": "Total", By.MONTH: "Month", By.QUARTER: "Quarter",
+           By.COUNSELLOR: "Counsellor", By.LANGUAGE: "Language", By.CASE_RESULT: "Result of the case",
            "contacts": "Contacts", "cases": "Cases", "minutes": "Minutes", "hidden": "fewer than 5, or protected"},
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: whole months, and a part of the caller's scope; rest: what the scope holds besides it."""
+    """What is asked for: whole quarters, and a part of the caller's scope; rest: what the scope holds besides it."""
 
     period: tuple[date, date]
     region: str | None = None
@@ -94,22 +95,22 @@ def shown(
 ) -> tuple[list[Figure], Figure]:
     """The figures as they may be shown: whom fewer than five cases stand behind is hidden, and what would tell it.
 
-    cases: by value and month; others: the same of the rest of the scope, where a part was asked for. Contacts and
+    cases: by value and quarter; others: the same of the rest of the scope, where a part was asked for. Contacts and
     minutes are never fewer than cases, so what protects the number of cases protects them too.
     """
-    hidden = hidden_over_months(cases, others)
+    hidden = hidden_over_quarters(cases, others)
     return ([one.without_counts() if (one.value, None) in hidden else one for one in figures],
             total.without_counts() if (None, None) in hidden else total)
 
 
 def shown_counts(counts: Mapping[Cell, int], others: Mapping[Cell, int]) -> dict[Cell, int | None]:
-    """A table by something and month with its totals as it may be shown; None where a count is hidden."""
-    hidden = hidden_over_months(counts, others)
+    """A table by something and quarter with its totals as it may be shown; None where a count is hidden."""
+    hidden = hidden_over_quarters(counts, others)
     return {key: None if key in hidden else counted for key, counted in counts.items()}
 
 
 def label_of(by: By, value: str, language: str) -> str:
-    """What a value is called: a code by its list, a language by its name, a month and a principal by themselves."""
+    """What a value is called: a code by its list, a language by its name; days and principals by themselves."""
     if value == UNSAID:
         return WORDS[language][UNSAID]
     if by is By.LANGUAGE:
@@ -137,17 +138,24 @@ def file_of(by: By, figures: Iterable[Figure], total: Figure, language: str) -> 
 
 
 def period(begins: date | None, ends: date | None, today: date) -> tuple[date, date]:
-    """From when until when, both days included, whole months that are over; unless given the year of the last of them.
+    """From when until when, both days included, whole quarters that are over; else the year of the last of them.
 
-    Who could ask for any days would subtract two periods that differ by one.
+    Who could ask for any days would subtract two periods that differ by one. By months few would be shown of an
+    association with some hundred clients: what fewer than five stand behind in one is hidden in its whole year too.
     """
-    over = today.replace(day=1) - timedelta(days=1)
+    over = _quarter_begins(today) - timedelta(days=1)
     ends = ends or over
     begins = begins or ends.replace(month=1, day=1)
-    if wrong := "from" if begins.day != 1 else "until" if ends > over or (ends + timedelta(days=1)).day != 1 else None:
-        raise Invalid("period-not-months", "Figures are told of whole months that are over: from the first day of one"
-                      " until the last day of one.", field=wrong)
+    after = ends + timedelta(days=1)
+    if wrong := "from" if begins != _quarter_begins(begins) else (
+            "until" if ends > over or after != _quarter_begins(after) else None):
+        raise Invalid("period-not-quarters", "Figures are told of whole quarters that are over: from the first day of"
+                      " one until the last day of one.", field=wrong)
     if not begins <= ends <= begins + LONGEST:
         raise Invalid("period-odd", "A period ends after it begins, and within {years} years.", field="until",
                       years=LONGEST.years)
     return begins, ends
+
+
+def _quarter_begins(day: date) -> date:
+    return day.replace(month=day.month - (day.month - 1) % 3, day=1)

@@ -6,12 +6,12 @@ as into it: that is all that a reader can reckon with. A hidden count cannot be 
 one less and all that is shown still be true: when it lies on a circle of hidden counts. So each hidden count gets such
 a circle, the cheapest there is; what is hidden for it besides is safe by the same circle.
 
-Who subtracts one period from another learns what is between them. So each month is looked at by itself, whatever the
-period, and of a period only what is shown in each of its months: all that is told of contacts and minutes are sums of
-what the months tell. Who subtracts a part, such as a region, from the whole learns the rest: both are one table.
+Who subtracts one period from another learns what is between them. So each quarter is looked at by itself, whatever the
+period, and of a period only what is shown in each of its quarters: all that is told of contacts and minutes are sums of
+what the quarters tell. Who subtracts a part, such as a region, from the whole learns the rest: both are one table.
 
 Not guarded against: parts that overlap or are three and more, the same figures before and after a correction, and how
-many of a shown month's cases are among those of another, which the cases of both together tell.
+many of a shown quarter's cases are among those of another, which the cases of both together tell.
 """
 
 from collections import defaultdict
@@ -82,15 +82,16 @@ def hidden_in_part(part: Mapping[str | None, int], rest: Mapping[str | None, int
         return set(values)  # the whole tells too much for any of the part to be shown
 
 
-def hidden_over_months(part: Mapping[Cell, int], rest: Mapping[Cell, int]) -> set[Cell]:
-    """Which counts of a table are to be hidden whose columns are months, told of a part of the whole or of all of it.
+def hidden_over_quarters(part: Mapping[Cell, int], rest: Mapping[Cell, int]) -> set[Cell]:
+    """Which counts of a table are to be hidden whose columns are quarters, told of a part of the whole or of all of it.
 
-    Each month is decided by itself, so that it is the same in every period; a row's total is hidden when it is in any.
+    Each quarter is decided by itself, the same in every period; a row's total is hidden when it is in any.
     """
     hidden: set[Cell] = set()
-    for month in {column for _, column in part.keys() | rest.keys() if column is not None}:
-        sides = [{row: counted for (row, column), counted in side.items() if column == month} for side in (part, rest)]
-        hidden |= {(row, month) for row in hidden_in_part(*sides)}
+    for quarter in {column for _, column in part.keys() | rest.keys() if column is not None}:
+        sides = [{row: counted for (row, column), counted in side.items() if column == quarter}
+                 for side in (part, rest)]
+        hidden |= {(row, quarter) for row in hidden_in_part(*sides)}
     return hidden | {(row, None) for row, _ in hidden}
 
 
