@@ -1,5 +1,7 @@
 """Who may read no household does not learn of a single one from the figures of fairness of several runs."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -90,3 +92,28 @@ async def test_a_household_that_came_is_not_found_by_subtracting(field: Field) -
     assert {count for count, _ in after.values()} == {count for count, _ in before.values()}
     assert exact["all", "all"] == (7, True)
     assert (await told(field, third, admin))["all", "all"] == (11, True)
+
+
+def test_of_a_region_and_its_part_nothing_is_told_whose_rest_is_few() -> None:
+    """Where the rest is nobody, or five at least, both are told; what only one of them counts tells nothing besides."""
+    part = figures(((6, 6), (7, 7), (0, 0)))
+    both = {"language", "all"}
+    for whole, anew in ((((6, 6), (7, 7), (0, 0)), both), (((12, 12), (13, 13), (6, 6)), both),
+                        (((6, 6), (7, 7), (20, 20)), both), (((6, 8), (7, 7), (0, 0)), set())):
+        table = figures(whole)
+        assert told_anew(table, [], [part]) == told_anew(part, [], [table]) == anew, whole
+
+
+async def test_a_household_of_the_rest_is_not_found_by_subtracting_a_part(field: Field) -> None:
+    """Six of eight live in one district: who is told of both would read of two in the other."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    field = replace(field, coordinator=await field.network.key(Role.COORDINATOR, region="15"))
+    await asyncio.gather(*(field.waiting_household() for _ in range(6)))
+    part = await field.run(simulate=True)
+    await asyncio.gather(*(field.waiting_household(region="15084") for _ in range(2)))
+    whole = await field.run(simulate=True, region="15")
+    assert (await told(field, part, admin))["all", "all"] == (6, True)
+    assert await told(field, whole, admin) == {}
+    await asyncio.gather(*(field.waiting_household(region="15084") for _ in range(3)))
+    later = await field.run(simulate=True, region="15")
+    assert (await told(field, later, admin))["all", "all"] == (11, True)

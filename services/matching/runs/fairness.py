@@ -71,11 +71,21 @@ def _shown(rows: list[Row], everyone: list[Row]) -> Iterator[Row]:
         yield told | {"served_share": round(told["served"] / told["waited"], 3) if both else None}
 
 
-def told_anew(rows: Iterable[Row], before: Iterable[Iterable[Row]]) -> set[str]:
-    """The dimensions of a run's figures (as `shown` gives them) that may be told beside all told before."""
-    now, earlier = _by_dimension(rows), [_by_dimension(some) for some in before]
+def told_anew(
+    rows: Iterable[Row], before: Iterable[Iterable[Row]], around: Iterable[Iterable[Row]] = (),
+) -> set[str]:
+    """The dimensions of a run's figures (as `shown` gives them) that may be told beside all told before.
+
+    around: what was told of a region that this one is a part of, or that is a part of this one. What only one of both
+    counts is there the rest by itself, of which nothing is learnt besides.
+    """
+    now, same = _by_dimension(rows), [_by_dimension(some) for some in before]
+    nested = [_by_dimension(some) for some in around]
     return {dimension for dimension, counts in now.items()
-            if not any(_tells_of_few(counts, told[dimension]) for told in earlier if dimension in told)}
+            if not any(_tells_of_few(counts, told[dimension], counts.keys() | told[dimension].keys())
+                       for told in same if dimension in told)
+            and not any(_tells_of_few(counts, told[dimension], counts.keys() & told[dimension].keys())
+                        for told in nested if dimension in told)}
 
 
 def _by_dimension(rows: Iterable[Row]) -> dict[str, Counts]:
@@ -88,9 +98,9 @@ def _by_dimension(rows: Iterable[Row]) -> dict[str, Counts]:
     return found
 
 
-def _tells_of_few(one: Counts, other: Counts) -> bool:
+def _tells_of_few(one: Counts, other: Counts, values: Iterable[str]) -> bool:
     nobody = (0, 0, 0)
-    return any(_near(*pair) for value in one.keys() | other.keys()
+    return any(_near(*pair) for value in values
                for pair in zip(one.get(value, nobody), other.get(value, nobody), strict=True))
 
 
