@@ -69,6 +69,11 @@ def a_person(name: str, **given: Any) -> Json:
     return usual | given
 
 
+def quarter(day: date) -> str:
+    """As figures name it."""
+    return f"{day.year}-Q{1 + (day.month - 1) // 3}"
+
+
 @dataclass
 class Field:
     """A running matching service, a coordinator who works with it, and the programmes of one test."""

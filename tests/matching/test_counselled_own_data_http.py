@@ -8,7 +8,7 @@ import pytest
 from libs.common.callers import Role
 from libs.common.facts.registry import ErasureRequested
 from services.matching.consents.model import Consent
-from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.own_data.model import TOLD
@@ -16,8 +16,8 @@ from services.matching.referrals.model import Referral
 from tests.matching.field import PARTNER, Field, Json
 
 TABLES: dict[str, Any] = {
-    "consents": Consent, "counselling_cases": CounsellingCase, "counselling_contacts": CounsellingContact,
-    "counselling_statuses": CounsellingStatus, "referrals": Referral}
+    "consents": Consent, "counselling_cases": CounsellingCase, "counselling_spells": CounsellingSpell,
+    "counselling_contacts": CounsellingContact, "counselling_statuses": CounsellingStatus, "referrals": Referral}
 # Of whom it is stands once, above all rows.
 ONCE = {"person_ref"}
 # What stands in a row only once it has come to that.

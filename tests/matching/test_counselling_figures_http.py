@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from libs.common.callers import Role
-from tests.matching.field import REGION, Field, Headers, Json
+from tests.matching.field import REGION, Field, Headers, Json, quarter
 
 MANY = """
 INSERT INTO counselling_case (id, version, region, partner_id, person_ref, counsellor, opened_by, state, languages,
@@ -17,6 +17,10 @@ INSERT INTO counselling_case (id, version, region, partner_id, person_ref, couns
 SELECT gen_random_uuid(), 1, $2, $1, gen_random_uuid(), (ARRAY['a', 'b', 'c'])[1 + n % 3], 'a', 'open', '{}', 'f',
     (ARRAY['145', '034', '151', '014', '015'])[1 + n % 5], date '2021-01-01' + (n % 1500)
 FROM generate_series(0, $3 - 1) AS n
+"""
+MANY_SPELLS = """
+INSERT INTO counselling_spell (id, version, counselling_case_id, region, partner_id, opened_on, said_opened_on)
+SELECT id, 1, id, region, partner_id, opened_on, opened_on FROM counselling_case WHERE partner_id = $1
 """
 MANY_STATUSES = """
 INSERT INTO counselling_status (id, version, counselling_case_id, region, partner_id, attribute, value, valid_from,
@@ -45,10 +49,11 @@ async def of_partner(field: Field) -> tuple[UUID, Headers]:
 async def many(field: Field, partner: UUID, cases: int, contacts: int) -> None:
     """So many cases of a partner, each with so many contacts over five years, and a status that changes twice."""
     await field.network.rows("matching", MANY, partner, REGION, cases)
-    await field.network.rows("matching", MANY_STATUSES, partner)
+    for statement in (MANY_SPELLS, MANY_STATUSES):
+        await field.network.rows("matching", statement, partner)
     await field.network.rows("matching", MANY_CONTACTS, partner, contacts)
     # As autovacuum does within a minute.
-    for table in ("case", "status", "contact"):
+    for table in ("case", "spell", "status", "contact"):
         await field.network.rows("matching", f"ANALYZE counselling_{table}")
 
 
@@ -60,11 +65,6 @@ def by_value(answer: Json) -> dict[str, tuple[int | None, int | None, int | None
 def begins(day: date) -> date:
     """The first day of a day's quarter."""
     return day.replace(month=day.month - (day.month - 1) % 3, day=1)
-
-
-def quarter(day: date) -> str:
-    """As figures name it."""
-    return f"{day.year}-Q{1 + (day.month - 1) // 3}"
 
 
 async def counsel(field: Field, headers: Headers, number: int, **given: Any) -> list[Json]:

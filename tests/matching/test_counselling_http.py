@@ -92,6 +92,7 @@ async def test_of_a_case_it_is_told_when_it_began_and_ended(field: Field) -> Non
     await field.act(f"{address}/reopen")
     told = await field.told(case["id"])
 
+    assert [one.pop("spell_id") for one in told] == [None, None, None, case["id"], case["id"]]
     assert [(one.pop("subject"), one.pop("month")) for one in told] == [
         ("counselling_case.opened", f"{field.day:%Y-%m}"), ("counselling_case.corrected", f"{earlier:%Y-%m}"),
         ("counselling_case.corrected", f"{earlier - timedelta(days=40):%Y-%m}"),

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from libs.common.codes.labels import label
 from libs.common.codes.lists import Cefr, CounsellingResult, Gender, ResidenceStatus, WorldRegion
 from libs.common.refusals import Invalid, Refused
-from services.matching.counselling_cases.model import CaseState, CounsellingCase
+from services.matching.counselling_cases.model import CaseState, CounsellingCase, CounsellingSpell
 from services.matching.counselling_figures.rules import (
     LISTS,
     UNSAID,
@@ -41,11 +41,19 @@ def a_case(state: CaseState = S.OPEN) -> CounsellingCase:
                            origin_region=WorldRegion.WESTERN_ASIA, **closed)
 
 
+def a_spell(state: CaseState = S.OPEN) -> CounsellingSpell:
+    """The last spell of such a case."""
+    spell = a_case(state).first_spell()
+    if state is S.CLOSED:
+        spell.closed_on, spell.result = DAY, CounsellingResult.GRANTED
+    return spell
+
+
 STEPS: list[tuple[Callable[[CounsellingCase], Any], dict[CaseState, CaseState]]] = [
     (CounsellingCase.refuse_closed, {S.OPEN: S.OPEN, S.REOPENED: S.REOPENED}),
     (lambda one: one.describe({"languages": ["uk"]}), {S.OPEN: S.OPEN, S.REOPENED: S.REOPENED}),
-    (lambda one: one.close(CounsellingResult.INFORMED, DAY), {S.OPEN: S.CLOSED, S.REOPENED: S.CLOSED}),
-    (CounsellingCase.reopen, {S.CLOSED: S.REOPENED}),
+    (lambda one: one.close(a_spell(), CounsellingResult.INFORMED, DAY), {S.OPEN: S.CLOSED, S.REOPENED: S.CLOSED}),
+    (lambda one: one.reopen(a_spell(S.CLOSED), DAY), {S.CLOSED: S.REOPENED}),
 ]
 
 
@@ -68,36 +76,35 @@ def test_each_step_leads_from_its_states_only(
 
 def test_a_case_is_open_since_its_first_contact() -> None:
     """A contact that is entered later moves the beginning back; nothing closes before it. Without it, as it was."""
-    case = a_case()
-    case.begin(DAY - timedelta(days=3))
-    assert case.opened_on == DAY - timedelta(days=3)
+    case, spell = a_case(), a_spell()
+    case.begin([spell], [DAY - timedelta(days=3)])
+    assert case.opened_on == spell.opened_on == DAY - timedelta(days=3)
     with pytest.raises(Invalid, match="before the day"):
-        case.close(CounsellingResult.INFORMED, DAY - timedelta(days=4))
-    for later in (DAY + timedelta(days=1), None):
-        case.begin(later)
-        assert case.opened_on == DAY
+        case.close(spell, CounsellingResult.INFORMED, DAY - timedelta(days=4))
+    for later in ([DAY + timedelta(days=1)], []):
+        case.begin([spell], later)
+        assert case.opened_on == spell.opened_on == DAY
 
 
 def test_who_closes_a_case_says_that_it_was_opened_by_then() -> None:
     """Also when its contacts before that are struck afterwards, and they come again: no case ends before it begins."""
-    case = a_case()
-    case.begin(DAY - timedelta(days=9))
-    case.close(CounsellingResult.INFORMED, DAY - timedelta(days=5))
-    case.begin(None)
+    case, spell = a_case(), a_spell()
+    case.begin([spell], [DAY - timedelta(days=9)])
+    case.close(spell, CounsellingResult.INFORMED, DAY - timedelta(days=5))
+    case.begin([spell], [])
 
     assert case.opened_on == case.closed_on == DAY - timedelta(days=5)
-    case.reopen()
-    case.begin(DAY)
+    case.begin([spell, case.reopen(spell, DAY)], [DAY])
     assert case.opened_on == DAY - timedelta(days=5)
 
 
 @pytest.mark.parametrize("state", CaseState)
 def test_what_is_erased_stays_counted(state: CaseState) -> None:
     """Neither language nor origin, gender or age can be read any more; the region of the world is counted on."""
-    case = a_case(state)
-    case.erase(DAY)
+    case, spell = a_case(state), a_spell(state)
+    case.erase(spell, DAY)
 
-    assert (case.state, case.closed_on) == (S.CLOSED, DAY)
+    assert (case.state, case.closed_on, spell.closed_on) == (S.CLOSED, DAY, DAY)
     assert (case.languages, case.gender, case.age_band, case.origin) == ([], Gender.NOT_STATED, None, None)
     assert case.origin_region is WorldRegion.WESTERN_ASIA
 

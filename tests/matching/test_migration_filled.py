@@ -179,6 +179,24 @@ async def test_since_when_a_consent_is_taken_back_is_known_of_earlier_ones(clust
     assert found == {revoked: LEFT_AT, done: None}
 
 
+async def test_each_case_was_open_once_by_what_was_kept(cluster: Cluster, empty: str) -> None:
+    """From its beginning to its end; one that was reopened all along, since nobody knows better."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0022")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    kept: dict[str, Any] = {"region": "15087", "opened_on": LONG_AGO, "said_opened_on": NEXT_DUE}
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        closed, reopened = [await a_row(filled, "counselling_case", **kept, **given) for given in (
+            {"state": "closed", "closed_on": LONG_AGO, "result": "granted"}, {"state": "reopened"})]
+        await upgraded(cluster, "matching", empty, "heads")
+        found = {row["counselling_case_id"]: (row["opened_on"], row["said_opened_on"], row["closed_on"], row["result"])
+                 for row in await filled.fetch("SELECT * FROM counselling_spell")}
+    finally:
+        await filled.close()
+
+    assert found == {closed: (LONG_AGO, LONG_AGO, LONG_AGO, "granted"), reopened: (LONG_AGO, LONG_AGO, None, None)}
+
+
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:
     """A coordinator of the region changes the mentor, by the service's own role."""
     engine = create_async_engine(sqlalchemy_url(cluster.database_url("matching", name)))

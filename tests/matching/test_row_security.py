@@ -13,8 +13,8 @@ from services.matching.tables import Table
 from tests.matching.field import REGION, Field, Json
 
 # Of a region and of the partner whose case or group it is.
-OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_contact",
-              "counselling_status", "referral", "consent", "household_change")
+OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_spell",
+              "counselling_contact", "counselling_status", "referral", "consent", "household_change")
 OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "run_pair", "run_pool", "unserved",
              "proposal", "tandem", "meeting", "checkin", "closing")
 # The neutral contact's alone: a coordinator of the same region is not among those who may see one.

@@ -57,9 +57,12 @@ def contact(
     return kind(**usual | fields)
 
 
-def case(partner: UUID, kind: type[CounsellingCaseFact], about: UUID, month: str | None = None) -> CounsellingCaseFact:
-    """What matching tells of a case."""
-    return kind(counselling_case_id=about, partner_id=partner, region="15087", month=month or f"{TODAY:%Y-%m}")
+def case(
+    partner: UUID, kind: type[CounsellingCaseFact], about: UUID, month: str | None = None, spell: UUID | None = None,
+) -> CounsellingCaseFact:
+    """What matching tells of a case; earlier versions without a spell."""
+    return kind(counselling_case_id=about, partner_id=partner, region="15087", month=month or f"{TODAY:%Y-%m}",
+                spell_id=spell)
 
 
 def remembered(fact: Fact, number: int) -> CountedFact:
@@ -124,6 +127,22 @@ def test_a_reopened_case_is_closed_no_longer_and_was_opened_once() -> None:
     assert [actual(opened, facts[:until]) for until in range(1, 6)] == [1, 1, 1, 1, 0]
     assert [actual(closed, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 1, 1]
     assert [actual(until_june, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 0, 0]
+
+
+def test_who_comes_again_leaves_the_closing_where_it_was() -> None:
+    """A closing of a spell that is over counts in its month, and the next one in its own; one taken back counts not."""
+    about, again, carrier = uuid4(), uuid4(), PROJECT.carrier_id
+    life = [case(carrier, CounsellingCaseClosed, about, "2027-04", about),
+            case(carrier, CounsellingCaseReopened, about, "2027-04", about),
+            case(carrier, CounsellingCaseClosed, about, "2027-05", about),
+            case(carrier, CounsellingCaseReopened, about, "2027-07", again),
+            case(carrier, CounsellingCaseClosed, about, "2027-08", again)]
+    facts = [remembered(fact, number) for number, fact in enumerate(life, 1)]
+    closed = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED)
+    until_june = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED, deadline=date(2027, 6, 30))
+
+    assert [actual(closed, facts[:until]) for until in range(1, 6)] == [1, 0, 1, 1, 2]
+    assert [actual(until_june, facts[:until]) for until in range(1, 6)] == [1, 0, 1, 1, 1]
 
 
 def referral(kind: type[ReferralFact], about: UUID) -> ReferralFact:

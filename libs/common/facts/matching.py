@@ -308,12 +308,17 @@ class CounsellingCorrected(CounsellingFact):
 
 
 class CounsellingCaseFact(Fact):
-    """What is told of a case: whose counsellors have it, in which district and month. Of whom, nobody learns."""
+    """What is told of a case: whose counsellors have it, in which district and month. Of whom, nobody learns.
+
+    spell_id: of which of the times that it was open, where one ends or goes on; what earlier versions told has none,
+    and the first time has the case's id.
+    """
 
     counselling_case_id: UUID
     partner_id: UUID
     region: Ags
     month: YearMonth
+    spell_id: UUID | None = None
 
 
 class CounsellingCaseOpened(CounsellingCaseFact):
@@ -335,7 +340,7 @@ class CounsellingCaseClosed(CounsellingCaseFact):
 
 
 class CounsellingCaseReopened(CounsellingCaseFact):
-    """They have come again, in this month: the case is closed no longer."""
+    """They have come again, in this month: the case is open again, by a new spell, or by one that is not over yet."""
 
     subject: ClassVar[str] = "matching.counselling_case.reopened.v1"
 

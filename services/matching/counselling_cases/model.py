@@ -1,5 +1,6 @@
 """A counselling case: somebody whom the counsellors of a partner advise, from the first talk to a result."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -7,7 +8,8 @@ from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel
-from sqlalchemy import Index, text
+from sqlalchemy import CheckConstraint, Index, text
+from uuid_utils.compat import uuid7
 
 from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldRegion
 from libs.common.columns import code, personal, plain, sealed
@@ -36,11 +38,38 @@ class Origin(BaseModel):
     country: str
 
 
+class CounsellingSpell(Table, table=True):
+    """From when until when a case was open, and what came of it; who comes again begins another, which lies behind it.
+
+    opened_on is reckoned from what stands, as that of the case, which is the first one's. The first has the case's id.
+    """
+
+    __tablename__ = "counselling_spell"
+    __table_args__ = (
+        CheckConstraint("closed_on >= opened_on", name="days"),
+        Index("uq_counselling_spell_open", "counselling_case_id", unique=True,
+              postgresql_where=text("closed_on IS NULL")),
+    )
+
+    counselling_case_id: UUID = plain(index=True, foreign_key="counselling_case.id")
+    region: str = plain(index=True)
+    partner_id: UUID = plain(index=True)
+    opened_on: date = plain()
+    said_opened_on: date = plain()
+    closed_on: date | None = plain(None)
+    result: CounsellingResult | None = code(CounsellingResult, None, privacy="personal")
+
+    def holds(self, day: date) -> bool:
+        """Whether the case was open on this day because of it."""
+        return self.opened_on <= day and (self.closed_on is None or day <= self.closed_on)
+
+
 class CounsellingCase(Table, table=True):
     """Whom a partner advises: one open case for each person. Of the origin figures know the region of the world alone.
 
     The counsellor is who answers for it; the partner's other counsellors are the team, and see it too. opened_on is
-    reckoned from what stands: the day on which it was said to be opened, and the contacts.
+    reckoned from what stands: the day on which it was said to be opened, and the contacts. closed_on and result are
+    those of the last spell; methods that need the spells take them in their order.
     """
 
     __tablename__ = "counselling_case"
@@ -76,34 +105,57 @@ class CounsellingCase(Table, table=True):
         for name, value in fields.items():
             setattr(self, name, value)
 
+    def refuse_beginning(self, first: CounsellingSpell, day: date | None) -> None:
+        """No case begins behind its first end."""
+        if day is not None and first.closed_on is not None and day > first.closed_on:
+            raise _odd_day("opened_on")
+
     def refuse_after_closing(self, day: date) -> None:
         """No contact of a case lies behind its end."""
         if self.closed_on is not None and day > self.closed_on:
             raise Invalid("contact-after-closing", "The case was closed before this day; reopen it first.",
                           field="held_on")
 
-    def begin(self, first: date | None) -> None:
-        """It begins with the first contact that stands, and at the latest on the day on which it was said to be opened.
+    def first_spell(self) -> CounsellingSpell:
+        """The spell with which a case that was just opened begins."""
+        return self._spell(self.opened_on, self.id)
 
-        What was said of a case from before that was kept is the day on which it begins now.
+    def begin(self, spells: Sequence[CounsellingSpell], contacts: Iterable[date]) -> None:
+        """Each spell begins with the first contact behind the one before, at the latest on the day that was said of it.
+
+        The case begins with the first; what was said of a case from before that was kept is the day on which it begins
+        now.
         """
-        self.said_opened_on = self.said_opened_on or self.opened_on
-        self.opened_on = min(self.said_opened_on, first or self.said_opened_on)
+        self.said_opened_on = min(self.said_opened_on or self.opened_on, spells[0].closed_on or date.max)
+        spells[0].said_opened_on = self.said_opened_on
+        days, ended = list(contacts), date.min
+        for spell in spells:
+            closed_on = spell.closed_on or date.max
+            spell.opened_on = min([spell.said_opened_on, *(day for day in days if ended < day <= closed_on)])
+            ended = closed_on
+        self.opened_on = spells[0].opened_on
 
-    def close(self, result: CounsellingResult, on: date, *, last_contact: date | None = None) -> None:
-        """Counselling has ended, with this result; its notes are kept for three years from the last contact on."""
+    def close(
+        self, spell: CounsellingSpell, result: CounsellingResult, on: date, *, last_contact: date | None = None,
+    ) -> None:
+        """Its last spell has ended, with this result; its notes are kept for three years from the last contact on."""
         self.refuse_closed()
-        if on < max(self.opened_on, last_contact or self.opened_on):
-            raise Invalid("case-day", "A case is not closed before the day on which it was opened, nor before that of"
-                          " its last contact.", field="closed_on")
+        if on < max(spell.opened_on, last_contact or spell.opened_on):
+            raise _odd_day("closed_on")
         self.said_opened_on = min(self.said_opened_on or self.opened_on, on)
-        self.state, self.result, self.closed_on = CaseState.CLOSED, result, on
+        spell.said_opened_on = min(spell.said_opened_on, on)
+        self.state = CaseState.CLOSED
+        self.result, self.closed_on = spell.result, spell.closed_on = result, on
 
-    def reopen(self) -> None:
-        """They have come again."""
+    def reopen(self, last: CounsellingSpell, on: date) -> CounsellingSpell:
+        """They have come again: another spell; on the day of the closing the last one goes on as if nothing was."""
         if self.is_open:
             raise Refused("case-open", "There is an open case of this person already.")
         self.state, self.result, self.closed_on = CaseState.REOPENED, None, None
+        if last.closed_on is not None and last.closed_on < on:
+            return self._spell(on)
+        last.result, last.closed_on = None, None
+        return last
 
     def refuse_closed(self) -> None:
         """What is closed is not changed any more."""
@@ -119,9 +171,19 @@ class CounsellingCase(Table, table=True):
         """What was kept of a closed case word for word goes; what figures count stays."""
         self.origin = None
 
-    def erase(self, day: date) -> None:
+    def erase(self, last: CounsellingSpell, day: date) -> None:
         """Blank what can be read of the person; that there was a case, and the region of the world, stays counted."""
         if self.is_open:
-            self.state, self.closed_on = CaseState.CLOSED, day
+            self.state, self.closed_on, last.closed_on = CaseState.CLOSED, day, day
         self.forget()
         self.languages, self.gender, self.age_band = [], Gender.NOT_STATED, None
+
+    def _spell(self, day: date, spell_id: UUID | None = None) -> CounsellingSpell:
+        return CounsellingSpell(
+            id=spell_id or uuid7(), counselling_case_id=self.id, region=self.region, partner_id=self.partner_id,
+            opened_on=day, said_opened_on=day)
+
+
+def _odd_day(field: str) -> Invalid:
+    return Invalid("case-day", "A case is not closed before the day on which it was opened or reopened, nor before that"
+                   " of its last contact.", field=field)

@@ -17,7 +17,14 @@ from libs.common.outbox import announce
 from libs.common.persons import persons_at
 from libs.common.privacy import key_of, seal
 from libs.common.refusals import Invalid, Refused
-from services.matching.counselling_cases.model import DISTRICT_DIGITS, SEALED_ORIGIN, CaseState, CounsellingCase, Origin
+from services.matching.counselling_cases.model import (
+    DISTRICT_DIGITS,
+    SEALED_ORIGIN,
+    CaseState,
+    CounsellingCase,
+    CounsellingSpell,
+    Origin,
+)
 from services.matching.counselling_cases.rules import CaseFields, CaseIn
 from services.matching.households.model import Household
 from services.matching.profiles.queries import inside, met, sharing_address
@@ -40,15 +47,20 @@ async def opened(transaction: OpenTransaction, given: CaseIn, *, case_id: UUID |
     await described(transaction, case, given)
     transaction.add(case)
     await transaction.flush()
+    transaction.add(case.first_spell())
     await audited(transaction, "change", f"counselling_case/{case.id}", case.person_ref)
     tell(transaction, CounsellingCaseOpened, case, case.opened_on)
     return case
 
 
-def tell(transaction: OpenTransaction, kind: type[CounsellingCaseFact], case: CounsellingCase, day: date) -> None:
-    """Announce what happened to a case on a day, by its district and the month; of whom, nobody learns."""
-    announce(transaction, kind(counselling_case_id=case.id, partner_id=case.partner_id,
-                               region=case.region[:DISTRICT_DIGITS], month=f"{day:%Y-%m}"))
+def tell(
+    transaction: OpenTransaction, kind: type[CounsellingCaseFact], case: CounsellingCase, day: date,
+    spell: CounsellingSpell | None = None,
+) -> None:
+    """Announce what happened to a case, or to one of its spells, by district and month; of whom, nobody learns."""
+    announce(transaction, kind(
+        counselling_case_id=case.id, partner_id=case.partner_id, region=case.region[:DISTRICT_DIGITS],
+        month=f"{day:%Y-%m}", spell_id=spell.id if spell else None))
 
 
 def tell_beginning(transaction: OpenTransaction, case: CounsellingCase, *, told: date) -> None:
@@ -73,6 +85,12 @@ async def case_to_change(transaction: OpenTransaction, case_id: UUID) -> Counsel
     case = await get_or_refuse(transaction, CounsellingCase, case_id, lock=True)
     case.refuse_closed()
     return case
+
+
+async def spells_of(transaction: OpenTransaction, case_id: UUID) -> Sequence[CounsellingSpell]:
+    """From when until when a case was open, in order; each has one at least."""
+    query = select(CounsellingSpell).where(CounsellingSpell.counselling_case_id == case_id)
+    return (await transaction.scalars(query.order_by(col(CounsellingSpell.opened_on)))).all()
 
 
 async def cases_at(transaction: OpenTransaction, address: str) -> Sequence[CounsellingCase]:

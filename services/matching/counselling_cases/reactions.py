@@ -13,7 +13,7 @@ from libs.common.due import cancel, schedule
 from libs.common.facts.matching import CounsellingCaseClosed
 from libs.common.reactions import when_due
 from services.matching.counselling_cases.model import KEPT, CounsellingCase
-from services.matching.counselling_cases.queries import tell
+from services.matching.counselling_cases.queries import spells_of, tell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.counselling_statuses.rules import Attribute
@@ -53,9 +53,10 @@ async def erase_cases(transaction: OpenTransaction, refs: Iterable[UUID]) -> boo
     ids = [case.id for case in cases]
     day = today(transaction.clock.now())
     for case in cases:
+        spell = (await spells_of(transaction, case.id))[-1]
         if case.is_open:
-            tell(transaction, CounsellingCaseClosed, case, day)
-        case.erase(day)
+            tell(transaction, CounsellingCaseClosed, case, day, spell)
+        case.erase(spell, day)
         await cancel(transaction, DELETION, case.id)
     await erase_referrals(transaction, ids)
     await _forget_notes(transaction, ids)

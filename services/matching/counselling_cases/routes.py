@@ -17,7 +17,7 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.facts.matching import CounsellingCaseClosed, CounsellingCaseReopened
 from libs.common.privacy import key_of, unseal
 from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
-from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second, tell
+from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second, spells_of, tell
 from services.matching.counselling_cases.reactions import plan_deletion
 from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
 from services.matching.counselling_contacts.queries import begin_anew, last_contact_of
@@ -58,8 +58,16 @@ class CaseOut(BaseModel):
         return cls.model_validate(case, from_attributes=True)
 
 
+class SpellOut(BaseModel):
+    """From when until when a case was open, and what came of it; None: it is."""
+
+    opened_on: date
+    closed_on: date | None
+    result: CounsellingResult | None
+
+
 class CaseDetail(CaseOut):
-    """A case with what describes the person; still without a name."""
+    """A case with what describes the person, still without a name; and when it was open, first to last."""
 
     person_ref: UUID
     languages: list[str]
@@ -67,12 +75,17 @@ class CaseDetail(CaseOut):
     age_band: AgeBand | None
     origin: str | None
     origin_region: WorldRegion | None
+    spells: list[SpellOut]
 
 
 class StandingOut(BaseModel):
-    """What was true of a person on a day, by what is known now; what was never asked is not there."""
+    """What was true of a person on a day, by what is known now; what was never asked is not there.
+
+    is_open: whether their case was open on it.
+    """
 
     as_of: date
+    is_open: bool
     statuses: dict[Attribute, str]
 
 
@@ -142,11 +155,15 @@ async def read_standing(
     counselling_case_id: UUID, transaction: Transaction,
     as_of: Annotated[Day | None, Query(description="Today unless given.")] = None,
 ) -> StandingOut:
-    """What was true of the person on a day, by what is known now. Reading it is noted in the audit."""
+    """What was true of the person on a day, by what is known now, and whether their case was open.
+
+    Reading it is noted in the audit.
+    """
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
     await audited(transaction, "read", f"counselling_case/{case.id}", case.person_ref)
     day = as_of or today(transaction.clock.now())
-    return StandingOut(as_of=day, statuses=standing(await entries_of(transaction, case.id), day))
+    is_open = any(spell.holds(day) for spell in await spells_of(transaction, case.id))
+    return StandingOut(as_of=day, is_open=is_open, statuses=standing(await entries_of(transaction, case.id), day))
 
 
 @router.put("/{counselling_case_id}")
@@ -155,6 +172,7 @@ async def change_counselling_case(
 ) -> CaseDetail:
     """What is known of the person has changed, another counsellor answers for the case, or its day was wrong."""
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    case.refuse_beginning((await spells_of(transaction, case.id))[0], body.opened_on)
     await described(transaction, case, body)
     await begin_anew(transaction, case)
     return await _told(transaction, case, response)
@@ -180,10 +198,11 @@ async def close_counselling_case(
     now = transaction.clock.now()
     closed_on = body.closed_on or today(now)
     refuse_future(closed_on, now, "closed_on")
-    case.close(body.result, closed_on, last_contact=await last_contact_of(transaction, case.id))
+    spell = (await spells_of(transaction, case.id))[-1]
+    case.close(spell, body.result, closed_on, last_contact=await last_contact_of(transaction, case.id))
     await end_unsent(transaction, case)
     await plan_deletion(transaction, case)
-    tell(transaction, CounsellingCaseClosed, case, closed_on)
+    tell(transaction, CounsellingCaseClosed, case, closed_on, spell)
     return await _told(transaction, case, response)
 
 
@@ -191,13 +210,18 @@ async def close_counselling_case(
 async def reopen_counselling_case(
     counselling_case_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> CaseDetail:
-    """They have come again; what was noted before is kept on."""
+    """They have come again; what was noted before is kept on, and what was counted of the time before it.
+
+    On the day on which it was closed it is open as if it had not been.
+    """
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
-    case.reopen()
+    day = today(transaction.clock.now())
+    spell = case.reopen((await spells_of(transaction, case.id))[-1], day)
+    transaction.add(spell)
     await key_of(transaction, case.person_ref)
     await refuse_second(transaction, case.person_ref, case.partner_id)
     await plan_deletion(transaction, case)
-    tell(transaction, CounsellingCaseReopened, case, today(transaction.clock.now()))
+    tell(transaction, CounsellingCaseReopened, case, day, spell)
     return await _told(transaction, case, response)
 
 
@@ -211,4 +235,6 @@ async def _shown(transaction: OpenTransaction, case: CounsellingCase, response: 
     origin = await unseal(transaction, case.person_ref, SEALED_ORIGIN, case.origin, Origin)
     await audited(transaction, "read", f"counselling_case/{case.id}", case.person_ref)
     tag(response, case.version)
-    return CaseDetail(**case.model_dump() | {"origin": origin.country if origin else None})
+    await transaction.flush()
+    spells = [SpellOut.model_validate(one, from_attributes=True) for one in await spells_of(transaction, case.id)]
+    return CaseDetail(**case.model_dump() | {"origin": origin.country if origin else None, "spells": spells})

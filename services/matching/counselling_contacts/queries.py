@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.privacy import seal, unseal
 from services.matching.counselling_cases.model import CounsellingCase
-from services.matching.counselling_cases.queries import tell_beginning
+from services.matching.counselling_cases.queries import spells_of, tell_beginning
 from services.matching.counselling_contacts.model import SEALED_NOTE, CounsellingContact
 from services.matching.households.model import Note
 from services.matching.profiles.queries import locked
@@ -33,7 +33,8 @@ async def begin_anew(transaction: OpenTransaction, case: CounsellingCase) -> Non
     """Contacts of a case have changed, or what is said of it: when it begins is reckoned anew, and told if need be."""
     told = case.opened_on
     await transaction.flush()
-    case.begin(await transaction.scalar(select(func.min(CounsellingContact.held_on)).where(_stands_in(case.id))))
+    days = await transaction.scalars(select(col(CounsellingContact.held_on)).where(_stands_in(case.id)).distinct())
+    case.begin(await spells_of(transaction, case.id), days)
     tell_beginning(transaction, case, told=told)
 
 

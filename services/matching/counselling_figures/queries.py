@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_o
 from libs.common.callers import Scope
 from libs.common.codes.lists import CounsellingResult, ResidenceStatus
 from libs.common.db import OpenTransaction
-from services.matching.counselling_cases.model import CaseState, CounsellingCase
+from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_figures.rules import COUNTS, UNSAID, Asked, By, Figure
 from services.matching.counselling_statuses.model import CounsellingStatus
@@ -33,9 +33,9 @@ from services.matching.profiles.queries import inside
 from services.matching.suppression.rules import Cell
 from services.matching.tables import Table
 
-CONTACT_TABLE, CASE_TABLE, STATUS_TABLE = (Table.metadata.tables[str(kind.__tablename__)] for kind in (
-    CounsellingContact, CounsellingCase, CounsellingStatus))
-CONTACT, CASE, STATUS = CONTACT_TABLE.c, CASE_TABLE.c, STATUS_TABLE.c
+CONTACT_TABLE, CASE_TABLE, SPELL_TABLE, STATUS_TABLE = (Table.metadata.tables[str(kind.__tablename__)] for kind in (
+    CounsellingContact, CounsellingCase, CounsellingSpell, CounsellingStatus))
+CONTACT, CASE, SPELL, STATUS = CONTACT_TABLE.c, CASE_TABLE.c, SPELL_TABLE.c, STATUS_TABLE.c
 
 
 def _quarter(day: Any) -> ColumnElement[str]:
@@ -48,17 +48,25 @@ def _each(codes: Any) -> ColumnElement[str]:
     return func.unnest(func.coalesce(func.nullif(codes, cast([], ARRAY(Text))), none))
 
 
+def _result_then() -> ColumnElement[str]:
+    """What came of the spell in which a contact falls; of one that is open, that it is."""
+    result = func.coalesce(cast(SPELL.result, Text), case(
+        (SPELL.closed_on.is_(None), CounsellingResult.OPEN.value), else_=UNSAID))
+    return func.coalesce(select(result).where(
+        SPELL.counselling_case_id == CONTACT.counselling_case_id, SPELL.opened_on <= CONTACT.held_on,
+        or_(SPELL.closed_on.is_(None), SPELL.closed_on >= CONTACT.held_on)).scalar_subquery(), UNSAID)
+
+
 VALUES: dict[By, ColumnElement[str]] = {
     By.TOPIC: _each(CONTACT.topics), By.RESULT: _each(CONTACT.results), By.MODE: cast(CONTACT.mode, Text),
     By.MONTH: func.to_char(CONTACT.held_on, "YYYY-MM"), By.QUARTER: _quarter(CONTACT.held_on),
     By.COUNSELLOR: CONTACT.held_by,
     By.ORIGIN_REGION: func.coalesce(cast(CASE.origin_region, Text), UNSAID), By.GENDER: cast(CASE.gender, Text),
     By.AGE_BAND: func.coalesce(cast(CASE.age_band, Text), UNSAID), By.LANGUAGE: _each(CASE.languages),
-    By.CASE_RESULT: func.coalesce(cast(CASE.result, Text), case(
-        (CASE.state != CaseState.CLOSED, CounsellingResult.OPEN.value), else_=UNSAID)),
+    By.CASE_RESULT: _result_then(),
 }
 # What contacts are told apart by that stands in their case.
-OF_CASES = frozenset({By.ORIGIN_REGION, By.GENDER, By.AGE_BAND, By.LANGUAGE, By.CASE_RESULT})
+OF_CASES = frozenset({By.ORIGIN_REGION, By.GENDER, By.AGE_BAND, By.LANGUAGE})
 
 
 async def figures(transaction: OpenTransaction, by: By, asked: Asked) -> tuple[list[Figure], Figure, dict[Cell, int]]:
@@ -111,15 +119,16 @@ async def demand(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
 
 
 async def _open_cases(transaction: OpenTransaction, asked: Asked) -> dict[Cell, int]:
-    """The cases that were open some time in a quarter, by counsellor and quarter; one opened again was so all along."""
+    """The cases that were open some time in a quarter, by counsellor and quarter; not between two of their spells."""
     begins, ends = asked.period
     quarters = select(func.generate_series(begins, ends, text("interval '3 months'")).label("begins")).subquery()
     quarter = _quarter(quarters.c.begins)
-    over = cast(quarters.c.begins + text("interval '3 months - 1 day'"), CASE.opened_on.type)
-    was_open = and_(CASE.opened_on <= over, or_(
-        CASE.closed_on.is_(None), CASE.closed_on >= cast(quarters.c.begins, CASE.opened_on.type)))
+    over = cast(quarters.c.begins + text("interval '3 months - 1 day'"), SPELL.opened_on.type)
+    was_open = and_(SPELL.opened_on <= over, or_(
+        SPELL.closed_on.is_(None), SPELL.closed_on >= cast(quarters.c.begins, SPELL.opened_on.type)))
     query = select(CASE.counsellor, quarter, func.count(distinct(CASE.id))).select_from(CASE_TABLE).join(
-        quarters, was_open).where(_among(CounsellingCase, transaction.caller.scope, asked))
+        SPELL_TABLE, SPELL.counselling_case_id == CASE.id).join(quarters, was_open).where(
+            _among(CounsellingCase, transaction.caller.scope, asked))
     rows = await transaction.execute(query.group_by(func.cube(CASE.counsellor, quarter)))
     return {(counsellor, named): counted for counsellor, named, counted in rows if counted}
 

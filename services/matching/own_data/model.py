@@ -13,7 +13,7 @@ from services.matching.checkins.model import Checkin
 from services.matching.closings.model import SEALED_DRAFT, Closing
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern
 from services.matching.consents.model import Consent
-from services.matching.counselling_cases.model import SEALED_ORIGIN, CounsellingCase, Origin
+from services.matching.counselling_cases.model import SEALED_ORIGIN, CounsellingCase, CounsellingSpell, Origin
 from services.matching.counselling_contacts.model import SEALED_NOTE as CONTACT_NOTE
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
@@ -40,6 +40,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Unserved: frozenset({"run_id", "possible", "removed", "alone", "missing"}),
     CounsellingCase: frozenset({"id", "region", "opened_on", "closed_on", "state", "gender", "age_band", "languages",
                                 "origin", "origin_region", "result"}),
+    CounsellingSpell: frozenset({"counselling_case_id", "opened_on", "closed_on", "result"}),
     CounsellingContact: frozenset({"counselling_case_id", "held_on", "minutes", "mode", "topics", "results", "note",
                                    "struck_at", "mistaken"}),
     CounsellingStatus: frozenset({"id", "counselling_case_id", "attribute", "value", "valid_from", "corrects",

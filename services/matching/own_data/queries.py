@@ -16,7 +16,7 @@ from services.matching.checkins.model import Checkin
 from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
-from services.matching.counselling_cases.model import CounsellingCase
+from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
@@ -182,7 +182,8 @@ async def _advised(transaction: OpenTransaction, ref: UUID, which: Any) -> dict[
     of: dict[str, Any] = {
         "counselling_cases": select(CounsellingCase).where(which),
         **{name: select(kind).where(col(kind.counselling_case_id).in_(cases)) for name, kind in (
-            ("counselling_contacts", CounsellingContact), ("counselling_statuses", CounsellingStatus),
+            ("counselling_spells", CounsellingSpell), ("counselling_contacts", CounsellingContact),
+            ("counselling_statuses", CounsellingStatus),
             ("referrals", Referral))},
     }
     return {name: await _rows(transaction, ref, query.order_by(text("id"))) for name, query in of.items()}

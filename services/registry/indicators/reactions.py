@@ -111,13 +111,14 @@ def _counselling(fact: CounsellingFact, told: datetime) -> dict[str, Any]:
 
 
 def _case(fact: CounsellingCaseFact, told: datetime) -> dict[str, Any]:
-    """A case that was reopened is closed no longer."""
+    """Each spell that ended is a closing, which stays when they come again; one that goes on is closed no longer."""
+    source_id = fact.spell_id or fact.counselling_case_id
     if isinstance(fact, CounsellingCaseReopened):
-        return {"kind": Counted.CORRECTION, "source_id": fact.counselling_case_id, "occurred_on": day_of(told),
-                "value": 0}
+        return {"kind": Counted.CORRECTION, "source_id": source_id, "occurred_on": day_of(told), "value": 0}
     closed = isinstance(fact, CounsellingCaseClosed)
     return {"kind": Counted.COUNSELLING_CASE_CLOSED if closed else Counted.COUNSELLING_CASE_OPENED,
-            "source_id": fact.counselling_case_id, "occurred_on": _day(fact.month, day_of(told))}
+            "source_id": source_id if closed else fact.counselling_case_id,
+            "occurred_on": _day(fact.month, day_of(told))}
 
 
 def _referral(fact: ReferralFact, told: datetime) -> dict[str, Any]:
