@@ -55,7 +55,7 @@ async def test_a_waiver_taken_back_holds_the_answer_back(field: Field) -> None:
     await field.act(f"/prerequisites/{line['id']}/demand")
     assert codes(await field.get(f"/proposals/{proposal['id']}")) == ["not_vetted"]
     yes = {"side": "household", "accepted": True}
-    assert await field.refused(f"/proposals/{proposal['id']}/answers", yes) == (409, "group-not-ready")
+    assert await field.refused(f"/proposals/{proposal['id']}/answers", yes) == (409, "prerequisites-open")
     await field.act(f"/prerequisites/{line['id']}/waive", why)
 
     assert (await field.act(f"/proposals/{proposal['id']}/answers", yes))["state"] == "accepted_one"

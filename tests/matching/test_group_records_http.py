@@ -288,7 +288,7 @@ async def test_a_relevant_entry_counts_after_both_have_accepted(field: Field) ->
     await field.act(f"{address}/first_meeting", {"on": str(field.day)})
     begin = {"proposal_id": address.rpartition("/")[2], "kind": "everyday"}
     refused = await field.send("POST", "/tandems", begin, headers=field.coordinator | new_idempotency_key())
-    assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
+    assert (refused.status_code, refused.json()["slug"]) == (409, "prerequisites-open")
     await field.act(f"/prerequisites/{missed['id']}/waive", {"why": "Die Gruppe begleitet keine Kinder."})
 
     assert (await field.get(address))["obstacles"] == []

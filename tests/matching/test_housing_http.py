@@ -80,11 +80,12 @@ async def test_who_has_accepted_does_not_begin_without_a_home(field: Field) -> N
     proposal = await field.accepted(group=group)
     await field.network.move(timedelta(days=2))
     seen = await field.get(f"/proposals/{proposal['id']}")
-    assert (seen["state"], [one["code"] for one in seen["obstacles"]]) == ("accepted_both", ["housing_missing"])
+    assert (seen["state"], [one["code"] for one in seen["obstacles"]]) == (
+        "accepted_both", ["not_vetted", "housing_missing"])
     await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
     body = {"proposal_id": proposal["id"], "kind": "community_sponsorship"}
     refused = await field.send("POST", "/tandems", body)
-    assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
+    assert (refused.status_code, refused.json()["slug"]) == (409, "prerequisites-open")
     await home(field, group, available_from=str(field.day + timedelta(days=400)))
     seen = await field.get(f"/proposals/{proposal['id']}")
     assert [one["code"] for one in seen["obstacles"]] == ["housing_not_ready"]

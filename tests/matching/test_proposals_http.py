@@ -176,7 +176,7 @@ async def test_a_group_that_has_fallen_back_is_not_invited_and_does_not_accept(f
     await field.act(f"/proposals/{proposal['id']}/invite")
     await field.act(address, field.housing(secured_months=1), method="PUT")
     answer = {"side": "mentors", "accepted": True}
-    assert await field.refused(f"/proposals/{proposal['id']}/answers", answer) == (409, "group-not-ready")
+    assert await field.refused(f"/proposals/{proposal['id']}/answers", answer) == (409, "prerequisites-open")
     await field.act(address, field.housing(), method="PUT")
 
     assert (await field.act(f"/proposals/{proposal['id']}/answers", answer))["state"] == "accepted_one"

@@ -98,7 +98,7 @@ async def test_a_home_that_the_landlord_withdraws_is_none(field: Field) -> None:
     assert await field.network.rows("matching", "SELECT 1 FROM due WHERE about = $1", UUID(group["id"])) == []
     assert await obstacles(field, proposal) == ("invited", {"not_vetted", "housing_missing"})
     answer = {"side": "mentors", "accepted": True}
-    assert await field.refused(f"/proposals/{proposal['id']}/answers", answer) == (409, "group-not-ready")
+    assert await field.refused(f"/proposals/{proposal['id']}/answers", answer) == (409, "prerequisites-open")
     assert await field.refused(f"{address}/housing/withdraw", MISTAKE) == (409, "evidence-not-noted")
     assert [about for about, _ in await noted_why(field, f"mentor_group/{group['id']}")] == [
         f"mentor_group/{group['id']}/housing/no_longer_holds"]
@@ -113,13 +113,14 @@ async def test_who_has_accepted_does_not_begin_without_the_home(field: Field) ->
     proposal, tandem = await field.accepted(group=waiting), await field.tandem(group=running)
     for group in (waiting, running):
         await field.act(f"/mentor_groups/{group['id']}/housing/withdraw", MISTAKE)
-    assert await obstacles(field, proposal) == ("accepted_both", {"housing_missing"})
+    assert await obstacles(field, proposal) == ("accepted_both", {"not_vetted", "housing_missing"})
     await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
     refused = await field.send("POST", "/tandems", {"proposal_id": proposal["id"], "kind": "community_sponsorship"})
 
-    assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
+    assert (refused.status_code, refused.json()["slug"]) == (409, "prerequisites-open")
     found = await field.get(f"/tandems/{tandem['id']}")
-    assert (found["state"], [one["code"] for one in found["obstacles"]]) == ("trial", ["housing_missing"])
+    assert (found["state"], [one["code"] for one in found["obstacles"]]) == (
+        "trial", ["not_vetted", "housing_missing"])
 
 
 async def trained(field: Field) -> tuple[Json, list[Json]]:

@@ -13,7 +13,7 @@ from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
 from libs.common.facts.registry import ProgrammeRulesChanged
 from libs.common.reactions import copies_made_anew, reacts_to, when_due
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, MentorGroup
+from services.matching.mentor_groups.model import ENDED, MentorGroup
 from services.matching.obstacles.reactions import check
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.profiles.rules import begin_of, today
@@ -83,7 +83,7 @@ async def end_housing_offer(transaction: OpenTransaction, mentor_group_id: UUID)
 
 
 async def _check_all(transaction: OpenTransaction, query: SelectOfScalar[MentorGroup]) -> None:
-    query = query.where(col(MentorGroup.state).in_(BEFORE_HOUSEHOLD)).order_by(col(MentorGroup.id))
+    query = query.where(col(MentorGroup.state).not_in(ENDED)).order_by(col(MentorGroup.id))
     groups = (await transaction.scalars(query)).all()
     await lock_units(transaction, groups)
     for group in groups:

@@ -27,7 +27,7 @@ from services.matching.mentor_groups.rules import (
     TakingDocumentBackIn,
 )
 from services.matching.obstacles.reactions import check, look_again
-from services.matching.prerequisites.queries import contact_refs, rules_or_refuse, with_record_due
+from services.matching.prerequisites.queries import contact_refs, no_longer_prepared, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside, taken_back
 from services.matching.profiles.rules import (
@@ -85,6 +85,8 @@ async def list_mentor_groups(
     record_due_by: Annotated[date | None, Query(
         description="Those of which a member has to show a certificate again by then.")] = None,
     held_back: Annotated[bool, Query(description="Those that take in nobody for somebody's safety.")] = False,  # noqa: FBT002
+    no_longer_ready: Annotated[bool, Query(  # noqa: FBT002
+        description="Those that have a household, and something open on their checklist again.")] = False,
 ) -> Page[GroupOut]:
     """The groups inside the caller's scope, oldest first."""
     query = select(MentorGroup).where(inside(MentorGroup, transaction.caller.scope))
@@ -96,6 +98,7 @@ async def list_mentor_groups(
         query = query.where(condition) if given is not None else query
     if held_back:
         query = query.where(col(MentorGroup.held_back_on).is_not(None))
+    query = query.where(no_longer_prepared()) if no_longer_ready else query
     rows, following = await page(transaction, query, paging, col(MentorGroup.id))
     return Page(items=[GroupOut.of(row) for row in rows], next=following)
 

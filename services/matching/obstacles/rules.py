@@ -14,8 +14,8 @@ from services.matching.tandems.model import Tandem
 # Who is invited holds a place; places are counted exactly, under the lock, whenever one is given or promised.
 OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
 # Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by;
-# that none is noted at all, after a relevant entry, counts, and that a group has too few), and a home is to be had in
-# time before somebody moves in, not afterwards.
+# that none is noted at all, after a relevant entry, counts, and what is open on a group's checklist), and a home is to
+# be had in time before somebody moves in, not afterwards.
 OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
 
 

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, not_, or_, select
 
 from libs.common.db import OpenTransaction
-from libs.common.refusals import Invalid
+from libs.common.refusals import Invalid, Refused
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import WITH_HOUSEHOLD, MentorGroup
 from services.matching.prerequisites.model import FINE, AttendedTraining, Demand, Prerequisite, RuleSet
@@ -52,24 +53,37 @@ def with_record_due(day: date) -> ColumnElement[bool]:
     """Groups in which a member has to show a certificate again by the day, or that have a household and too few."""
     due = col(MentorGroup.id).in_(select(Member.mentor_group_id).where(
         col(Member.left_on).is_(None), col(Member.record_next_due) <= day))
-    return or_(due, and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), _too_few_records()))
+    return or_(due, and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), _misses(Prerequisite.demand == Demand.RECORD)))
 
 
-def with_certificates() -> ColumnElement[bool]:
-    """Groups that have a household, and as many certificates as their checklist asks for."""
-    return and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), not_(_too_few_records()))
+def still_prepared() -> ColumnElement[bool]:
+    """Groups that have a household, and nothing open on their checklist."""
+    return and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), not_(_misses()))
 
 
-def _too_few_records() -> ColumnElement[bool]:
+def no_longer_prepared() -> ColumnElement[bool]:
+    """Groups that have a household, and something open on their checklist again."""
+    return and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), _misses())
+
+
+def _misses(*which: Any) -> ColumnElement[bool]:
     return select(Prerequisite.id).where(
-        Prerequisite.mentor_group_id == MentorGroup.id, Prerequisite.demand == Demand.RECORD,
-        col(Prerequisite.standing).not_in(FINE)).exists()
+        Prerequisite.mentor_group_id == MentorGroup.id, *which, col(Prerequisite.standing).not_in(FINE)).exists()
 
 
 async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequence[Prerequisite]:
     """The lines of a group's checklist."""
     query = select(Prerequisite).where(Prerequisite.mentor_group_id == mentor_group_id)
     return (await transaction.scalars(query.order_by(col(Prerequisite.id)))).all()
+
+
+async def refuse_unprepared(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """Nothing begins with a group while something is open on its checklist."""
+    missing = [line.rule for line in await checklist(transaction, group.id) if line.standing not in FINE]
+    if missing:
+        raise Refused(
+            "prerequisites-open", "Open on the group's checklist: {which}. It must be there again, or be waived.",
+            which=", ".join(missing))
 
 
 async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupStand:

@@ -15,7 +15,7 @@ from libs.common.outbox import announce
 from libs.common.reactions import keeps_copy
 from libs.common.tables import person
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorGroup
+from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.mentors.model import record_deleted_at
 from services.matching.prerequisites.model import AttendedTraining, Demand, Prerequisite, RuleSet, Standing
 from services.matching.prerequisites.queries import (
@@ -23,6 +23,7 @@ from services.matching.prerequisites.queries import (
     contact_refs,
     has_accompanied,
     members_of,
+    refuse_unprepared,
     rules_on,
     stand_of,
 )
@@ -32,19 +33,17 @@ from services.matching.prerequisites.rules import CheckKey, GroupStand, demanded
 async def recheck(transaction: OpenTransaction, group: MentorGroup) -> None:
     """Compare the group with its rule set: tick and un-tick its checklist, let it become ready or fall back, and tell.
 
-    The group must be locked. Once it has a household only its certificates are looked at, and once it has ended the
-    checklist rests.
+    The group must be locked. With a household it falls back no more, but its checklist says what is missing; once the
+    tandem has begun it asks for what it asked for then. When the group has ended the checklist rests.
     """
     await transaction.flush()
     if group.state in ENDED:
         return
-    if group.state in WITH_HOUSEHOLD:
-        await _weigh_records(transaction, group)
-        return
     rules = await rules_on(transaction, group.programme_id, group.interested_on)
-    if rules is None:
+    if rules is None and group.state not in WITH_HOUSEHOLD:
         return
-    known, lines = await _lines(transaction, group, demanded(rules))
+    runs = group.state is GroupState.ACCOMPANYING
+    known, lines = await _lines(transaction, group, None if runs or rules is None else demanded(rules))
     await _weigh(transaction, group, known, lines, await stand_of(transaction, group))
     if group.check(everything_there=is_complete(lines), now=transaction.clock.now()):
         announce(transaction, MentorGroupReady(
@@ -53,18 +52,22 @@ async def recheck(transaction: OpenTransaction, group: MentorGroup) -> None:
     await transaction.flush()
 
 
-async def _weigh_records(transaction: OpenTransaction, group: MentorGroup) -> None:
-    lines = [line for line in await checklist(transaction, group.id) if line.demand is Demand.RECORD]
-    await _weigh(transaction, group, {(line.demand, line.subject) for line in lines}, lines,
-                 await stand_of(transaction, group))
-    await transaction.flush()
+async def ask_again(transaction: OpenTransaction, group: MentorGroup) -> None:
+    """A tandem of the locked group begins: what its rule set asks for is there at this moment, or waived."""
+    await recheck(transaction, group)
+    await refuse_unprepared(transaction, group)
 
 
 async def _lines(
-    transaction: OpenTransaction, group: MentorGroup, wanted: dict[CheckKey, int],
+    transaction: OpenTransaction, group: MentorGroup, wanted: dict[CheckKey, int] | None,
 ) -> tuple[set[CheckKey], list[Prerequisite]]:
-    """The checklist as the rule set wants it, lines added, changed and taken away; and which were there before."""
+    """The checklist as the rule set wants it, lines added, changed and taken away; and which were there before.
+
+    None: as it is.
+    """
     there = {(line.demand, line.subject): line for line in await checklist(transaction, group.id)}
+    if wanted is None:
+        return set(there), list(there.values())
     for key in there.keys() - wanted.keys():
         await transaction.delete(there[key])
     lines = []

@@ -11,6 +11,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from libs.common.audit import audited
+from libs.common.callers import Role
 from libs.common.codes.languages import language_name
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.facts.matching import ProposalInvited, Side
@@ -21,7 +22,7 @@ from services.matching.households.model import Household, shape_of
 from services.matching.links.queries import say
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
-from services.matching.prerequisites.queries import contact_refs, members_of, rules_on
+from services.matching.prerequisites.queries import contact_refs, members_of, refuse_unprepared, rules_on
 from services.matching.profiles.model import Awaited
 from services.matching.profiles.queries import address_mark, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
@@ -227,6 +228,8 @@ async def refuse_unless_available(transaction: OpenTransaction, unit: Unit, now:
     if isinstance(unit, Mentor):
         unit.refuse_unless_available(today(now))
         return
+    if transaction.caller.role is not Role.LINK:  # what is open says something about persons
+        await refuse_unprepared(transaction, unit)
     rules = await rules_on(transaction, unit.programme_id, unit.interested_on)
     unit.refuse_unless_available(authority_chooses=rules is not None and rules.authority_chooses)
 

@@ -31,7 +31,7 @@ from services.matching.households.model import Household, HouseholdState
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.mentors.model import VETTED, Mentor, MentorState
-from services.matching.prerequisites.queries import rules_on, with_certificates
+from services.matching.prerequisites.queries import rules_on, still_prepared
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import NOT_BARRING, OPEN, PENDING, Proposal, ProposalState
 from services.matching.runs.model import Run
@@ -218,7 +218,7 @@ def _mentors(which: Which, day: date, *, besides: Besides | None = None) -> Sele
 
 
 def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = None) -> Select[Any]:
-    """Vetted are those that may be proposed, and those with a household and all certificates that are asked of them."""
+    """Vetted are those that may be proposed, and those with a household and nothing open on their checklist."""
     held = _held(MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
     members, with_household = _members(which), col(MentorGroup.state).in_(WITH_HOUSEHOLD)
     taken = or_(with_household, held.c.places > 0)
@@ -226,7 +226,7 @@ def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = 
     nobody: ColumnElement[Any] = literal_column("'[]'::json")
     columns = _columns(MentorGroup, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
         "kind": literal("group"), "free": case((taken, 0), else_=1), "housing": func.to_json(MentorGroup.housing),
-        "vetted": or_(with_certificates(), col(MentorGroup.state) == wanted), "partner": col(MentorGroup.partner_id),
+        "vetted": or_(still_prepared(), col(MentorGroup.state) == wanted), "partner": col(MentorGroup.partner_id),
         "paused": col(MentorGroup.held_back_on).is_not(None), "consented": func.coalesce(members.c.consented, false()),
         "contact_genders": func.coalesce(members.c.main, members.c.all, nobody),
         "persons": func.coalesce(members.c.persons, nobody)}

@@ -27,6 +27,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.queries import refuse_obstacles
 from services.matching.obstacles.rules import Obstacle, told
 from services.matching.prerequisites.queries import rules_on
+from services.matching.prerequisites.reactions import ask_again
 from services.matching.profiles.queries import inside, locked
 from services.matching.profiles.rules import refuse_before, refuse_future, today
 from services.matching.projects.queries import refuse_unless_open
@@ -117,6 +118,8 @@ async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation,
     if body.planned_until:
         refuse_before(body.planned_until, today(now), "planned_until")
     await refuse_unless_open(transaction, body.project_id, region=proposal.region, day=today(now))
+    if isinstance(pair.unit, MentorGroup):
+        await ask_again(transaction, pair.unit)
     await refuse_obstacles(transaction, proposal)
     proposal.become_tandem(now)
     bound_on = pair.unit.interested_on if isinstance(pair.unit, MentorGroup) else today(now)
