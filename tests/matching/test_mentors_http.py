@@ -154,7 +154,7 @@ async def test_pausing_lets_go_of_proposals_that_nobody_was_invited_to(field: Fi
     invited = await field.invited(mentor=mentor)
 
     assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "invitation-open")
-    await field.act(f"/proposals/{invited['id']}/answers", {"side": "mentors", "accepted": False})
+    await field.act(f"/proposals/{invited['id']}/answers", {"side": "mentors", "accepted": False, "reason": "no_time"})
     assert (await field.act(f"/mentors/{mentor['id']}/pause"))["state"] == "paused"
 
 
@@ -170,7 +170,7 @@ async def test_who_waits_for_a_first_meeting_neither_pauses_nor_leaves(field: Fi
     await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
     assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "first-meeting-agreed")
     for one in (proposal, of_group):
-        await field.act(f"/proposals/{one['id']}/answers", {"side": "mentors", "accepted": False})
+        await field.act(f"/proposals/{one['id']}/answers", {"side": "mentors", "accepted": False, "reason": "no_time"})
 
     assert (await field.act(f"/mentors/{mentor['id']}/pause"))["state"] == "paused"
     assert (await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Umzug"}))["state"] == "withdrawn"
@@ -182,7 +182,8 @@ async def test_an_answer_that_is_due_is_named_before_a_meeting(field: Field) -> 
     await field.accepted(mentor=mentor)
     invited = await field.invited(mentor=mentor)
     assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "invitation-open")
-    await field.act(f"/proposals/{invited['id']}/answers", {"side": "household", "accepted": False})
+    await field.act(f"/proposals/{invited['id']}/answers", {
+        "side": "household", "accepted": False, "reason": "no_time"})
 
     assert await field.refused(f"/mentors/{mentor['id']}/pause") == (409, "first-meeting-agreed")
 

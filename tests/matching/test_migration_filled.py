@@ -210,3 +210,22 @@ async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> N
             assert done.rowcount == 1
     finally:
         await engine.dispose()
+
+
+async def test_no_reason_is_kept_that_nobody_gave(cluster: Cluster, empty: str) -> None:
+    """as_proposed stood by default; what somebody gave stays."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0022")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        silent = await a_row(filled, "proposal", mentor_id=uuid4(), approved_reason="as_proposed",
+                             proposed_reason="as_proposed")
+        told = await a_row(filled, "proposal", mentor_id=uuid4(), approved_reason="waited_longest",
+                           proposed_reason="known_to_fit")
+        await upgraded(cluster, "matching", empty, "heads")
+        rows = {row["id"]: tuple(row)[1:] for row in await filled.fetch(
+            "SELECT id, approved_reason, proposed_reason FROM proposal")}
+    finally:
+        await filled.close()
+
+    assert rows == {silent: (None, None), told: ("waited_longest", "known_to_fit")}

@@ -97,7 +97,8 @@ async def test_a_side_that_has_answered_was_reached(field: Field) -> None:
     assert await missed(field, proposal) == {"household"}
 
     declined = await field.invited()
-    await field.act(f"/proposals/{declined['id']}/answers", {"side": "household", "accepted": False})
+    await field.act(f"/proposals/{declined['id']}/answers", {
+        "side": "household", "accepted": False, "reason": "no_time"})
     await field.network.tell("matching", bounced(await cause_of(field, declined), (await field.refs(declined))[0]))
     assert await missed(field, declined) == set()
 

@@ -271,14 +271,16 @@ async def test_nobody_is_looked_for_without_consent_or_after_the_end(field: Fiel
 
 async def proposed(field: Field, household: Json, unit: Json) -> tuple[int, str]:
     """Propose a pair; status and slug."""
-    answer = await field.send("POST", "/options/propose", {"household_id": household["id"], "unit_id": unit["id"]})
+    answer = await field.send("POST", "/options/propose", {
+        "household_id": household["id"], "unit_id": unit["id"], "reason": "known_to_fit"})
     return answer.status_code, answer.json().get("slug", "")
 
 
 async def test_an_option_becomes_a_proposal_like_any_other(field: Field) -> None:
     """With its reasons, without a run; it is approved and both are invited."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
-    made = await field.create("/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+    made = await field.create("/options/propose", {
+        "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
 
     assert (made["run_id"], made["state"], made["mentor_id"]) == (None, "proposed", mentor["id"])
     assert sum(made["points"].values()) == made["score"]
@@ -292,7 +294,8 @@ async def test_an_option_becomes_a_proposal_like_any_other(field: Field) -> None
 async def test_a_pair_that_a_hard_constraint_forbids_is_not_proposed(field: Field) -> None:
     """Neither one without a common language, nor one that declined before, nor somebody who has left."""
     household, mentor = await field.waiting_household(), await field.ready_mentor(languages={"tr": "C2"})
-    answer = await field.send("POST", "/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+    answer = await field.send("POST", "/options/propose", {
+        "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "pair-not-possible")
     assert "no_common_language" in answer.json()["detail"]
     gone = await field.ready_mentor()
@@ -448,11 +451,23 @@ async def test_a_run_leaves_alone_whom_somebody_proposed_meanwhile(field: Field)
     run_id, pool, found = await field.found_by_a_run()
     (served,) = found["proposals"]["household_id"]
     other = second if served == first["id"] else first
-    await field.create("/options/propose", {"household_id": other["id"], "unit_id": mentor["id"]})
+    await field.create("/options/propose", {
+        "household_id": other["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
     ended = await field.taken_over(run_id, pool, found)
 
     assert (await field.get(f"/households/{served}"))["state"] == "waiting"
     assert ended["dropped"] == 1
+
+
+async def test_nobody_is_chosen_without_a_reason(field: Field) -> None:
+    """No run proposed the pair: who wants it says why."""
+    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    pair = {"household_id": household["id"], "unit_id": mentor["id"]}
+    for reason in ({}, {"reason": None}, {"reason": "as_proposed"}):
+        answer = await field.send("POST", "/options/propose", pair | reason)
+        assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
 
 
 async def test_what_was_chosen_without_a_run_can_be_looked_up(field: Field) -> None:

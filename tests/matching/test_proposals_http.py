@@ -195,7 +195,9 @@ async def test_the_coordinator_notes_what_was_said(field: Field) -> None:
     assert await field.refused(f"{address}/first_meeting", tomorrow) == (422, "day-in-future")
     met = await field.act(f"{address}/first_meeting", today)
     assert (met["state"], met["first_meeting_on"]) == ("first_meeting", str(field.day))
-    declined = await field.act(f"{address}/answers", {"side": "household", "accepted": False})
+    no = {"side": "household", "accepted": False}
+    assert await field.refused(f"{address}/answers", no) == (422, "decline-reason-missing")
+    declined = await field.act(f"{address}/answers", no | {"reason": "no_reason_given"})
 
     assert (declined["state"], declined["declined_reason"]) == ("declined", "no_reason_given")
 
@@ -243,7 +245,8 @@ async def test_a_place_is_invited_to_once(field: Field) -> None:
                                  headers=field.coordinator | {"Accept-Language": "de"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "slot-taken")
     assert answer.json()["detail"].startswith("Alle 1 Plätze")
-    await field.act(f"/proposals/{waiting[0]['id']}/answers", {"side": "household", "accepted": False})
+    await field.act(f"/proposals/{waiting[0]['id']}/answers", {
+        "side": "household", "accepted": False, "reason": "no_time"})
 
     assert (await field.act(f"/proposals/{waiting[1]['id']}/invite"))["state"] == "invited"
 

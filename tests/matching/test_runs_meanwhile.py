@@ -48,7 +48,7 @@ async def test_a_pair_that_was_declined_meanwhile_is_not_proposed(field: Field) 
     proposal = await field.proposed(household, mentor=mentor)
     await field.act(f"/proposals/{proposal['id']}/approve", {})
     await field.act(f"/proposals/{proposal['id']}/invite")
-    await field.act(f"/proposals/{proposal['id']}/answers", {"side": "mentors", "accepted": False})
+    await field.act(f"/proposals/{proposal['id']}/answers", {"side": "mentors", "accepted": False, "reason": "no_time"})
     run = await field.taken_over(*found)
 
     assert (run["proposed"], run["dropped"], await live(field)) == (0, 1, [])

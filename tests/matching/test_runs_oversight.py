@@ -186,6 +186,25 @@ async def test_a_run_is_accounted_for(field: Field) -> None:
     assert int(decisions[first["id"]]["score"]) == sum(int(decisions[first["id"]][name]) for name in CRITERIA)
 
 
+async def test_who_followed_a_proposal_without_a_word_is_told_from_who_said_why(field: Field) -> None:
+    """One by one and many at once; that it was proposed is no reason that anybody could give."""
+    for _ in range(3):
+        await field.ready_mentor()
+        await field.waiting_household()
+    run = await field.run()
+    silent, told, together = [one["id"] for one in (await field.get(f"/proposals?run_id={run['id']}"))["items"]]
+    assert await field.refused(f"/proposals/{silent}/approve", {"reason": "as_proposed"}) == (422, "invalid-request")
+    assert (await field.act(f"/proposals/{silent}/approve", {}))["approved_reason"] is None
+    await field.act(f"/proposals/{told}/approve", {"reason": "known_to_fit"})
+    many = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": [together]})
+    assert many.status_code == 200, many.text
+    answer = await field.send("GET", f"/runs/{run['id']}/decisions.csv")
+    rows = {row["proposal_id"]: row for row in csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")))}
+
+    assert [rows[one]["approved_reason"] for one in (silent, told, together)] == ["", "known_to_fit", ""]
+    assert all(row["approved_by"] for row in rows.values())
+
+
 async def test_who_decided_for_a_side_stands_in_the_file(field: Field) -> None:
     """The mentor accepts by the link; what the household said on the telephone was noted by the coordinator."""
     proposal = await field.invited()

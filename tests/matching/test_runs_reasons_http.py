@@ -90,7 +90,8 @@ async def test_what_was_chosen_without_a_run_says_with_which_weights(field: Fiel
     """The version of the day on which it was proposed, also when there is another one by now."""
     admin = await field.network.key(Role.NETWORK_ADMIN)
     household, mentor = await field.waiting_household(), await field.ready_mentor()
-    await field.create("/options/propose", {"household_id": household["id"], "unit_id": mentor["id"]})
+    await field.create("/options/propose", {
+        "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
     await field.create("/weights", {"programme_id": str(field.programme), "reason": "Versuch"}, headers=admin)
     (row,) = await decisions(field, f"/options/decisions.csv?programme_id={field.programme}")
 

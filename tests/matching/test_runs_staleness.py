@@ -59,7 +59,7 @@ async def test_an_answer_of_no_is_a_change(field: Field) -> None:
     await field.act(f"/proposals/{proposal['id']}/approve", {})
     await field.act(f"/proposals/{proposal['id']}/invite")
     invited = await since(field, run)
-    await field.act(f"/proposals/{proposal['id']}/answers", {"side": "mentors", "accepted": False})
+    await field.act(f"/proposals/{proposal['id']}/answers", {"side": "mentors", "accepted": False, "reason": "no_time"})
     after = await since(field, run)
 
     assert invited == UNCHANGED

@@ -109,7 +109,7 @@ async def test_a_group_is_held_back_and_offered_to_nobody(field: Field) -> None:
     (unserved,) = (await field.get(f"/runs/{run['id']}/unserved"))["items"]
     options = await field.get(f"/options?household_id={unserved['household_id']}")
     assert (unserved["removed"]["paused"], options["options"]) == (1, [])
-    propose = {"household_id": unserved["household_id"], "unit_id": group["id"]}
+    propose = {"household_id": unserved["household_id"], "unit_id": group["id"], "reason": "known_to_fit"}
     answer = await field.send("POST", "/options/propose", propose, headers=field.coordinator | {
         "Idempotency-Key": "held-back-group"})
     assert answer.status_code == 409

@@ -257,7 +257,8 @@ async def _pairs(world: World, around: Field) -> None:
     world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])
     world.add("matched_household", pair["household_id"], table="household")
     waiting, ready = await around.waiting_household(), await around.ready_mentor(slots=SLOTS)
-    chosen = await around.create("/options/propose", {"household_id": waiting["id"], "unit_id": ready["id"]})
+    chosen = await around.create("/options/propose", {
+        "household_id": waiting["id"], "unit_id": ready["id"], "reason": "known_to_fit"})
     world.add("chosen_option", chosen["id"], table="proposal")
     proposal = await around.proposed(household, mentor=mentor)
     world.add("proposal", proposal["id"])

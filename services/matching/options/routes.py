@@ -94,7 +94,7 @@ class ChoiceIn(Body):
 
     household_id: UUID
     unit_id: UUID = Field(description="The mentor or the mentor group.")
-    reason: ApproveReason = Field(ApproveReason.AS_PROPOSED, description="Why these two.")
+    reason: ApproveReason = Field(description="Why these two: no run proposed them.", examples=["known_to_fit"])
 
 
 @router.get("", responses={409: {"description": "Nobody is looked for without consent, or after the end."}})

@@ -59,9 +59,8 @@ class DismissReason(StrEnum):
 
 
 class ApproveReason(StrEnum):
-    """Why they are invited."""
+    """Why a coordinator wants these two brought together; none: they followed what was proposed without a word."""
 
-    AS_PROPOSED = "as_proposed"
     WAITED_LONGEST = "waited_longest"
     WISH_OF_BOTH = "wish_of_both"
     KNOWN_TO_FIT = "known_to_fit"
@@ -90,7 +89,8 @@ class Proposal(Table, table=True):
     coordinator proposed them; the price is then what the place is worth to those who are yet to come. obstacles: hard
     codes that stand between the two since one of them has changed. weights_version: of one without a run. unreached:
     persons whose invitation did not arrive, or who have no mail address; a side was not reached once that is true of
-    all who speak for it. …_answer_noted_by: which coordinator noted what a side said; None: it answered by its link.
+    all who speak for it. approved_reason: None where nobody gave one. …_answer_noted_by: which coordinator noted what a
+    side said; None: it answered by its link.
     """
 
     __table_args__ = (
@@ -156,7 +156,7 @@ class Proposal(Table, table=True):
 
     def approve(
         self, by: str, now: datetime, *, authority_chooses: bool, decided_on: date | None, reference: str | None,
-        reason: ApproveReason = ApproveReason.AS_PROPOSED,
+        reason: ApproveReason | None = None,
     ) -> None:
         """The coordinator approves; where an authority chooses, its decision is what is recorded."""
         if authority_chooses and (decided_on is None or reference is None):

@@ -74,8 +74,8 @@ async def part(transaction: OpenTransaction, pair: Pair) -> None:
 
 
 async def approved(
-    transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: ApproveReason, decided_on: date | None = None,
-    reference: str | None = None,
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, reason: ApproveReason | None,
+    decided_on: date | None = None, reference: str | None = None,
 ) -> None:
     """The coordinator approves; where an authority chooses, its decision is what is recorded."""
     proposal.approve(

@@ -51,9 +51,9 @@ class DecisionIn(Body):
 
 
 class ApprovalIn(Body):
-    """Why, and the authority's decision where one chooses."""
+    """Why, if there is more to it than that it was proposed; and the authority's decision where one chooses."""
 
-    reason: ApproveReason = ApproveReason.AS_PROPOSED
+    reason: ApproveReason | None = None
     decision: DecisionIn | None = None
 
 
@@ -68,7 +68,7 @@ class SaidIn(Body):
 
     side: Side
     accepted: bool
-    reason: DeclineReason = DeclineReason.NO_REASON_GIVEN
+    reason: DeclineReason | None = Field(None, description="Of a no; `no_reason_given`, if they gave none.")
 
 
 class MetIn(Body):
@@ -202,10 +202,13 @@ async def invite_both(
 async def note_answer(
     proposal_id: UUID, body: SaidIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ProposalOut:
-    """The coordinator notes what a side said on the telephone, or after the first meeting."""
+    """The coordinator notes what a side said on the telephone, or after the first meeting; a no with its reason."""
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     if body.accepted:
         await accepted(transaction, proposal, pair, body.side)
+    elif body.reason is None:
+        raise Invalid("decline-reason-missing", "Say why the side declines; no_reason_given, if it gave no reason.",
+                      field="reason")
     else:
         await declined(transaction, proposal, pair, body.side, body.reason)
     proposal.note_answer_by(body.side, transaction.caller.principal)

@@ -116,7 +116,8 @@ async def read_account(run_id: UUID, transaction: Transaction) -> AccountOut:
 async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
     """Every proposal of a run with its points, and what people decided: who, when, and for which reason; no names.
 
-    pin_reason: why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
+    approved_reason: empty beside approved_by where the coordinator followed the proposal without a word. pin_reason:
+    why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
     …_answer_noted_by: which coordinator noted what a side said; empty: it answered by its link. ended_at: when it was
     dismissed, declined or expired. Reading it is noted in the audit.
     """

@@ -59,10 +59,10 @@ class RunIn(SimulationIn):
 
 
 class ApprovalsIn(Body):
-    """Which of a run's proposals the coordinator approves, and why; the others stay as they are."""
+    """Which of a run's proposals the coordinator approves, and why, if they say so; the others stay."""
 
     proposal_ids: list[UUID] = Field(min_length=1, max_length=500)
-    reason: ApproveReason = ApproveReason.AS_PROPOSED
+    reason: ApproveReason | None = None
     decision: DecisionIn | None = Field(None, description="Where an authority chooses: what it decided on all of them.")
 
 

@@ -193,7 +193,8 @@ class MatchingWorkload(Workload):
     async def _answer(self, proposal: Thing, shown: Shown, *, accepted: bool) -> None:
         side = self.chance.choice([one for one in SIDES if not shown[f"{one}_accepted_at"]])
         if not accepted:
-            await self.step(proposal, "answers", "declined", fact="declined", side=side, accepted=False)
+            await self.step(proposal, "answers", "declined", fact="declined", side=side, accepted=False,
+                            reason="no_time")
             return
         to = "accepted_both" if proposal.state == "accepted_one" else "accepted_one"
         if self.chance.random() < BY_LINK:
