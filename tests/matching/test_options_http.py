@@ -277,13 +277,15 @@ async def proposed(field: Field, household: Json, unit: Json) -> tuple[int, str]
 
 
 async def test_an_option_becomes_a_proposal_like_any_other(field: Field) -> None:
-    """With its reasons, without a run; it is approved and both are invited."""
-    household, mentor = await field.waiting_household(), await field.ready_mentor()
+    """With its reasons, without a run or a word about whom else there is; it is approved and both are invited."""
+    household, mentor, _ = await field.waiting_household(), await field.ready_mentor(), await field.ready_mentor()
     made = await field.create("/options/propose", {
         "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
 
     assert (made["run_id"], made["state"], made["mentor_id"]) == (None, "proposed", mentor["id"])
     assert sum(made["points"].values()) == made["score"]
+    (only,) = made["besides"]["en"]
+    assert only.startswith("Places like this one")
     assert (await field.get(f"/households/{household['id']}"))["state"] == "proposed"
     assert "proposal.created" in await field.subjects(made["id"])
     await field.act(f"/proposals/{made['id']}/approve", {"reason": "wish_of_both"})

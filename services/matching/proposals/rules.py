@@ -35,4 +35,4 @@ def reasons_of(proposal: Proposal) -> tuple[list[dict[str, Any]], dict[str, list
         interests=tuple(given["common_interests"]), unit_price=proposal.unit_price,
         next_best=NextBest(unit=UUID(next_best["unit_id"]), score=next_best["score"],
                            unit_price=next_best["unit_price"]) if next_best else None), weights,
-        "price" if proposal.run_id else "live_price")
+        "price" if proposal.run_id else "live_price", alone=proposal.run_id is None)

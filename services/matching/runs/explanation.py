@@ -57,29 +57,32 @@ def why(
 
 
 def besides(
-    proposal: "Proposal", language: Language, price: Literal["price", "live_price"] = "price",
+    proposal: "Proposal", language: Language, price: Literal["price", "live_price"] = "price", *,
+    alone: bool = False,
 ) -> tuple[str, ...]:
     """Return what else to know: the bonus if any, what the unit's price stands for, the next best.
 
-    A run's price counts those who wait now, a live one those who are yet to come.
+    A run's price counts those who wait now, a live one those who are yet to come. `alone`: only these two were looked
+    at, so that nothing is known of a next best.
     """
     next_score = proposal.next_best.score if proposal.next_best else 0
     return (
         *([_counted("bonus", language, proposal.bonus)] if proposal.bonus else []),
         _counted(price, language, proposal.unit_price),
-        _counted("next_best", language, next_score),
+        *([] if alone else [_counted("next_best", language, next_score)]),
     )
 
 
 def in_all_languages(
-    proposal: "Proposal", weights: Weights, price: Literal["price", "live_price"] = "price",
+    proposal: "Proposal", weights: Weights, price: Literal["price", "live_price"] = "price", *, alone: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """Return `why` as rows with a text for each language, and `besides` by language."""
     said = {language: why(proposal, weights, language) for language in LANGUAGES}
     texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
     reasons = [{"criterion": one.criterion, "points": one.points, "most": one.most,
                 **{language: texts[language][one.criterion] for language in LANGUAGES}} for one in said[LANGUAGES[0]]]
-    return reasons, {language: list(besides(proposal, language, price)) for language in LANGUAGES}
+    return reasons, {
+        language: list(besides(proposal, language, price, alone=alone)) for language in LANGUAGES}
 
 
 def shared(proposal: "Proposal") -> dict[str, Any]:
