@@ -142,6 +142,12 @@ def test_what_is_no_such_file_is_told(text: str, expected: tuple[int, str, str])
     assert faults(text) == [expected]
 
 
+def test_an_empty_pair_is_told_in_its_line() -> None:
+    """Neither of the two stands anywhere."""
+    assert faults('{"today": "2026-03-02",\n"pinned": [\n[]]}') == [
+        (3, "pinned.0.0", "Field required"), (3, "pinned.0.1", "Field required")]
+
+
 def test_a_missing_field_is_told_where_its_thing_begins() -> None:
     """There is no line of its own for what is not there."""
     file = a_file()

@@ -152,8 +152,10 @@ def _item(text: str, at: int, place: str | int, decoder: json.JSONDecoder) -> in
         return None
     at = _past_space(text, at + 1)
     for _ in range(place):
+        if text[at] == "]":
+            return None
         at = _next(text, at, decoder)
-    return at
+    return None if text[at] == "]" else at
 
 
 def _next(text: str, at: int, decoder: json.JSONDecoder) -> int:
