@@ -45,6 +45,21 @@ def test_people_are_scored_by_what_they_have() -> None:
     assert (market.days, market.term) == (100, 50)
 
 
+@pytest.mark.parametrize(("old", "new"), [("ar:C1", "AR:C1"), ("ar:B1,,\n", "AR:B1,,\n")])
+def test_a_language_is_the_same_however_it_is_spelt(old: str, new: str) -> None:
+    """As in the API: the tag's case says nothing."""
+    pairs = [read_market(PEOPLE.replace(*change), MENTORS.replace(*change)).pairs for change in (("", ""), (old, new))]
+    assert [column.tolist() for column in pairs[0]] == [column.tolist() for column in pairs[1]]
+
+
+def test_an_interpreter_is_there_or_not() -> None:
+    """With one whoever speaks nothing can be accompanied, without one not."""
+    places = "place,capacity,from,until\nx,1,0,50\n"
+    found = [read_market(f"household,arrives,departs,interpreter\na,0,5,{said}\n", places)
+             for said in ("yes", "no", "")]
+    assert [len(market.pairs.units) for market in found] == [1, 0, 0]
+
+
 def test_who_came_before_the_year_is_the_past() -> None:
     """Days may be negative: who has departed by then is never matched, who is still there is."""
     market = read_market("household,arrives,departs,score:x\nold,-9,0,500\nwaits,-9,5,500\n",
@@ -78,6 +93,10 @@ def test_files_with_headings_alone_are_an_empty_year() -> None:
     ("m1,1,0", "m1,1,", "places", 2, "from", "'' is not a whole number"),
     ("ar:B2,10", "ar:D9,10", "places", 2, "languages", "'D9' is not one of"),
     ("ar:B2,10", "ar:B2,far", "places", 2, "radius_km", "'far' is not a whole number"),
+    ("ar:C2 de:A1", "ar:C2 AR:A1", "arrivals", 2, "languages", "ar stands there twice"),
+    ("ar:C2 de:A1", "ar:C2 d:A1", "arrivals", 2, "languages", "'d' is not a language tag"),
+    ("wishes\nb1,0,60,1,15002,51.48,11.97,ar:C2 de:A1,20,school", "interpreter\nb1,0,60,1,15002,51.48,11.97,,20,ja",
+     "arrivals", 2, "interpreter", "'ja' is neither yes nor no"),
     ("15002,51.48,11.97,ar", "1500,51.48,11.97,ar", "arrivals", 2, "district", "'1500' is not an AGS"),
     ("15002,51.48,11.97,ar", "15002,91,11.97,ar", "arrivals", 2, "lat", "91.0 is not within"),
     ("15002,51.48,11.97,uk", "15002,51.48,,uk", "arrivals", 3, "lon", "'' is not a number"),

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import numpy as np
 
+from libs.common.codes.languages import normalised
 from services.matching.runs.certificate import Ints
 from services.matching.runs.graph import Scored
 from services.matching.runs.pool import ALL_SLOTS, FULL_SCORE, Household, Member, Point, Rules, Unit
@@ -68,6 +69,26 @@ class Row:
     def codes(self, column: str) -> frozenset[str]:
         """The column's codes, which stand there with spaces between them."""
         return frozenset(self.text(column).split())
+
+    def truth(self, column: str) -> bool:
+        """Whether yes stands in the column; no, or nothing, is not; Malformed for any other word."""
+        text = self.text(column, "no")
+        if text not in {"yes", "no"}:
+            raise self.malformed(column, f"{text!r} is neither yes nor no")
+        return text == "yes"
+
+    def levels(self, column: str) -> dict[str, str]:
+        """The column's languages, each with the level behind its colon, however the tag is spelt; each once."""
+        found: dict[str, str] = {}
+        for tag, _, level in (one.partition(":") for one in self.text(column).split()):
+            try:
+                language = normalised(tag)
+            except ValueError as raised:
+                raise self.malformed(column, f"{tag!r} is {raised}") from raised
+            if language in found:
+                raise self.malformed(column, f"{language} stands there twice")
+            found[language] = level
+        return found
 
     def malformed(self, column: str, wrong: str) -> Malformed:
         """The refusal of what stands in this column."""
@@ -179,7 +200,7 @@ def _made(row: Row, number: int, make: Callable[[Row, int], Side]) -> Side:
 def _household(row: Row, number: int) -> Household:
     return Household(
         members=(Member("27-44"),) * row.whole("size", 1, MOST_PERSONS, 1), waiting_since=TODAY,
-        least_level=row.text("least_level", "A2"), interpreter=row.text("interpreter") == "yes",
+        least_level=row.text("least_level", "A2"), interpreter=row.truth("interpreter"),
         wishes=row.codes("wishes"), must_haves=row.codes("must_haves"),
         radius_km=row.whole("radius_km", 0, FAR) if row.text("radius_km") else None, **_described(row, number))
 
@@ -192,10 +213,9 @@ def _unit(row: Row, number: int) -> Unit:
 
 def _described(row: Row, number: int) -> dict[str, Any]:
     """What both sides have. A language stands there with its level: `ar:C2 de:A1`; everyone has time."""
-    spoken = [one.partition(":") for one in row.text("languages").split()]
     return {
         "id": UUID(int=number), "district": row.text("district", "00000"), "point": _point(row),
-        "languages": {tag: level for tag, _, level in spoken}, "interests": row.codes("interests"), "slots": ALL_SLOTS,
+        "languages": row.levels("languages"), "interests": row.codes("interests"), "slots": ALL_SLOTS,
         "consented": True}
 
 
