@@ -3,7 +3,10 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from libs.common.callers import Role
+from services.matching.profiles.rules import AccompanyingIn
 from services.matching.runs.rows import HOME_WITHIN
 from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json, rules
@@ -66,25 +69,61 @@ async def test_an_answer_of_no_is_a_change(field: Field) -> None:
     assert after == UNCHANGED | {"changed": True, "households_changed": 1, "pairs_barred": 1}
 
 
-async def test_what_the_run_brought_about_is_no_change(field: Field) -> None:
-    """Its proposal becomes a tandem: the household is accompanied and the mentor active, as the run wanted."""
-    await field.ready_mentor()
-    await field.waiting_household()
-    run = await field.run()
-    proposal = await proposal_of(field, run)
-    address = f"/proposals/{proposal['id']}"
+async def begun(field: Field, run: Json) -> Json:
+    """A tandem that the run's only proposal becomes; whoever it brings together is no other by any of its steps."""
+    address = f"/proposals/{(await proposal_of(field, run))['id']}"
     await field.act(f"{address}/approve", {})
     await field.act(f"{address}/invite")
     for side in ("mentors", "household"):
         await field.act(f"{address}/answers", {"side": side, "accepted": True})
+        assert await since(field, run) == UNCHANGED
     await field.act(f"{address}/first_meeting", {"on": str(field.day)})
-    tandem = await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
+    return await field.create("/tandems", {"proposal_id": address.rpartition("/")[2], "kind": "everyday"})
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+async def test_what_the_run_brought_about_is_no_change(field: Field, capacity: int) -> None:
+    """Its proposal becomes a tandem: the household is accompanied and the mentor active, whether or not places stay."""
+    await field.ready_mentor(capacity=capacity)
+    await field.waiting_household()
+    run = await field.run()
+    tandem = await begun(field, run)
     running = await since(field, run)
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
 
     assert running == UNCHANGED
     assert (await since(field, run))["pairs_barred"] == 1
     assert (await since(field, run))["households_changed"] == 1
+
+
+async def test_a_group_that_accompanies_by_the_run_is_no_change_until_it_says_something_else(field: Field) -> None:
+    """It is matched and accompanies, as the run wanted; whom it takes in afterwards nobody has looked at."""
+    group = await field.ready_group()
+    await field.waiting_household(programme_id=str(field.sponsorship))
+    run = await field.run(field.sponsorship)
+    await begun(field, run)
+    running = await since(field, run)
+    fields = {name: value for name, value in field.group_body(largest=5).items() if name in AccompanyingIn.model_fields}
+    await field.act(f"/mentor_groups/{group['id']}", fields | {"label": "Gruppe Kupferkreis"}, method="PUT")
+
+    assert running == UNCHANGED
+    assert await since(field, run) == UNCHANGED | {"changed": True, "units_changed": 1}
+
+
+async def test_who_says_something_else_is_a_change_although_proposed(field: Field) -> None:
+    """The run's pair still fits and stands; but with what the two say by now another run may find something else."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    run = await field.run()
+    proposal = await proposal_of(field, run)
+    languages = {"de": "B1", "ar": "C2", "uk": "C2"}
+    await field.act(f"/mentors/{mentor['id']}", field.mentor_fields(languages=languages), method="PUT")
+    of_mentor = await since(field, run)
+    await field.act(f"/proposals/{proposal['id']}/approve", {})
+    await field.act(f"/proposals/{proposal['id']}/invite")
+    await field.act(f"/households/{household['id']}", field.household_fields(wishes=["school"]), method="PUT")
+
+    assert of_mentor == UNCHANGED | {"changed": True, "units_changed": 1}
+    assert await since(field, run) == of_mentor | {"households_changed": 1}
 
 
 async def test_a_groups_own_household_is_no_change_and_another_one_is(field: Field) -> None:

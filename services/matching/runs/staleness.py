@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, literal, union_all
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from services.matching.households.model import Household, HouseholdState
 from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorGroup
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import OPEN, PENDING, Proposal
+from services.matching.proposals.model import FIRM, OPEN, PENDING, Proposal
 from services.matching.runs.model import Run, RunPool
 from services.matching.runs.queries import barred_since, in_pool, rules_of_day
 from services.matching.runs.rows import HOME_WITHIN
@@ -25,14 +25,15 @@ Counted = dict[str, int | bool | None]
 
 
 class Standing(NamedTuple):
-    """A mentor or group as it is now. free, as if nothing came of the run's proposals: own of its places are theirs.
+    """A mentor or group as it is now. free, as if nothing came of the run's proposals.
 
+    steps: by how many versions it is another because of what has come of the run's proposals.
     lapsed: what time alone has changed, a certificate that ran out or a home that is to be had in time by now.
     """
 
     version: int
     free: int
-    own: int
+    steps: int
     lapsed: bool
 
 
@@ -70,27 +71,34 @@ async def _asked(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
 
 
 async def _households(transaction: OpenTransaction, run: Run, pool: RunPool | None) -> Counted:
-    """Those that are new, gone or others; not those for which a proposal of the run, or its tandem, still stands."""
+    """Those that are new, gone or others; not those in a tandem that has come of the run.
+
+    Of who is proposed, and not accompanied yet, the run itself has raised the version by one.
+    """
     if pool is None:
         return dict.fromkeys(("households_new", "households_gone", "households_changed"))
-    proposed = select_columns(col(Proposal.household_id)).where(
-        col(Proposal.run_id) == run.id, col(Proposal.state).in_(OPEN | PENDING))
+    proposed = select_columns(col(Household.id), col(Household.version)).join(
+        Proposal, col(Proposal.household_id) == col(Household.id)).where(
+            col(Proposal.run_id) == run.id, col(Proposal.state).in_(OPEN | PENDING))
     accompanied = select_columns(col(Tandem.household_id)).join(
         Proposal, col(Proposal.id) == col(Tandem.proposal_id)).where(
             col(Proposal.run_id) == run.id, col(Tandem.state).in_(RUNNING))
-    standing = {str(one) for one, in await transaction.execute(proposed.union_all(accompanied))}
+    asked = {str(one): version for one, version in await transaction.execute(proposed)}
+    standing = {*asked, *map(str, await transaction.scalars(accompanied))}
     waiting = select_columns(col(Household.id), col(Household.version)).where(
         in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
     now = {str(one): version for one, version in await transaction.execute(waiting)}
     then = {one: version for one, version in pool.households.items() if one not in standing}
+    others = [one for one, version in now.items() if then.get(one, version) != version]
+    others += [one for one, version in asked.items() if version != pool.households[one] + 1]
     return {"households_new": len(now.keys() - then.keys()), "households_gone": len(then.keys() - now.keys()),
-            "households_changed": sum(then.get(one, version) != version for one, version in now.items())}
+            "households_changed": len(others)}
 
 
 async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -> Counted:
     """Those that are new, gone or others, and those of whose places another number is free.
 
-    Whoever the run filled is no other because of that: what follows for them is what it wanted.
+    Whoever is matched or accompanies by what the run proposed is no other because of that: it is what it wanted.
     """
     if pool is None:
         return dict.fromkeys(("units_new", "units_gone", "units_changed", "units_places"))
@@ -99,8 +107,7 @@ async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
     places = None if free is None else sum(free.get(one, found.free) != found.free for one, found in both.items())
     return {"units_new": len(now) - len(both), "units_gone": len(pool.units) - len(both), "units_places": places,
             "units_changed": sum(
-                found.lapsed or (found.version != pool.units[one] and not 0 < (free or {}).get(one, 0) <= found.own)
-                for one, found in both.items())}
+                found.lapsed or not 0 <= found.version - pool.units[one] <= found.steps for one, found in both.items())}
 
 
 async def _standing(transaction: OpenTransaction, run: Run, *, homes: bool) -> dict[str, Standing]:
@@ -117,26 +124,34 @@ async def _standing(transaction: OpenTransaction, run: Run, *, homes: bool) -> d
     elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
     groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=in_time_by_now).where(
         col(MentorGroup.state).not_in(ENDED))
-    return {str(one): Standing(version, max(0, places - held + own), own, bool(lapsed)) for query in (mentors, groups)
-            for one, version, places, held, own, lapsed in await transaction.execute(query)}
+    return {str(one): Standing(version, max(0, places - held + own), steps, bool(lapsed))
+            for query in (mentors, groups)
+            for one, version, places, held, own, steps, lapsed in await transaction.execute(query)}
 
 
 def _with_places(
     kind: Any, run: Run, held: Subquery, places: Any, *, lapsed: ColumnElement[bool],
 ) -> Select[Any]:
     return select_columns(
-        kind.id, kind.version, places, func.coalesce(held.c.all, 0), func.coalesce(held.c.own, 0), lapsed,
+        kind.id, kind.version, places, func.coalesce(held.c.all, 0), func.coalesce(held.c.own, 0),
+        func.coalesce(held.c.steps, 0), lapsed,
     ).outerjoin(held, held.c.unit_id == kind.id).where(in_pool(kind, run))
 
 
 def _held(kind: Any, run: Run, of_proposal: Any, of_tandem: Any) -> Subquery:
-    """How many places of each are taken or spoken for, and how many of them by what the run proposed."""
-    spoken_for = select_columns(of_proposal.label("unit_id"), col(Proposal.run_id).label("run_id")).where(
+    """How many places of each are taken or spoken for, how many of them by what the run proposed; and its steps.
+
+    A mentor becomes active with the first tandem; a group is matched once both have accepted, and then accompanies.
+    """
+    own, group = func.coalesce(col(Proposal.run_id) == run.id, false()).label("own"), int(kind is MentorGroup)
+    firm = case((col(Proposal.state).in_(FIRM), group), else_=0).label("steps")
+    spoken_for = select_columns(of_proposal.label("unit_id"), own, firm).where(
         col(Proposal.state).in_(OPEN | PENDING))
-    running = select_columns(of_tandem.label("unit_id"), col(Proposal.run_id).label("run_id")).join(
+    running = select_columns(of_tandem.label("unit_id"), own, literal(1 + group).label("steps")).join(
         Proposal, col(Proposal.id) == col(Tandem.proposal_id)).where(col(Tandem.state).in_(RUNNING))
     each = union_all(*(query.join(kind, kind.id == unit).where(in_pool(kind, run)) for query, unit in (
         (spoken_for, of_proposal), (running, of_tandem)))).subquery()
     return select_columns(
-        each.c.unit_id, func.count().label("all"), func.count().filter(each.c.run_id == run.id).label("own"),
+        each.c.unit_id, func.count().label("all"), func.count().filter(each.c.own).label("own"),
+        func.max(each.c.steps).filter(each.c.own).label("steps"),
     ).group_by(each.c.unit_id).subquery()
