@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from libs.common.callers import Role
 from services.matching.links.queries import ANSWER, CONSENT
-from tests.matching.field import REGION, Field, Json, sponsorship
+from tests.matching.field import REGION, SLOTS, Field, Json, sponsorship
+from tests.matching.test_persons_facts import reached
 
 
 async def approved(field: Field) -> Json:
@@ -37,12 +38,32 @@ async def test_before_both_accept_a_side_reads_reasons_and_no_names(field: Field
         seen[person] = answer.text
     assert '<html lang="de" dir="ltr">' in seen[mentor]
     assert '<html lang="ar" dir="rtl">' in seen[household]
-    assert "17" in seen[mentor]
+    assert "Entfernung: etwa 19 km." in _plain(seen[mentor])
     for text in seen.values():
         assert "Mira" not in text
         assert "Samira" not in text
 
     assert (await field.get(f"/proposals/{proposal['id']}"))["version"] == proposal["version"]
+
+
+async def test_what_both_read_is_as_they_say_it_today(field: Field) -> None:
+    """The household has less time than when it was proposed, and the two still fit; by page and by mail."""
+    proposal = await field.invited()
+    mentor, _ = await field.refs(proposal)
+    address, page = f"/households/{proposal['household_id']}", await field.link(ANSWER, proposal["id"], mentor)
+    before = _plain((await field.client.get(page)).text)
+    await field.act(address, field.household_fields(slots=SLOTS[:2], languages={"de": "B1"}), method="PUT")
+    mailed = (await reached(field, mentor, f"proposal/{proposal['id']}")).texts["reasons"]["de"]
+    after = (await field.client.get(page)).text
+
+    assert all(said in before for said in ("Gemeinsame Sprachen: العربية, Deutsch", "in der Woche: 3."))
+    for text in map(_plain, (mailed, after)):
+        assert all(said in text for said in ("Gemeinsame Sprachen: Deutsch.", "in der Woche: 2.")), text
+
+
+def _plain(text: str) -> str:
+    """The text without the marks around what is filled in, which keep its direction apart."""
+    return text.replace("\u2068", "").replace("\u2069", "")
 
 
 async def test_by_links_both_accept(field: Field) -> None:

@@ -33,6 +33,7 @@ from services.matching.proposals.queries import (
     lock_units,
     pair_of,
     persons_of,
+    shared_now,
     why_for_both,
 )
 from services.matching.tandems.model import RUNNING, Tandem
@@ -66,7 +67,8 @@ async def words_about(transaction: OpenTransaction, about: str) -> Words:
     values = {"region": region_of(getattr(one, "region", "")).name}
     match one:
         case Proposal():
-            texts = {"reasons": {tag: "\n".join(why_for_both(one.shared, [tag])) for tag in LANGUAGES}}
+            shared = await shared_now(transaction, one)
+            texts = {"reasons": {tag: "\n".join(why_for_both(shared, [tag])) for tag in LANGUAGES}}
             times = {"expires": one.expires_at.isoformat()} if one.expires_at else {}
             return Words(values=values, texts=texts if one.shared else {}, times=times)
         case Prerequisite():

@@ -27,6 +27,8 @@ from services.matching.profiles.model import Awaited
 from services.matching.profiles.queries import address_mark, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.proposals.model import ANSWERABLE, FIRM, OPEN, PENDING, Proposal, ProposalState
+from services.matching.runs.pairs import in_common
+from services.matching.runs.queries import load_pair
 from services.matching.tandems.model import RUNNING, Tandem
 
 Unit = Mentor | MentorGroup
@@ -238,7 +240,8 @@ async def told_before(transaction: OpenTransaction, proposal: Proposal, pair: Pa
     """What a side learns before it accepts, in its language: whom in outline, why, and until when. Never a name."""
     languages = await languages_of(transaction, ref)
     until = proposal.expires_at.astimezone(BERLIN).strftime("%d.%m.%Y") if proposal.expires_at else ""
-    lines = [await _outline(transaction, pair, side, languages), *why_for_both(proposal.shared, languages),
+    reasons = why_for_both(await shared_now(transaction, proposal), languages)
+    lines = [await _outline(transaction, pair, side, languages), *reasons,
              say("invitation_until", languages, until=until).text, say("no_names_yet", languages).text]
     await audited(transaction, "read", f"proposal/{proposal.id}", pair.household.person_ref)
     return lines
@@ -252,6 +255,14 @@ async def _outline(transaction: OpenTransaction, pair: Pair, side: Side, languag
     return say("outline_group", languages, persons=len(await members_of(transaction, pair.unit.id))).text
 
 
+async def shared_now(transaction: OpenTransaction, proposal: Proposal) -> dict[str, Any]:
+    """What the two have in common as they are today; as it was once nothing is going on; nothing once one is erased."""
+    if not proposal.shared or proposal.state not in PENDING | OPEN:
+        return proposal.shared
+    pair = await load_pair(transaction, proposal)
+    return in_common(pair, pair["households"][0], pair["units"][0])
+
+
 def why_for_both(shared: dict[str, Any], languages: Sequence[str]) -> list[str]:
     """The reasons of a proposal, as far as both sides may know them."""
     spoken = ", ".join(language_name(tag, tag) for tag in shared.get("languages", {}))
@@ -259,7 +270,8 @@ def why_for_both(shared: dict[str, Any], languages: Sequence[str]) -> list[str]:
     said = [
         say("why_language", languages, spoken=spoken) if spoken and not shared.get("interpreter")
         else say("why_interpreter", languages),
-        say("why_district", languages) if metres is None else say("why_distance", languages, km=max(1, metres // 1000)),
+        say("why_district", languages) if metres is None
+        else say("why_distance", languages, km=max(1, round(metres / 1000))),
         say("why_slots", languages, slots=shared.get("slots", 0)),
         *([say("why_interests", languages, interests=shared["interests"])] if shared.get("interests") else []),
     ]

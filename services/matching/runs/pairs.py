@@ -60,6 +60,13 @@ def unserved_told(unserved: Unserved) -> dict[str, Any]:
     }
 
 
+def in_common(rules_of_day: Mapping[str, Any], household: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pair of rows has in common, as a proposal keeps it, whatever stands against the pair."""
+    rules = rules_of(dict(rules_of_day))
+    one, other = household_of(household), unit_of(unit, rules_of_day["today"])
+    return shared(told_pair(one, other, points(one, other, rules), rules, bonus=0, unit_price=0))
+
+
 def examined(rules_of_day: Mapping[str, Any], household: Mapping[str, Any], unit: Mapping[str, Any], *,
              declined: bool, price: int) -> tuple[HardCode, ...] | dict[str, Any]:
     """The codes that stand against a pair of rows; or the columns of its proposal, from which reasons are told.
