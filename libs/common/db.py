@@ -185,7 +185,7 @@ async def get_or_refuse(
     """
     found = await transaction.get(kind, row_id, with_for_update=lock or None)
     if found is None or not transaction.caller.scope.covers(found):
-        raise NotFound("not-found", "There is no such {noun}.", noun=kind.__name__.lower())
+        raise NotFound("not-found", "There is no such {noun}.", noun=kind)
     if version is not None and version != found.version:  # type: ignore[attr-defined]
         raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
     return found

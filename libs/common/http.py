@@ -16,11 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from libs.common.codes.words import german_of
 from libs.common.db import is_away
 from libs.common.logs import correlation, current_correlation
 from libs.common.metrics import Metrics
 from libs.common.openapi import PROBLEM
-from libs.common.refusals import Refused, TooLarge, Unavailable, german_of
+from libs.common.refusals import GERMAN_OF_ALL, Refused, TooLarge, Unavailable
 
 log = structlog.get_logger()
 BODY_BYTES = 256 * 1024
@@ -172,6 +173,7 @@ def problem(refused: Refused, language: str, german: dict[str, str], **more: Any
         "detail": refused.sentence(german, language),
         "correlation": current_correlation(),
         **({"field": refused.field} if refused.field else {}),
+        **({"codes": refused.codes} if refused.codes else {}),
         **more,
     }
     headers = {"Content-Language": language}
@@ -243,6 +245,6 @@ def catalogues_of(service: str) -> Path:
 
 def german_sentences(service: str) -> dict[str, str]:
     """The German sentences by slug that this service needs."""
-    return german_of(catalogues_of(service))
+    return german_of(GERMAN_OF_ALL, catalogues_of(service))
 
 

@@ -60,6 +60,8 @@ class ProblemOut(BaseModel):
     detail: str = Field(examples=["There is no such partner."])
     correlation: str
     field: str | None = Field(None, description="The input at fault, where there is one.")
+    codes: dict[str, list[str]] = Field(
+        default={}, examples=[{"state": ["in_review"]}], description="The codes behind words of `detail`.")
     faults: list[FaultOut] = Field(default=[], description="Every place at fault of a request that cannot be read.")
 
 

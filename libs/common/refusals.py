@@ -1,9 +1,9 @@
 """Refusals: a request that the field's rules turn down, with a stable slug and a sentence a person understands."""
 
-import tomllib
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
+
+from libs.common.codes.words import codes_of, in_words
 
 GERMAN_OF_ALL = Path(__file__).with_name("refusals.de.toml")
 
@@ -12,24 +12,30 @@ class Refused(Exception):
     """A request that a rule of the field turns down.
 
     slug: the stable name for programs. reason: the English sentence; `{name}` stands for one of the values.
-    field: the input field that is at fault, as it is called in the request. values: what the sentence names,
-    and what a program may read from the problem document; never personal data.
+    field: the input field that is at fault, as it is called in the request. values: what the sentence names; never
+    personal data. Members of an enum, one or several, are said in words, and a program reads their codes.
     """
 
     status: ClassVar[int] = 409
 
     def __init__(self, slug: str, reason: str, *, field: str | None = None, **values: object) -> None:
         """Refuse with this slug and sentence."""
-        super().__init__(reason.format(**values) if values else reason)
         self.slug = slug
         self.reason = reason
         self.field = field
         self.values = values
+        super().__init__(self.sentence({}, "en"))
 
     def sentence(self, german: dict[str, str], language: str) -> str:
         """The sentence in German (`de`) when the catalogue has it, else in English."""
         text = german.get(self.slug, self.reason) if language == "de" else self.reason
-        return text.format(**self.values) if self.values else text
+        said = {name: in_words(name, value, german, language) for name, value in self.values.items()}
+        return text.format(**said).rstrip() if said else text
+
+    @property
+    def codes(self) -> dict[str, list[str]]:
+        """The codes behind the words of the sentence, by the names of its values."""
+        return {name: codes for name, value in self.values.items() if (codes := codes_of(value))}
 
 
 class NotAuthenticated(Refused):
@@ -84,13 +90,3 @@ class TooLarge(Refused):
     """The request is larger than we take."""
 
     status = 413
-
-
-@cache
-def german_of(*catalogues: Path) -> dict[str, str]:
-    """The German sentences by slug: those of all services, then those of the given catalogue files."""
-    sentences: dict[str, str] = {}
-    for catalogue in (GERMAN_OF_ALL, *catalogues):
-        if catalogue.exists():
-            sentences |= tomllib.loads(catalogue.read_text(encoding="utf-8"))
-    return sentences

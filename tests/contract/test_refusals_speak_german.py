@@ -42,8 +42,9 @@ def everything() -> list[Raised]:
 
 
 def sentences(catalogue: Path) -> dict[str, str]:
-    """The German sentences by slug; none without the file."""
-    return tomllib.loads(catalogue.read_text(encoding="utf-8")) if catalogue.exists() else {}
+    """The German sentences by slug, without the words that stand in them; none without the file."""
+    said = tomllib.loads(catalogue.read_text(encoding="utf-8")) if catalogue.exists() else {}
+    return {slug: text for slug, text in said.items() if isinstance(text, str)}
 
 
 def faults(raised: Iterable[Raised], german: dict[str, str]) -> Iterator[str]:

@@ -114,7 +114,8 @@ async def test_by_a_link_nobody_learns_what_the_other_side_said(field: Field) ->
     said = await field.attempt(f"/proposals/{proposal['id']}/answers", yes)
 
     assert (said.status_code, said.json()["slug"]) == (409, "pair-no-longer-fits")
-    assert "vetoed" in said.json()["detail"]
+    assert said.json()["codes"] == {"because": ["vetoed"]}
+    assert said.json()["detail"].endswith("fit again. This pair was ruled out.")
 
 
 async def test_a_tandem_does_not_begin_until_they_fit_again(field: Field) -> None:
@@ -126,7 +127,7 @@ async def test_a_tandem_does_not_begin_until_they_fit_again(field: Field) -> Non
     body = {"proposal_id": proposal["id"], "kind": "everyday"}
     refused = await field.send("POST", "/tandems", body)
     assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
-    assert "household_too_large" in refused.json()["detail"]
+    assert refused.json()["codes"] == {"because": ["household_too_large"]}
     await mentor_changed(field, proposal, largest=7)
 
     assert (await field.create("/tandems", body))["obstacles"] == []

@@ -144,7 +144,7 @@ def test_after_a_pause_everybody_has_their_time_to_answer(state: CheckinState, d
 def test_a_concern_is_taken_up_and_then_resolved() -> None:
     """In this order, each once."""
     concern = Concern(tandem_id=uuid4(), region="15087", person_ref=uuid4(), side=Side.MENTORS, raised_at=NOW)
-    with pytest.raises(Refused, match="taken_up"):
+    with pytest.raises(Refused, match="taken up"):
         concern.resolve(NOW)
     concern.take_up("neutral")
     with pytest.raises(Refused, match="raised"):

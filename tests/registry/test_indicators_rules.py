@@ -134,7 +134,7 @@ def test_the_minutes_of_meetings_are_added_up_as_they_were_corrected() -> None:
 
     assert (actual(minutes, noted), actual(records, noted)) == (180, 3)
     assert (actual(minutes, [gone, longer, *noted]), actual(records, [gone, longer, *noted])) == (150, 2)
-    with pytest.raises(Invalid, match="meeting_minutes"):
+    with pytest.raises(Invalid, match="meeting minutes"):
         an_indicator(Metric.MEETING_MINUTES, Counted.MEETING, Counted.TANDEM_STARTED).check(PROJECT)
 
 

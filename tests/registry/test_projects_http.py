@@ -74,8 +74,8 @@ async def test_what_was_promised_is_not_changed_after_the_opening(network: Netwo
     assert again.json()["detail"] == "The project is open; that is for one that is planned."
     german = await registry.put(
         address, json=body, headers=coordinator | matching(opened) | {"Accept-Language": "de"})
-    assert "open" in german.json()["detail"]
-    assert german.json()["detail"].startswith("Das Projekt")
+    assert german.json()["detail"].startswith("Das Projekt steht auf „eröffnet“.")
+    assert german.json()["codes"] == {"state": ["open"], "wanted": ["planned"]}
 
 
 CANNOT_BE: list[tuple[dict[str, Any], tuple[int, str]]] = [

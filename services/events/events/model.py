@@ -231,7 +231,7 @@ class Event(Table, table=True):
             raise Refused("event-not-begun", "The event has not begun yet.")
         if self.state not in {EventState.RUNNING, EventState.HELD}:
             raise Refused("event-over", "The event is {state}; attendance is recorded until it is reported.",
-                          state=self.state.value)
+                          state=self.state)
 
     def _revised(self, now: datetime) -> None:
         self.changed_at = now
@@ -257,7 +257,7 @@ class Event(Table, table=True):
     def _only(self, states: set[EventState] | frozenset[EventState], done: str) -> None:
         if self.state not in states:
             raise Refused("event-state", "The event is {state}; it cannot be {done} now.",
-                          state=self.state.value, done=done)
+                          state=self.state, done=done)
 
 
 def _refuse_past(starts: datetime, now: datetime) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from libs.common.codes.lists import AudienceSector
+from libs.common.codes.lists import AgeBand, AudienceSector
 from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.refusals import Refused
 from services.events.events.model import Event
@@ -145,7 +145,7 @@ class Registration(Table, table=True):
     def _only(self, states: set[RegistrationState] | frozenset[RegistrationState], done: str) -> None:
         if self.state not in states:
             raise Refused("registration-state", "The registration is {state}; it cannot be {done} now.",
-                          state=self.state.value, done=done)
+                          state=self.state, done=done)
 
 
 def needs_of(seats: int, children: Sequence[str], event: Event, *, childcare: bool) -> Places:
@@ -161,7 +161,7 @@ def needs_of(seats: int, children: Sequence[str], event: Event, *, childcare: bo
         looked_after = sum(1 for child in children if not bands or child in bands)
         if not looked_after:
             raise Refused("childcare-age", "The childcare takes children of these ages only: {ages}.",
-                          field="party.children", ages=", ".join(bands) or "-")
+                          field="party.children", ages=[AgeBand(band) for band in bands] or "-")
     if event.capacity is not None and seats > event.capacity:
         raise Refused("party-too-large", "The event has {seats} seats in all.", field="party", seats=event.capacity)
     if looked_after > event.childcare_places:

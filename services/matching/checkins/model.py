@@ -113,7 +113,7 @@ class Checkin(Table, table=True):
         """The coordinator has looked after a missed one."""
         if self.state is not CheckinState.ESCALATED:
             raise Refused("checkin-not-escalated", "This check-in is {state}; only a missed one is looked after.",
-                          state=self.state.value)
+                          state=self.state)
         self.state, self.handled_by, self.changed_at = CheckinState.HANDLED, by, now
 
     def ask_anew(self, now: datetime) -> bool:

@@ -217,7 +217,7 @@ async def _refuse_names(transaction: OpenTransaction, closing: Closing, text: st
     kinds = found_in(text, await names_of_tandem(transaction, closing))
     if kinds:
         raise Invalid("learning-names-someone", "The text seems to name somebody: {found}. Please write it without.",
-                      field="text", found=", ".join(kinds))
+                      field="text", found=kinds)
 
 
 async def _told(transaction: OpenTransaction, closing: Closing, response: Response) -> ClosingOut:

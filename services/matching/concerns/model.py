@@ -52,4 +52,4 @@ class Concern(Table, table=True):
     def _only(self, state: ConcernState) -> None:
         if self.state is not state:
             raise Refused("concern-state", "The concern is {state}; this is done with one that is {wanted}.",
-                          state=self.state.value, wanted=state.value)
+                          state=self.state, wanted=state)

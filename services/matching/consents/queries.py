@@ -40,7 +40,7 @@ async def refuse_without(transaction: OpenTransaction, refs: Sequence[UUID], pur
     missing = len(refs) - len(await agreeing(transaction, refs, purpose))
     if missing:
         raise Refused("purpose-without-consent", "{missing} of those whom it is about have not consented to {purpose}.",
-                      missing=missing, purpose=purpose.value)
+                      missing=missing, purpose=purpose)
 
 
 async def refuse_application(transaction: OpenTransaction, group: MentorGroup) -> None:

@@ -52,4 +52,4 @@ def refuse_value(attribute: Attribute, value: str | None, *, correcting: bool) -
     if value is None and correcting:
         return
     if value not in set(CODES[attribute]):
-        raise Invalid("status-value", "This is not a code for {attribute}.", field="value", attribute=attribute.value)
+        raise Invalid("status-value", "This is not a code for {attribute}.", field="value", attribute=attribute)

@@ -198,7 +198,7 @@ class Household(Described, Table, table=True):
     def _move(self, sources: set[HouseholdState], target: HouseholdState) -> None:
         if self.state not in sources:
             raise Refused("household-state", "The household is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state = target
 
 

@@ -151,14 +151,14 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
         """What has ended is not changed any more."""
         if self.state in ENDED:
             raise Refused("group-ended", "The group is {state}; nothing about it is changed any more.",
-                          state=self.state.value)
+                          state=self.state)
 
     def refuse_unless_available(self, *, authority_chooses: bool) -> None:
         """Only a group with nothing open on its checklist is invited; where an authority chooses, a listed one."""
         wanted = GroupState.LISTED if authority_chooses else GroupState.READY
         if self.state is not wanted:
             raise Refused("group-not-ready", "The group is {state}; only one that is {wanted} is invited.",
-                          state=self.state.value, wanted=wanted.value)
+                          state=self.state, wanted=wanted)
 
     def hold_home(self, home: dict[str, Any], day: date) -> None:
         """The group has found a home, or another one; the landlord may keep it free for them until a day."""
@@ -209,7 +209,7 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
     def _move(self, sources: frozenset[GroupState] | set[GroupState], target: GroupState) -> None:
         if self.state not in sources:
             raise Refused("group-state", "The group is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state = target
 
 

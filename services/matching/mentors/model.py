@@ -154,7 +154,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """Only who is ready or active, with a certificate that holds, is invited."""
         if self.state not in AVAILABLE or not self.has_valid_record(day):
             raise Refused("mentor-not-available", "The mentor is {state} or has to show a certificate again.",
-                          state=self.state.value)
+                          state=self.state)
 
     def withdraw_consent(self, now: datetime) -> None:
         """They took their consent back: they are not proposed any more."""
@@ -172,7 +172,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
     def _only(self, states: set[MentorState] | frozenset[MentorState], done: str) -> None:
         if self.state not in states:
             raise Refused("mentor-state", "The mentor is {state}; they cannot be {done} now.",
-                          state=self.state.value, done=done)
+                          state=self.state, done=done)
 
 
 def record_deleted_at(left_at: datetime) -> datetime:

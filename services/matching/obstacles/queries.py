@@ -3,7 +3,7 @@
 from libs.common.callers import Role
 from libs.common.db import OpenTransaction
 from libs.common.refusals import Refused
-from services.matching.obstacles.rules import left_out
+from services.matching.obstacles.rules import in_sentences, left_out
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.queries import pair_of
 from services.matching.runs import hard
@@ -30,5 +30,5 @@ async def refuse_obstacles(transaction: OpenTransaction, proposal: Proposal) -> 
     codes = await between(transaction, proposal)
     if codes:
         raise Refused(
-            "pair-no-longer-fits", "The two no longer fit together{because}. Their data must fit again.",
-            because="" if transaction.caller.role is Role.LINK else f": {', '.join(codes)}")
+            "pair-no-longer-fits", "The two no longer fit together. Their data must fit again. {because}",
+            because="" if transaction.caller.role is Role.LINK else in_sentences(codes))

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from libs.common.codes.words import Said
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.proposals.model import PENDING, Proposal
-from services.matching.runs.explanation import why_not
+from services.matching.runs.explanation import LANGUAGES, why_not
 from services.matching.runs.hard import HardCode
 from services.matching.tandems.model import Tandem
 
@@ -17,6 +18,9 @@ OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
 # that none is noted at all, after a relevant entry, counts, and what is open on a group's checklist), and a home is to
 # be had in time before somebody moves in, not afterwards.
 OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
+
+LEFT_OR_ENDED = Said("Der Mentor, die Mentorin oder die Gruppe ist nicht mehr dabei.",
+                     "The mentor or group does not take part any more.", ("left_or_ended",))
 
 
 class Obstacle(BaseModel):
@@ -44,3 +48,10 @@ def told(codes: Iterable[str]) -> list[Obstacle]:
     found = [HardCode(code) for code in codes]
     return [Obstacle(code=code, de=german, en=english) for code, german, english in zip(
         found, why_not(found, "de"), why_not(found, "en"), strict=True)]
+
+
+def in_sentences(codes: Iterable[str]) -> Said:
+    """The codes as a refusal says them, one sentence after the other."""
+    found = [HardCode(code) for code in codes]
+    german, english = (" ".join(why_not(found, language)) for language in LANGUAGES)
+    return Said(german, english, tuple(found))

@@ -24,6 +24,7 @@ from libs.common.service import own_database
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
+from services.matching.obstacles.rules import LEFT_OR_ENDED, in_sentences
 from services.matching.options.model import PriceSet
 from services.matching.options.queries import (
     YEAR,
@@ -172,13 +173,14 @@ async def _unit(transaction: OpenTransaction, unit_id: UUID) -> Unit:
 async def _examined(transaction: OpenTransaction, household: Household, unit: Unit) -> dict[str, Any]:
     """The proposal's columns; Refused where a hard constraint stands against the pair."""
     row, other, rules = await pair_rows(transaction, household, unit.id)
-    found: Any = ("left_or_ended",)
+    found: Any = None
     if other is not None:
         barred = await barred_pairs(transaction, household.programme_id, household.id)
         found = examined(rules, row, other, declined=(household.id, unit.id) in barred,
                          price=await price_of(transaction, household.programme_id, unit.id))
-    if isinstance(found, tuple):
-        raise Refused("pair-not-possible", "These two cannot be brought together: {codes}.", codes=", ".join(found))
+    if found is None or isinstance(found, tuple):
+        raise Refused("pair-not-possible", "These two cannot be brought together. {codes}",
+                      codes=LEFT_OR_ENDED if found is None else in_sentences(found))
     proposal: dict[str, Any] = found
     return proposal
 

@@ -121,7 +121,7 @@ class Prerequisite(Table, table=True):
         """The coordinator does without it, and says why."""
         if self.standing in FINE:
             raise Refused("prerequisite-settled", "This prerequisite is {standing} already.",
-                          standing=self.standing.value)
+                          standing=self.standing)
         self.standing, self.waived_by, self.waived_why = Standing.WAIVED, by, why
 
     def demand_again(self) -> None:

@@ -79,11 +79,12 @@ async def checklist(transaction: OpenTransaction, mentor_group_id: UUID) -> Sequ
 
 async def refuse_unprepared(transaction: OpenTransaction, group: MentorGroup) -> None:
     """Nothing begins with a group while something is open on its checklist."""
-    missing = [line.rule for line in await checklist(transaction, group.id) if line.standing not in FINE]
+    missing: list[Demand] = sorted(
+        {line.demand for line in await checklist(transaction, group.id) if line.standing not in FINE})
     if missing:
         raise Refused(
             "prerequisites-open", "Open on the group's checklist: {which}. It must be there again, or be waived.",
-            which=", ".join(missing))
+            which=missing)
 
 
 async def stand_of(transaction: OpenTransaction, group: MentorGroup) -> GroupStand:

@@ -58,7 +58,7 @@ async def locked(
     query = select(kind).where(table.id == row_id).with_for_update().execution_options(populate_existing=True)
     found: Row | None = (await transaction.scalars(query)).one_or_none()
     if found is None:
-        raise NotFound("not-found", "There is no such {noun}.", noun=kind.__name__.lower())
+        raise NotFound("not-found", "There is no such {noun}.", noun=kind)
     if version is not None and version != found.version:  # type: ignore[attr-defined]
         raise Stale("stale", "This was changed by someone else in the meantime; read it again.")
     return found

@@ -258,7 +258,7 @@ class Proposal(Table, table=True):
     def _move(self, sources: frozenset[ProposalState] | set[ProposalState], target: ProposalState) -> None:
         if self.state not in sources:
             raise Refused("proposal-state", "The proposal is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state = target
 
 

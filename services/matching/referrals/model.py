@@ -185,4 +185,4 @@ class Referral(Table, table=True):
     def _only(self, states: Collection[ReferralState], done: str) -> None:
         if self.state not in states:
             raise Refused("referral-state", "The referral is {state}; it cannot be {done} now.",
-                          state=self.state.value, done=done)
+                          state=self.state, done=done)

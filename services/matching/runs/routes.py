@@ -245,7 +245,7 @@ async def approve_some(run_id: UUID, body: ApprovalsIn, transaction: Transaction
             continue
         if proposal.state is not ProposalState.PROPOSED:
             raise Refused("proposal-not-to-approve", "Proposal {proposal_id} is {state}; none of them was approved.",
-                          field="proposal_ids", proposal_id=proposal_id, state=proposal.state.value)
+                          field="proposal_ids", proposal_id=proposal_id, state=proposal.state)
         await approved(transaction, proposal, pair, body.reason, decision.decided_on if decision else None,
                        decision.reference if decision else None)
         await audited(transaction, "change", f"proposal/{proposal.id}", pair.household.person_ref)

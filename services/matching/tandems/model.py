@@ -148,4 +148,4 @@ class Tandem(Table, table=True):
     def _only(self, states: set[TandemState] | frozenset[TandemState], done: str) -> None:
         if self.state not in states:
             raise Refused("tandem-state", "The tandem is {state}; it cannot be {done} now.",
-                          state=self.state.value, done=done)
+                          state=self.state, done=done)

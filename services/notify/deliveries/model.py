@@ -150,7 +150,7 @@ class Delivery(Table, table=True):
               reason: Reason | None = None) -> None:
         if self.state not in sources:
             raise Refused("delivery-state", "The delivery is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state, self.reason = target, reason
 
 

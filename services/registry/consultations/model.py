@@ -66,4 +66,4 @@ class Consultation(Table, table=True):
     def _only_planned(self) -> None:
         if self.state is not ConsultationState.PLANNED:
             raise Refused("consultation-state", "The consultation is {state}; only a planned one is held or cancelled.",
-                          state=self.state.value)
+                          state=self.state)

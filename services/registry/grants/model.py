@@ -47,11 +47,11 @@ def check_scope(role: Role, scopes: dict[str, object]) -> None:
     """Each role has exactly one kind of scope; Invalid when the grant names another, or misses it."""
     wanted = SCOPES.get(role)
     if role not in SCOPES:
-        raise Invalid("role-not-given", "The role {role} is not given to anyone.", field="role", role=role.value)
+        raise Invalid("role-not-given", "The role {role} is not given to anyone.", field="role", role=role)
     for name, value in scopes.items():
         if (value is not None) != (name == wanted):
             raise Invalid("grant-scope", "The role {role} needs {wanted} and nothing else.", field=name,
-                          role=role.value, wanted=wanted or "no scope")
+                          role=role, wanted=wanted or "no scope")
 
 
 def refuse_foreign(giver: Role, scope: Scope, role: Role, region: str | None) -> None:

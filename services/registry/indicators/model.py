@@ -122,7 +122,7 @@ class Indicator(Table, table=True):
         """What cannot be counted so, or not in the project's term, is refused."""
         if not self.kinds <= COUNTABLE[self.metric]:
             raise Invalid("metric-facts", "{metric} can be counted of: {countable}.", field="filter.facts",
-                          metric=self.metric.value, countable=", ".join(sorted(COUNTABLE[self.metric])))
+                          metric=self.metric, countable=sorted(COUNTABLE[self.metric]))
         if (self.event_kinds or self.has_condition) and not self.kinds <= AT_EVENTS:
             raise Invalid("filter-events-only", "Kinds of event and a condition are for attendances and events held.",
                           field="filter.facts")

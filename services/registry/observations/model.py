@@ -76,5 +76,5 @@ class Observation(Table, table=True):
     def _move(self, sources: set[ObservationState], target: ObservationState) -> None:
         if self.state not in sources:
             raise Refused("observation-state", "The observation is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state = target

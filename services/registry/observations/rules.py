@@ -34,4 +34,4 @@ def refuse_names(text: str, *, field: str, confirmed: bool) -> None:
         raise Invalid(
             "text-names-someone",
             "The text seems to name someone ({found}); take it out, or confirm with contains_no_names.",
-            field=field, found=", ".join(found))
+            field=field, found=found)

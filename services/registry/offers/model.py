@@ -196,7 +196,7 @@ class Offer(Table, table=True):
         reviewed = self.revision_state if self.state in OUT and self.revision is not None else self.state
         if reviewed not in sources:
             raise Refused("offer-not-in-review", "The offer is {state}; only one in review can be {target}.",
-                          state=(reviewed or self.state).value, target=target.value)
+                          state=(reviewed or self.state), target=target)
         if self.state in OUT:
             self.revision_state = target
         else:
@@ -205,7 +205,7 @@ class Offer(Table, table=True):
     def _only(self, states: set[OfferState] | frozenset[OfferState]) -> None:
         if self.state not in states:
             raise Refused("offer-state", "The offer is {state}; that is for one that is {wanted}.",
-                          state=self.state.value, wanted=", ".join(sorted(states)))
+                          state=self.state, wanted=sorted(states))
 
 
 def refuse_unless_verified(partner: Partner | None) -> None:

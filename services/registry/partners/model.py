@@ -65,7 +65,7 @@ class Partner(Table, table=True):
     def _move(self, sources: set[PartnerState], target: PartnerState) -> None:
         if self.state not in sources:
             raise Refused("partner-state", "The partner is {state}; that does not lead to {target}.",
-                          state=self.state.value, target=target.value)
+                          state=self.state, target=target)
         self.state = target
 
 

@@ -92,4 +92,4 @@ class Project(Table, table=True):
     def _only(self, wanted: ProjectState) -> None:
         if self.state is not wanted:
             raise Refused("project-state", "The project is {state}; that is for one that is {wanted}.",
-                          state=self.state.value, wanted=wanted.value)
+                          state=self.state, wanted=wanted)
