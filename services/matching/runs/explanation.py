@@ -4,7 +4,7 @@ The sentences stand in `reasons.toml`; nothing here decides anything.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from libs.common.codes.languages import language_name
 from services.matching.runs.hard import HardCode
 from services.matching.runs.pool import CRITERIA, DAYS, PARTS_OF_DAY, Weights
+from services.matching.runs.words import Failed
 
 # An outcome loads NumPy, and the service itself says why a pair does not fit.
 if TYPE_CHECKING:
@@ -117,6 +118,13 @@ def what_is_missing(unserved: "Unserved", language: Language) -> tuple[str, ...]
         *(alone or [texts["several"]]),
         *(_took(code, n, language) for code, n in _most_first(unserved.removed)),
     )
+
+
+def why_failed(reason: Failed, pair: Sequence[str]) -> dict[str, list[str]]:
+    """Return why a run could not be computed, by language; pair: the two that cannot be, and the codes against them."""
+    codes = [HardCode(code) for code in pair[2:]]
+    form = "unknown" if reason is Failed.NOT_TO_BE_PINNED and not codes else reason.value
+    return {language: [_text("failed", language)[form], *why_not(codes, language)] for language in LANGUAGES}
 
 
 def in_words(what: Literal["changed_meanwhile", "not_looked_at"]) -> dict[str, list[str]]:

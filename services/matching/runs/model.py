@@ -10,7 +10,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Refused
+from services.matching.runs.explanation import why_failed
 from services.matching.runs.steps import Step
+from services.matching.runs.words import Failed
 from services.matching.tables import Table
 
 
@@ -98,11 +100,16 @@ class Run(Table, table=True):
     cancelled_by: str | None = plain(None)
     cancelled_why: CancelReason | None = code(CancelReason, None)
 
+    @property
+    def failed_because(self) -> dict[str, list[str]]:
+        """Why it could not be computed, in words by language."""
+        return why_failed(Failed(self.failed_with), self.failed_pair or ()) if self.failed_with else {}
+
     def begin(self) -> None:
         """It is being computed."""
         self.state = RunState.RUNNING
 
-    def fail(self, reason: str, pair: list[str] | None, *, now: datetime) -> None:
+    def fail(self, reason: Failed, pair: list[str] | None, *, now: datetime) -> None:
         """It could not be computed, because of a pair with its codes where there is one; a new run may be started."""
         self.state, self.failed_with, self.finished_at, self.failed_pair = RunState.FAILED, reason, now, pair
 

@@ -27,10 +27,11 @@ from services.matching.runs.model import Run, RunPool, RunState
 from services.matching.runs.queries import load_pool
 from services.matching.runs.releases import released
 from services.matching.runs.staleness import seen_besides
+from services.matching.runs.words import Failed
 from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopped
 
 log = structlog.get_logger()
-Failure = tuple[str, list[str] | None]
+Failure = tuple[Failed, list[str] | None]
 
 
 @when_due("run", takes_long=True)
@@ -71,12 +72,12 @@ async def _computed(run_id: UUID, pool: PlainPool) -> tuple[PlainOutcome | None,
     except (RuntimeError, ValueError, MemoryError, OSError) as raised:
         log.warning("a run could not be computed", run=str(run_id), kind=type(raised).__name__)
         if isinstance(raised, BrokenProcessPool):
-            return None, ("worker_ended", None)
+            return None, (Failed.WORKER_ENDED, None)
         if isinstance(raised, (MemoryError, OSError)):
-            return None, ("no_room", None)
+            return None, (Failed.NO_ROOM, None)
         # Told by the process, which alone knows the class.
         pair, codes = getattr(raised, "pair", None), getattr(raised, "codes", ())
-        return None, ("not_to_be_pinned", [*map(str, pair), *codes]) if pair else ("not_computable", None)
+        return None, (Failed.NOT_TO_BE_PINNED, [*map(str, pair), *codes]) if pair else (Failed.NOT_COMPUTABLE, None)
 
 
 async def take_over(transaction: OpenTransaction, run: Run, pool: PlainPool, found: PlainOutcome) -> None:

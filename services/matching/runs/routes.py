@@ -1,11 +1,11 @@
 """The HTTP door of runs: start one, see how far it is, and read why households stayed without a proposal."""
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 from sqlmodel import col, not_, select
 
 from libs.common.audit import audited
@@ -14,7 +14,7 @@ from libs.common.codes.types import Ags
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.due import schedule
-from libs.common.refusals import NotFound, Refused
+from libs.common.refusals import Invalid, NotFound, Refused
 from services.matching.households.model import Household
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import among, beyond_scope, inside
@@ -27,6 +27,7 @@ from services.matching.runs import comparing
 from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
 from services.matching.runs.wanted import PairIn, refuse_too_many, refuse_unknown, written
+from services.matching.runs.words import Failed
 from services.matching.weights.routes import FullWeights
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -51,11 +52,11 @@ class RunIn(SimulationIn):
     simulate: bool = False
     weights: FullWeights | None = Field(None, description="To be tried; in a simulated run only.")
 
-    @model_validator(mode="after")
-    def _only_tried(self) -> Self:
+    def refuse_real_trial(self) -> None:
+        """Nobody is proposed by weights that are not the programme's."""
         if self.weights and not self.simulate:
-            raise ValueError("weights can be tried in a simulated run only; set them for the programme")
-        return self
+            raise Invalid("weights-only-tried", "Weights are tried in a simulated run only; for others they are set for"
+                          " the programme.", field="weights")
 
 
 class ApprovalsIn(Body):
@@ -100,9 +101,8 @@ class RunOut(BaseModel):
     certified: bool | None
     proposed: int
     dropped: int
-    failed_with: str | None = Field(description=(
-        "not_to_be_pinned: failed_pair; not_computable: what is in the pool; worker_ended: killed twice, mostly for"
-        " want of memory; no_room: the machine had no memory, or no process, left for it."))
+    failed_with: Failed | None = Field(description="failed_because says the same in words.")
+    failed_because: dict[str, list[str]] = Field(description="By language, why it failed; of others nothing.")
     failed_pair: list[str] | None = Field(description="The pair that cannot be pinned, and the hard codes against it.")
 
     @classmethod
@@ -161,6 +161,7 @@ class UnservedInOut(UnservedOut):
 @router.post("", status_code=202)
 async def start_run(body: RunIn, transaction: Transaction, once: Creation, response: Response) -> RunOut:
     """Match everyone who waits, exactly; the answer says where to look for the result."""
+    body.refuse_real_trial()
     return await _started(body, transaction, once, response, simulated=body.simulate)
 
 
@@ -269,6 +270,8 @@ async def _started(
     response.headers["Location"] = f"/v1/runs/{once.id}"
     if once.repeated:
         return RunOut.of(await get_or_refuse(transaction, Run, once.id))
+    if body.weights:
+        body.weights.refuse_unless_full(inside="weights.")
     refuse_outside(transaction.caller.scope, body.region)
     await refuse_too_many(transaction)
     now = transaction.clock.now()

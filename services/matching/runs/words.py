@@ -16,6 +16,15 @@ class Advice(StrEnum):
     NOBODY = "nobody"
 
 
+class Failed(StrEnum):
+    """Why a run could not be computed; the last two say something about the machine, and not about the pool."""
+
+    NOT_TO_BE_PINNED = "not_to_be_pinned"
+    NOT_COMPUTABLE = "not_computable"
+    WORKER_ENDED = "worker_ended"
+    NO_ROOM = "no_room"
+
+
 class Scarcity(StrEnum):
     """How much those who are yet to come will need this place."""
 

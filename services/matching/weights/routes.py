@@ -1,51 +1,67 @@
 """The HTTP door of weights: read the versions of a programme, set a new one."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 from sqlalchemy import func, text
 from sqlmodel import col, select
 
 from libs.common.bodies import Body, Line
+from libs.common.codes.words import Said
 from libs.common.db import get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
+from libs.common.refusals import Invalid
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.rules import today
+from services.matching.runs.pool import CRITERIA
 from services.matching.weights.model import WeightSet
 
 router = APIRouter(prefix="/weights", tags=["weights"])
 FULL_SCORE = 1000
 MOST = 1_000_000
+# What the criteria are called, in their order.
+IN_GERMAN = ("Sprache", "Entfernung", "Bedarf", "Interessen", "Zeiten")
+
+
+Points = Annotated[int, Field(strict=True, ge=0, le=FULL_SCORE)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=MOST)]
+Slots = Annotated[int, Field(strict=True, le=28)]
 
 
 class Weights(BaseModel):
     """What a run computes with: points by criterion, together 1000, and what counts besides."""
 
-    language: int = Field(250, ge=0, le=1000)
-    distance: int = Field(200, ge=0, le=1000)
-    needs: int = Field(250, ge=0, le=1000)
-    interests: int = Field(150, ge=0, le=1000)
-    availability: int = Field(150, ge=0, le=1000)
-    base: int = Field(1000, ge=0, le=MOST, description="More of it leans to more people matched.")
-    min_common_slots: int = Field(2, ge=0, le=28)
-    waiting_per_week: int = Field(5, ge=0, le=1000)
-    waiting_most: int = Field(200, ge=0, le=MOST)
-    urgency_bonus: int = Field(100, ge=0, le=MOST)
-    far_km: int = Field(40, ge=1, le=1000)
-    enough_slots: int = Field(8, ge=1, le=28)
+    language: Points = 250
+    distance: Points = 200
+    needs: Points = 250
+    interests: Points = 150
+    availability: Points = 150
+    base: Amount = Field(1000, description="More of it leans to more people matched.")
+    min_common_slots: Slots = Field(2, ge=0)
+    waiting_per_week: Points = 5
+    waiting_most: Amount = 200
+    urgency_bonus: Amount = 100
+    far_km: int = Field(40, strict=True, ge=1, le=1000)
+    enough_slots: Slots = Field(8, ge=1)
 
 
 class FullWeights(Weights, Body):
     """Weights as somebody gives them: the criteria make 1000 points together."""
 
-    @model_validator(mode="after")
-    def _full(self) -> Self:
-        if self.language + self.distance + self.needs + self.interests + self.availability != FULL_SCORE:
-            raise ValueError("the criteria do not make 1000 points together")
-        return self
+    def refuse_unless_full(self, *, inside: str = "") -> None:
+        """No run computes with other scores than of 1000 points; inside: where the weights stand in a request."""
+        points = {name: getattr(self, name) for name in CRITERIA}
+        if sum(points.values()) != FULL_SCORE:
+            german, english = (
+                ", ".join(f"{word} {points[name]}" for name, word in zip(CRITERIA, words, strict=True))
+                for words in (IN_GERMAN, CRITERIA))
+            given = next((name for name in CRITERIA if name in self.model_fields_set), CRITERIA[0])
+            raise Invalid("weights-not-full", "The criteria make {made} points together, and not {full}: {points}.",
+                          field=inside + given, made=sum(points.values()), full=FULL_SCORE,
+                          points=Said(german, english))
 
 
 class WeightsIn(FullWeights):
@@ -77,6 +93,7 @@ async def set_weights(body: WeightsIn, transaction: Transaction, once: Creation)
     """A network admin sets how much each criterion counts; protected traits are none of them."""
     if once.repeated:
         return WeightsOut.of(await get_or_refuse(transaction, WeightSet, once.id))
+    body.refuse_unless_full()
     await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
     await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:programme))"),
                               {"programme": f"weights {body.programme_id}"})
