@@ -68,7 +68,6 @@ async def test_another_person_has_a_reference_consents_and_a_link_of_their_own(f
     assert own["contact"]["name"] == "Yusuf Demo"
     assert {one["text_version"] for one in own["noted"]["consents"]} == {2}
     assert "Samira" not in str(own)
-    assert await slug_of(field, OWN_DATA, before["id"], before["person_ref"]) == "own-data-over"
 
 
 async def test_what_is_noted_from_then_on_is_sealed_for_the_new_contact(field: Field) -> None:
@@ -292,6 +291,65 @@ async def test_the_former_contact_takes_their_consents_back(field: Field) -> Non
     assert "planned" in (await checkin_states(field, tandem))["household"]
 
 
+async def test_the_former_contact_is_handed_what_is_theirs(field: Field) -> None:
+    """By a link that the coordinators have sent: what they said and consented to, and nothing of the household."""
+    tandem = await field.tandem(note="Zwei Kinder gehen in die Kita")
+    household, (_, samira) = tandem["household_id"], await field.refs(tandem)
+    await field.client.post(await field.link(CONCERN, tandem["id"], samira), json={"text": "Er droht mir"})
+    yusuf = (await replaced(field, household, note="Seit Mai allein"))["person_ref"]
+    answer = await field.send("POST", f"/households/{household}/own_data_link?former={samira}")
+    assert answer.json() == {"person_ref": samira}
+    told = (await field.told(samira, kind="own_data"))[-1]
+    assert (told["own_data_id"], told["person_refs"]) == (household, [samira])
+    assert set((await reached(field, samira, f"own_data/{household}", "own_data_offered")).links) == {"own_data"}
+    own = await own_data_of(field, household, samira)
+    assert (own["kind"], own["state"], own["takes_part"], own["contact"]["name"]) == (
+        "former_contact", "left", False, "Samira Demo")
+    assert (own["stored"], own["pairs"]) == ({}, [])
+    assert [one["text"] for one in own["noted"]["concerns"]] == ["Er droht mir"]
+    assert {one["purpose"] for one in own["noted"]["consents"]} == {"matching", "checkins", "learnings", "authority"}
+    assert not {"tandems", "proposals", "changes", "unserved"} & own["noted"].keys()
+    assert all(word not in str(own) for word in ("Kita", "Seit Mai", "Yusuf", yusuf, "Mira"))
+
+
+async def test_the_former_contact_takes_a_consent_back_by_the_page_and_does_nothing_else(field: Field) -> None:
+    """It has no form; once they are erased it is none, and none is sent."""
+    household = await field.waiting_household()
+    samira, household = household["person_ref"], household["id"]
+    yusuf = (await replaced(field, household))["person_ref"]
+    path = await field.link(OWN_DATA, household, samira)
+    page = await field.client.get(path, headers={"Accept": "text/html"})
+    assert (page.status_code, "Samira Demo" in page.text, "Yusuf" in page.text, "<form" in page.text) == (
+        200, True, False, False)
+    assert (await field.client.post(f"{path}/leave")).json()["slug"] == "own-data-over"
+    assert (await field.client.post(f"{path}/withdraw_consent?purpose=learnings")).status_code == 200
+    assert "learnings" not in await consents(field, samira)
+    assert "learnings" in await consents(field, yusuf)
+    await erased(field, samira)
+
+    assert await slug_of(field, OWN_DATA, household, samira) == "own-data-over"
+    assert await field.refused(f"/households/{household}/own_data_link?former={samira}") == (404, "person-erased")
+
+
+async def test_nobody_is_handed_what_a_former_contact_said(field: Field) -> None:
+    """Not who speaks for the household today, nor one of another household, nor a mentor; nor by who is elsewhere."""
+    tandem, other = await field.tandem(), await field.waiting_household()
+    household, (mentor, samira) = tandem["household_id"], await field.refs(tandem)
+    yusuf = (await replaced(field, household))["person_ref"]
+    for ref in (yusuf, mentor, other["person_ref"], household):
+        address = f"/households/{household}/own_data_link?former={ref}"
+        assert await field.refused(address) == (404, "not-found"), ref
+    assert await field.refused(f"/households/{other['id']}/own_data_link?former={samira}") == (404, "not-found")
+    elsewhere = await field.network.key(Role.COORDINATOR, region="15084")
+    answer = await field.send("POST", f"/households/{household}/own_data_link?former={samira}", headers=elsewhere)
+    assert answer.status_code == 404
+    silent = await field.waiting_household(contact={"name": "Ohne Adresse"})
+    await replaced(field, silent["id"])
+
+    assert await field.refused(f"/households/{silent['id']}/own_data_link?former={silent['person_ref']}") == (
+        409, "mail-address-missing")
+
+
 async def test_a_contact_is_replaced_twice(field: Field) -> None:
     """Each is a person of their own; the second former is nobody's any more, like the first."""
     first = await field.waiting_household()
@@ -299,9 +357,10 @@ async def test_a_contact_is_replaced_twice(field: Field) -> None:
     third = await replaced(field, first["id"], contact=a_person("Omar Demo"))
     refs = [first["person_ref"], second["person_ref"], third["person_ref"]]
     assert (len(set(refs)), third["former_person_ref"]) == (3, second["person_ref"])
-    opened = [await slug_of(field, OWN_DATA, first["id"], ref) for ref in refs]
+    read = [await own_data_of(field, first["id"], ref) for ref in refs]
 
-    assert opened == ["own-data-over", "own-data-over", ""]
+    assert [(one["kind"], one["contact"]["name"]) for one in read] == [
+        ("former_contact", "Samira Demo"), ("former_contact", "Yusuf Demo"), ("household", "Omar Demo")]
     await erased(field, *refs[:2])
     assert (await field.get(f"/households/{first['id']}/contact"))["name"] == "Omar Demo"
 

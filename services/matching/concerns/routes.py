@@ -22,6 +22,7 @@ from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import Invalid, Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
+from services.matching.concerns.queries import side_heard
 from services.matching.concerns.reactions import raised, refuse_waiting
 from services.matching.households.model import Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
@@ -29,7 +30,7 @@ from services.matching.links.rules import read_form
 from services.matching.members.model import Member
 from services.matching.profiles.queries import beyond_scope, inside, locked
 from services.matching.tandems.model import Tandem
-from services.matching.tandems.queries import persons_of_side, side_in
+from services.matching.tandems.queries import persons_of_side
 
 router = APIRouter(prefix="/concerns", tags=["concerns"])
 Raising = Annotated[Holding, by_link(CONCERN.name)]
@@ -156,12 +157,12 @@ async def show_concern(request: Request, holding: Raising) -> HTMLResponse:
 
 @router.post("/raised/{token}", response_model=RaisedOut)
 async def raise_concern(request: Request, holding: Raising, body: Concerning | None = None) -> Any:
-    """A mentor or household turns to the neutral contact; neither the other side nor the coordinator learns of it."""
+    """A mentor, member or household turns to the neutral contact; neither other side nor coordinators learn of it."""
     transaction, person_ref = holding.transaction, holding.link.person_ref
     try:
         written = given(body, "concern", ConcernIn)
         tandem = await locked(transaction, Tandem, holding.link.about)
-        side = await side_in(transaction, tandem, person_ref)
+        side = await side_heard(transaction, tandem, person_ref)
         await refuse_waiting(transaction, tandem, person_ref)
         concern = await raised(transaction, tandem, person_ref, side, written.text if written else None)
         await audited(transaction, "change", f"concern/{concern.id}", person_ref)
@@ -188,7 +189,7 @@ async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn
 
 async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
     tandem = await get_or_refuse(holding.transaction, Tandem, holding.link.about)
-    await side_in(holding.transaction, tandem, holding.link.person_ref)
+    await side_heard(holding.transaction, tandem, holding.link.person_ref)
     languages = await languages_of(holding.transaction, holding.link.person_ref)
     words = Input("text", say("concern_words", languages).text, kind="textarea")
     form = sent.section("concern", [words], [("concern_raise", request.path_params["token"])], languages)

@@ -35,6 +35,10 @@ class Member(CertificateSeen, Table, table=True):
         """Whether they have not left."""
         return self.left_on is None
 
+    def was_there(self, began: date, ended: date | None) -> bool:
+        """Whether they belonged to the group on some day between the two; None: it lasts."""
+        return (ended is None or self.joined_on <= ended) and (self.left_on is None or began <= self.left_on)
+
     def leave(self, day: date) -> None:
         """They are no longer of the group."""
         self.refuse_left()

@@ -35,6 +35,7 @@ from services.matching.profiles.rules import (
     refuse_future,
     today,
 )
+from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/members", tags=["members"])
 
@@ -199,7 +200,7 @@ async def leave_group(member_id: UUID, transaction: Transaction, expected: Expec
 async def join(
     transaction: OpenTransaction, group: MentorGroup, body: PersonIn, *, member_id: UUID | None = None,
 ) -> Member:
-    """Meet a person and make them a member of the locked group."""
+    """Meet a person and make them a member of the locked group; they get the link to their own data."""
     refuse_future(body.consented_on, transaction.clock.now(), "consented_on")
     person_ref = await met(transaction, body.contact, region=group.region, partner_id=group.partner_id)
     member = Member(id=member_id or uuid7(), mentor_group_id=group.id, region=group.region, person_ref=person_ref,
@@ -209,6 +210,7 @@ async def join(
     purposes = (Purpose.MATCHING, *map(Purpose, body.consented_besides))
     what = Given(purposes, body.consented_on, body.consent_version, body.consent_language)
     await consent_given(transaction, person_ref, what, region=group.region, partner_id=group.partner_id)
+    offered(transaction, member)
     return member
 
 

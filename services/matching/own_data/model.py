@@ -1,5 +1,6 @@
 """What is told of each table to whom it is about, and the form in which it is told."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -63,6 +64,17 @@ class OwnKind(StrEnum):
     MENTOR = "mentor"
     HOUSEHOLD = "household"
     MEMBER = "member"
+    FORMER_CONTACT = "former_contact"
+
+
+@dataclass(frozen=True)
+class FormerContact:
+    """Who spoke for a household (id) before another: nothing of the household is theirs, what they said of it is."""
+
+    id: UUID
+    region: str
+    person_ref: UUID
+    takes_part: bool = False
 
 
 class OwnPairOut(BaseModel):

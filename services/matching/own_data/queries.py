@@ -9,9 +9,7 @@ from sqlalchemy import and_, text
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
-from libs.common.links import Link
 from libs.common.privacy import unseal
-from libs.common.refusals import NotFound
 from services.matching.checkins.model import Checkin
 from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
@@ -19,18 +17,18 @@ from services.matching.consents.model import Consent
 from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
+from services.matching.holders.queries import Holder, Reader, kind_of, state_of
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.mentors.model import Mentor
-from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, OwnDataOut, OwnKind, OwnPairOut
+from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, FormerContact, OwnDataOut, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
-from services.matching.profiles.queries import address_mark, contact_out, inside, is_erased, locked
+from services.matching.profiles.queries import contact_out, inside
 from services.matching.profiles.rules import slots_of
 from services.matching.proposals.model import OPEN, Proposal
-from services.matching.proposals.queries import Unit, bool_column, lock_unit, of_unit, why_for_both
+from services.matching.proposals.queries import Unit, bool_column, of_unit, why_for_both
 from services.matching.referrals.model import Referral
 from services.matching.runs.explanation import LANGUAGES as TEXTS
 from services.matching.runs.explanation import what_is_missing
@@ -41,8 +39,6 @@ from services.matching.runs.words import CHANGED_MEANWHILE
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.queries import running_of
 
-Holder = Mentor | Household | Member
-KINDS: tuple[type[Mentor] | type[Household] | type[Member], ...] = (Mentor, Household, Member)
 # The version is the database's own, and who registered a household is another person. Why somebody is held back, or no
 # longer, may lead to who told of it (Art. 15(4) GDPR).
 NOT_THEIRS = {"version", "registered_by", "held_back_by", "held_back_why", "resumed_by", "resumed_why"}
@@ -52,75 +48,23 @@ LANGUAGES = ("de", "en", "uk", "ar")
 OF_OTHERS = frozenset({HardCode.VETOED, HardCode.CONFLICT, HardCode.DECLINED_BEFORE, HardCode.FORBIDDEN})
 
 
-async def holder_of(transaction: OpenTransaction, link: Link) -> Holder:
-    """Whose data a link leads to, who may change them: NotFound once they take part no longer, and as reader_of."""
-    found = await reader_of(transaction, link)
-    if not found.takes_part:
-        raise _over()
-    return found
+async def own_data(transaction: OpenTransaction, holder: Reader) -> OwnDataOut:
+    """All that is stored about them. Reading it is noted in the audit.
 
-
-async def reader_of(transaction: OpenTransaction, link: Link) -> Holder:
-    """Whose data a link leads to, also of who has left: what is stored of them may be read as long as it is.
-
-    NotFound once they have been erased, or have another mail address than the link was sent to.
+    What a household is and what became of it belongs to who speaks for it today: of a former contact only what they
+    said themselves.
     """
-    for kind in KINDS:
-        found: Holder | None = await transaction.get(kind, link.about)
-        if found is None or found.person_ref != link.person_ref or await is_erased(transaction, link.person_ref):
-            continue
-        if not await is_current(transaction, link):
-            raise NotFound("own-link-outdated",
-                           "This link was sent to another mail address; ask the coordinators for a new one.")
-        return found
-    raise _over()
-
-
-def _over() -> NotFound:
-    return NotFound("own-data-over", "This link holds no longer: you take part no longer, or your data was erased.")
-
-
-async def is_current(transaction: OpenTransaction, link: Link) -> bool:
-    """Whether the person still has the mail address that the link was sent to."""
-    return link.sent_to == await address_mark(transaction, link.person_ref)
-
-
-async def locked_holder(transaction: OpenTransaction, link: Link) -> Holder:
-    """The same, locked with all that what they change may reach, in the order in which everybody locks."""
-    holder = await holder_of(transaction, link)
-    if isinstance(holder, Mentor):
-        await lock_unit(transaction, Mentor, holder.id)
-    elif isinstance(holder, Member):
-        await lock_unit(transaction, MentorGroup, holder.mentor_group_id)
-        await locked(transaction, Member, holder.id)
-    else:
-        await locked(transaction, Household, holder.id)
-    return await holder_of(transaction, link)
-
-
-def kind_of(holder: Holder) -> OwnKind:
-    """What somebody is here."""
-    if isinstance(holder, Mentor):
-        return OwnKind.MENTOR
-    return OwnKind.HOUSEHOLD if isinstance(holder, Household) else OwnKind.MEMBER
-
-
-def state_of(holder: Holder) -> str:
-    """Where they are; a member is there, or has left."""
-    if isinstance(holder, Member):
-        return "member" if holder.takes_part else "left"
-    return holder.state.value
-
-
-async def own_data(transaction: OpenTransaction, holder: Holder) -> OwnDataOut:
-    """All that is stored about them. Reading it is noted in the audit."""
     kind, ref = kind_of(holder), holder.person_ref
     contact = await contact_out(transaction, ref, f"{kind.value}/{holder.id}")
-    return OwnDataOut(
-        kind=kind, id=holder.id, state=state_of(holder), takes_part=holder.takes_part, contact=contact,
-        stored=await _stored(transaction, holder),
-        pairs=[one async for one in _pairs(transaction, holder)],
-        noted=await _noted(transaction, ref) | await _brought_together(transaction, holder))
+    noted = await _noted(transaction, ref)
+    if isinstance(holder, FormerContact):
+        stored, pairs = {}, []
+        noted["closings"] = await _said_at_closings(transaction, ref)
+    else:
+        stored, pairs = await _stored(transaction, holder), [one async for one in _pairs(transaction, holder)]
+        noted |= await _brought_together(transaction, holder)
+    return OwnDataOut(kind=kind, id=holder.id, state=state_of(holder), takes_part=holder.takes_part, contact=contact,
+                      stored=stored, pairs=pairs, noted=noted)
 
 
 async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -> CounselledDataOut:
@@ -221,6 +165,12 @@ async def _closings(transaction: OpenTransaction, ref: UUID, of: Household | Uni
     own, others = found.where(Closing.person_ref == ref), found.where(Closing.person_ref != ref)
     return [*await _rows(transaction, ref, own, besides={"mentors_rating"}),
             *await _rows(transaction, ref, others, besides={"mentors_rating", "household_rating", "draft"})]
+
+
+async def _said_at_closings(transaction: OpenTransaction, ref: UUID) -> list[dict[str, Any]]:
+    """What somebody said at closings as a household's contact."""
+    own = select(Closing).where(Closing.person_ref == ref).order_by(col(Closing.id))
+    return await _rows(transaction, ref, own, besides={"mentors_rating"})
 
 
 def _invitation(proposal: Proposal, *, household: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from libs.common.refusals import NotFound
 from services.matching.checkins.model import ANSWERABLE, Checkin
 from services.matching.concerns.model import Concern
 from services.matching.households.model import Household
+from services.matching.households.queries import was_contact
 from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, FILE, MEETINGS, OWN_DATA, say
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -99,7 +100,8 @@ async def links_for(transaction: OpenTransaction, about: str, person_ref: UUID) 
     """The links by which this person can act on the thing now; none for who has nothing to do with it."""
     one, links = await thing(transaction, about), transaction.links
     if isinstance(one, Mentor | Household | Member):
-        if one.person_ref != person_ref:
+        former = isinstance(one, Household) and await was_contact(transaction, one, person_ref)
+        if one.person_ref != person_ref and not former:
             return {}
         mark = await address_mark(transaction, person_ref)
         return {"own_data": OWN_DATA.url(links, one.id, person_ref, sent_to=mark)}

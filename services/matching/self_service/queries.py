@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from fastapi.responses import HTMLResponse
 
 from libs.common.codes.languages import known_languages
 from libs.common.codes.lists import Cefr
 from libs.common.db import OpenTransaction
-from libs.common.links import Link
+from libs.common.links import Link, Links
 from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
+from services.matching.concerns.queries import to_speak_of
 from services.matching.consents.model import Purpose
-from services.matching.links.queries import CALENDAR, Sent, say
+from services.matching.holders.queries import Reader, kind_of
+from services.matching.links.queries import CALENDAR, CONCERN, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.model import OwnDataOut, OwnKind
-from services.matching.own_data.queries import Holder, kind_of
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
 from services.matching.self_service.rules import availability_form, contact_form
+from services.matching.tandems.model import Tandem
 
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
 
@@ -37,18 +40,20 @@ async def own_page(
                  sent or Sent(), "" if sent else f"{token}/")
     file = (view.say("own_file"), f"{view.at}data.json")
     said, status = view.say(view.sent.said) if view.sent.said else "", view.sent.status
+    up = "../../" if sent else "../"
+    neutral = _neutral_contact(view, await to_speak_of(transaction, data), transaction.links, up)
     if not data.takes_part:
         return page(language=title.language, title=title.text, said=said, status=status, links=[file],
                     paragraphs=[view.say("own_text_left"), view.say("own_readers")],
-                    sections=[view.reached(), view.stored(), *view.noted(), *view.ways_of_who_left()])
+                    sections=[view.reached(), view.stored(), *view.noted(), *neutral, *view.ways_of_who_left()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
-    up = "../../" if sent else "../"
     return page(
         language=title.language, title=title.text, said=said, status=status,
         paragraphs=[view.say("own_text"), view.say("own_readers")],
         links=[file, (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
-        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), view.ways()])
+        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), *neutral,
+                  view.ways()])
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,19 @@ class _View:
         return {name: sent.get(name, []) for name in there} if is_ours(sent, which) else there
 
 
-def confirming(which: str, holder: Holder, purpose: Purpose) -> tuple[str, str, str, str]:
+def _neutral_contact(view: _View, tandems: Sequence[Tandem], links: Links, up: str) -> list[Section]:
+    """The way to the neutral contact, for each tandem by itself; of several it is told who the other side is."""
+    others = {one.id: one.other for one in view.data.pairs if one.other} if len(tandems) > 1 else {}
+    ways = [(" · ".join([view.say("own_concern"), *([others[one.id]] if one.id in others else [])]),
+             f"{up}concerns/raised/{_raising(links, one, view.data.contact.person_ref)}") for one in tandems]
+    return [Section(view.say("concern_title"), [view.say("concern_text")], links=ways)] if ways else []
+
+
+def _raising(links: Links, tandem: Tandem, person_ref: UUID) -> str:
+    return links.token(Link(CONCERN.name, tandem.id, person_ref), valid=CONCERN.valid)
+
+
+def confirming(which: str, holder: Reader, purpose: Purpose) -> tuple[str, str, str, str]:
     """The phrases of the page that asks once more: its title, what follows, the button; and where that posts to."""
     text, action = f"own_leave_text_{kind_of(holder).value}" if which == "leave" else f"own_{which}_text", which
     if purpose is not Purpose.MATCHING:

@@ -8,12 +8,12 @@ from libs.common.outbox import announce
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
+from services.matching.holders.queries import Holder, Reader
 from services.matching.members.model import Member
 from services.matching.members.reactions import group_to_change, left_group
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import described, left, paused, resumed
 from services.matching.obstacles.reactions import look_again
-from services.matching.own_data.queries import Holder
 from services.matching.profiles.queries import address_mark, beyond_scope, contact_changed
 from services.matching.profiles.rules import ContactIn, mask_of
 from services.matching.proposals.queries import is_busy
@@ -23,7 +23,7 @@ from services.matching.self_service.rules import AvailabilityIn
 NOT_WANTED = "not_wanted"
 
 
-def offered(transaction: OpenTransaction, holder: Holder) -> None:
+def offered(transaction: OpenTransaction, holder: Reader) -> None:
     """They are to get a link to their own data, in the mail that this fact brings about."""
     announce(transaction, OwnDataOffered(
         own_data_id=holder.id, region=holder.region, person_refs=(holder.person_ref,)))
@@ -74,7 +74,7 @@ async def leave(transaction: OpenTransaction, holder: Holder) -> None:
         await let_household_go(transaction, holder)
 
 
-async def withdraw_consent(transaction: OpenTransaction, holder: Holder, purpose: Purpose) -> None:
+async def withdraw_consent(transaction: OpenTransaction, holder: Reader, purpose: Purpose) -> None:
     """They take back a consent, and what it was for stops; without that to be matched all that is open ends."""
     await consent_withdrawn(transaction, holder.person_ref, purpose)
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ValidationError
@@ -20,22 +20,24 @@ from libs.common.pages import wants_page
 from libs.common.persons import languages_of
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
+from services.matching.holders.queries import (
+    Holder,
+    Reader,
+    former_contact,
+    holder_of,
+    is_current,
+    kind_of,
+    locked_holder,
+    reader_of,
+    state_of,
+)
 from services.matching.households.model import Household
 from services.matching.links.queries import OWN_DATA, Sent, asking_page, done, said_of, say, turned_down, undone
 from services.matching.links.rules import Form, at_fault, is_ours, refuse_foreign
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
 from services.matching.own_data.model import OwnDataOut
-from services.matching.own_data.queries import (
-    Holder,
-    holder_of,
-    is_current,
-    kind_of,
-    locked_holder,
-    own_data,
-    reader_of,
-    state_of,
-)
+from services.matching.own_data.queries import own_data
 from services.matching.profiles.queries import contact_out
 from services.matching.profiles.rules import ContactIn
 from services.matching.self_service import reactions
@@ -76,9 +78,15 @@ async def offer_own_data_to_mentor(mentor_id: UUID, transaction: Transaction) ->
 
 
 @router.post("/households/{household_id}/own_data_link")
-async def offer_own_data_to_household(household_id: UUID, transaction: Transaction) -> OfferedOut:
-    """The coordinator, or the counsellor, has a household's contact sent the link to their own data."""
-    return await _offered(transaction, await get_or_refuse(transaction, Household, household_id))
+async def offer_own_data_to_household(
+    household_id: UUID, transaction: Transaction,
+    former: Annotated[UUID | None, Query(description="The person_ref of a former contact, who reads what is theirs.")]
+    = None,
+) -> OfferedOut:
+    """The coordinator, or the counsellor, has a household's contact, today's or a former one, sent the link."""
+    household = await get_or_refuse(transaction, Household, household_id)
+    return await _offered(
+        transaction, await former_contact(transaction, household, former) if former else household)
 
 
 @router.post("/members/{member_id}/own_data_link")
@@ -178,7 +186,7 @@ for sent_to in ("contact", "availability", "pause", "resume"):
     router.add_route(f"/self_service/{{token}}/{sent_to}", _back_to_page, methods=["GET"], include_in_schema=False)
 
 
-async def _offered(transaction: OpenTransaction, holder: Holder) -> OfferedOut:
+async def _offered(transaction: OpenTransaction, holder: Reader) -> OfferedOut:
     contact = await contact_out(transaction, holder.person_ref, _about(holder))
     if contact.email is None:
         raise Refused("mail-address-missing", "This person has no mail address that the link could be sent to.")
@@ -200,7 +208,7 @@ async def _changed(request: Request, holding: Holding, key: str, change: Change,
     return await done(request, holding, key, TakingPartOut(state=state_of(holder), takes_part=holder.takes_part))
 
 
-async def _do(holding: Holding, holder: Holder, change: Callable[[OpenTransaction], Awaitable[None]]) -> None:
+async def _do(holding: Holding, holder: Reader, change: Callable[[OpenTransaction], Awaitable[None]]) -> None:
     await change(holding.transaction)
     await audited(holding.transaction, "change", _about(holder), holder.person_ref)
     await holding.transaction.flush()
@@ -267,5 +275,5 @@ async def _once_more(request: Request, holding: Holding, sent: Sent) -> Response
         return await turned_down(request, holding, refused)
 
 
-def _about(holder: Holder) -> str:
+def _about(holder: Reader) -> str:
     return f"{kind_of(holder).value}/{holder.id}"

@@ -1,0 +1,1 @@
+"""Holders: whose data a link leads to, who may change them, and who only reads what is stored."""

@@ -1,0 +1,100 @@
+"""Reads about who holds a link to own data: a mentor, a household's contact, a member, or a former contact."""
+
+from uuid import UUID
+
+from libs.common.db import OpenTransaction
+from libs.common.links import Link
+from libs.common.refusals import NotFound
+from services.matching.households.model import Household
+from services.matching.households.queries import was_contact
+from services.matching.members.model import Member
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
+from services.matching.own_data.model import FormerContact, OwnKind
+from services.matching.profiles.queries import address_mark, beyond_scope, is_erased, locked
+from services.matching.proposals.queries import lock_unit
+
+Holder = Mentor | Household | Member
+Reader = Holder | FormerContact
+KINDS: tuple[type[Mentor] | type[Household] | type[Member], ...] = (Mentor, Household, Member)
+
+
+async def holder_of(transaction: OpenTransaction, link: Link) -> Holder:
+    """Whose data a link leads to, who may change them: NotFound once they take part no longer, and as reader_of."""
+    found = await reader_of(transaction, link)
+    if isinstance(found, FormerContact) or not found.takes_part:
+        raise _over()
+    return found
+
+
+async def reader_of(transaction: OpenTransaction, link: Link) -> Reader:
+    """Whose data a link leads to, also of who has left: what is stored of them may be read as long as it is.
+
+    NotFound once they have been erased, or have another mail address than the link was sent to.
+    """
+    for kind in KINDS:
+        found: Holder | None = await transaction.get(kind, link.about)
+        reader = await _as(transaction, found, link.person_ref) if found else None
+        if reader is None or await is_erased(transaction, link.person_ref):
+            continue
+        if not await is_current(transaction, link):
+            raise NotFound("own-link-outdated",
+                           "This link was sent to another mail address; ask the coordinators for a new one.")
+        return reader
+    raise _over()
+
+
+async def _as(transaction: OpenTransaction, found: Holder, person_ref: UUID) -> Reader | None:
+    """What a person is of what was found: themselves, or a former contact of the household."""
+    if found.person_ref == person_ref:
+        return found
+    if isinstance(found, Household) and await was_contact(transaction, found, person_ref):
+        return FormerContact(found.id, found.region, person_ref)
+    return None
+
+
+async def former_contact(transaction: OpenTransaction, household: Household, person_ref: UUID) -> FormerContact:
+    """Who spoke before for a household inside the caller's scope; NotFound when this person did not."""
+    found = await _as(transaction, household, person_ref)
+    if not isinstance(found, FormerContact):
+        raise NotFound("not-found", "There is no such {noun}.", noun="person")
+    await beyond_scope(transaction)
+    return found
+
+
+def _over() -> NotFound:
+    return NotFound("own-data-over", "This link holds no longer: you take part no longer, or your data was erased.")
+
+
+async def is_current(transaction: OpenTransaction, link: Link) -> bool:
+    """Whether the person still has the mail address that the link was sent to."""
+    return link.sent_to == await address_mark(transaction, link.person_ref)
+
+
+async def locked_holder(transaction: OpenTransaction, link: Link) -> Holder:
+    """The same, locked with all that what they change may reach, in the order in which everybody locks."""
+    holder = await holder_of(transaction, link)
+    if isinstance(holder, Mentor):
+        await lock_unit(transaction, Mentor, holder.id)
+    elif isinstance(holder, Member):
+        await lock_unit(transaction, MentorGroup, holder.mentor_group_id)
+        await locked(transaction, Member, holder.id)
+    else:
+        await locked(transaction, Household, holder.id)
+    return await holder_of(transaction, link)
+
+
+def kind_of(holder: Reader) -> OwnKind:
+    """What somebody is here."""
+    if isinstance(holder, FormerContact):
+        return OwnKind.FORMER_CONTACT
+    if isinstance(holder, Mentor):
+        return OwnKind.MENTOR
+    return OwnKind.HOUSEHOLD if isinstance(holder, Household) else OwnKind.MEMBER
+
+
+def state_of(holder: Reader) -> str:
+    """Where they are; a member is there, or has left."""
+    if isinstance(holder, Member | FormerContact):
+        return "member" if holder.takes_part else "left"
+    return holder.state.value
