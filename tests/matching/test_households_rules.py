@@ -82,6 +82,15 @@ def test_only_the_time_without_anybody_is_waiting(parts: list[tuple[timedelta, t
     assert household.waiting_since == now - waited
 
 
+def test_a_tandem_that_began_before_they_were_entered_adds_nothing_in_the_future() -> None:
+    """Who was accompanied all the time since they were entered waits from its end on."""
+    household = a_household(S.IN_TANDEM)
+    household.waiting_since = NOW
+    household.wait_again(NOW - timedelta(days=200), NOW + timedelta(days=10))
+
+    assert household.waiting_since == NOW + timedelta(days=10)
+
+
 def test_a_clock_that_was_set_back_makes_nobody_wait_longer() -> None:
     """A tandem that ended before it began lasted no time."""
     household = a_household(S.IN_TANDEM)

@@ -1,5 +1,6 @@
 """A filled database of the former version: what people agreed to, what falls due and who may change it go along."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -195,6 +196,33 @@ async def test_each_case_was_open_once_by_what_was_kept(cluster: Cluster, empty:
         await filled.close()
 
     assert found == {closed: (LONG_AGO, LONG_AGO, LONG_AGO, "granted"), reopened: (LONG_AGO, LONG_AGO, None, None)}
+
+
+async def test_for_which_project_a_tandem_was_counted_is_known_of_earlier_ones(cluster: Cluster, empty: str) -> None:
+    """By what was told and noted of it; what was not told for a project that was named later is to be told."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0022")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    first, second = uuid4(), uuid4()
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        later, moved, none = [await a_row(
+            filled, "tandem", mentor_id=uuid4(), household_id=uuid4(), region="15087", state="completed",
+            project_id=project) for project in (first, second, None)]
+        for tandem, project in ((later, None), (moved, first), (none, None)):
+            await filled.execute(
+                "INSERT INTO outbox (fact_id, subject, about, headers, body)"
+                " VALUES ($1, 'matching.tandem.started.v1', $2, '{}', $3)", uuid4(), f"tandem/{tandem}",
+                json.dumps({"project_id": project and str(project)}))
+            await a_row(filled, "meeting", tandem_id=tandem, region="15087", project_id=project)
+        await upgraded(cluster, "matching", empty, "heads")
+        found = {row["id"]: (row["started_for"], row["former_project_ids"])
+                 for row in await filled.fetch("SELECT * FROM tandem")}
+        due = [row["about"] for row in await filled.fetch("SELECT about FROM due WHERE kind = 'tandem_count'")]
+    finally:
+        await filled.close()
+
+    assert found == {later: (None, []), moved: (first, [first]), none: (None, [])}
+    assert due == [later]
 
 
 async def _change_as_coordinator(cluster: Cluster, name: str, mentor: UUID) -> None:

@@ -1,23 +1,24 @@
 """A tandem's states, its check-ins and its meetings, without anything around them."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.common.clock import day_of
 from libs.common.codes.lists import TandemKind
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
 from services.matching.checkins.model import ANSWER_WITHIN, Checkin, CheckinState
 from services.matching.concerns.model import Concern, ConcernState
-from services.matching.meetings.model import refuse_late, refuse_meeting
-from services.matching.projects.model import KnownProject
+from services.matching.meetings.model import Meeting, refuse_late, refuse_meeting
+from services.matching.projects.model import KnownProject, counts_for
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
-from services.matching.tandems.rules import planned_end, talk_days
+from services.matching.tandems.rules import began_at, planned_end, talk_days
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 S, C = TandemState, CheckinState
@@ -191,10 +192,113 @@ def test_a_project_is_open_in_its_term_and_regions(
 ) -> None:
     """Without regions everywhere; closed nowhere."""
     known = KnownProject(starts=date(2026, 3, 1), ends=date(2026, 12, 31), regions=regions)
-    assert known.is_open(region, day) is is_open
+    assert known.is_open(region, day, day) is is_open
     known.closed = True
 
-    assert known.is_open(region, day) is False
+    assert known.is_open(region, day, day) is False
+
+
+@pytest.mark.parametrize(("since", "until", "is_open"), [
+    (date(2026, 2, 1), date(2026, 3, 1), True), (date(2026, 12, 31), date(2027, 2, 1), True),
+    (date(2026, 1, 1), date(2027, 2, 1), True), (date(2026, 2, 1), date(2026, 2, 28), False),
+    (date(2027, 1, 1), date(2027, 2, 1), False)])
+def test_a_project_is_open_for_what_lasts_into_its_term(since: date, until: date, is_open: bool) -> None:
+    """Also when it began before it, or is entered after it: not when nothing of it lies inside."""
+    assert KnownProject(starts=date(2026, 3, 1), ends=date(2026, 12, 31)).is_open("15087", since, until) is is_open
+
+
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize(("day", "closed", "until_now", "counts"), [
+    (date(2026, 6, 1), None, None, SECOND), (date(2025, 6, 1), None, None, FIRST), (date(2024, 6, 1), None, None, None),
+    (date(2026, 6, 1), None, FIRST, SECOND), (date(2024, 6, 1), None, FIRST, None),
+    (date(2026, 6, 1), FIRST, FIRST, FIRST),
+    (date(2026, 6, 1), FIRST, None, SECOND), (date(2026, 6, 1), SECOND, None, None),
+    (date(2025, 6, 1), FIRST, None, None), (date(2025, 6, 1), SECOND, UUID(int=9), FIRST)])
+def test_what_happened_counts_for_the_last_project_in_whose_term_it_lies(
+    day: date, closed: UUID | None, until_now: UUID | None, counts: UUID | None,
+) -> None:
+    """Until its report is made: what was in it stays in it, and nothing else comes to it, or back to another."""
+    terms = {FIRST: (date(2025, 1, 1), date(2026, 12, 31)), SECOND: (date(2026, 1, 1), date(2026, 6, 1))}
+    known = {one: KnownProject(id=one, starts=first, ends=last, closed=one == closed)
+             for one, (first, last) in terms.items()}
+
+    assert counts_for(day, [UUID(int=8), FIRST, SECOND], known, until_now) == counts
+
+
+def test_a_tandem_remembers_for_which_projects_it_counted() -> None:
+    """In the order in which they were named last, until it counts for none; the same once more changes nothing."""
+    tandem, until, seen = a_tandem(), date(2027, 3, 2), []
+    for named in (FIRST, FIRST, SECOND, FIRST, None, None, SECOND):
+        tandem.plan(until, [], named)
+        seen.append(tandem.project_ids)
+
+    assert seen == [[FIRST], [FIRST], [FIRST, SECOND], [SECOND, FIRST], [], [], [SECOND]]
+
+
+@pytest.mark.parametrize(("ends", "met", "noted", "counts"), [
+    (date(2026, 6, 15), date(2026, 6, 10), date(2026, 6, 20), date(2026, 6, 15)),
+    (date(2026, 6, 15), date(2026, 6, 10), date(2026, 7, 2), date(2026, 6, 15)),
+    (date(2026, 6, 15), date(2026, 6, 10), None, date(2026, 6, 15)),
+    (date(2026, 6, 15), date(2026, 6, 10), date(2026, 6, 12), date(2026, 6, 12)),
+    (date(2026, 6, 15), date(2026, 5, 20), date(2026, 6, 3), date(2026, 5, 31)),
+    (date(2026, 6, 15), date(2026, 6, 16), date(2026, 6, 16), None),
+    (date(2026, 6, 15), date(2026, 3, 8), date(2026, 3, 8), None),
+    (date(2026, 6, 15), date(2026, 3, 9), date(2026, 3, 9), date(2026, 3, 9))])
+def test_a_meeting_counts_as_of_a_day_of_its_month_inside_the_term(
+    ends: date, met: date, noted: date | None, counts: date | None,
+) -> None:
+    """Held in a term that ends in the middle of a month it counts there, whenever it was noted; outside it does not."""
+    known = {FIRST: KnownProject(id=FIRST, starts=date(2026, 3, 9), ends=ends)}
+    noted_at = datetime(noted.year, noted.month, noted.day, 12, tzinfo=UTC) if noted else None
+    meeting = Meeting(tandem_id=uuid4(), region="15087", project_id=FIRST, side=Side.MENTORS, person_ref=uuid4(),
+                      met_on=met, minutes=60, noted_at=noted_at)
+    assert meeting.counts_on(known) == counts
+    meeting.project_id = None
+
+    assert meeting.counts_on(known) is None
+
+
+@given(st.dates(date(2026, 1, 1), date(2026, 12, 31)), st.integers(0, 70), st.integers(0, 60))
+def test_meetings_of_a_month_that_are_noted_later_count_as_of_the_same_day(met: date, other: int, late: int) -> None:
+    """So nobody learns from the day when they met."""
+    ends, days = date(2026, 10, 20), sorted({met, met.replace(day=1 + other % 28)})
+    noted_at = datetime.combine(met.replace(day=28) + timedelta(days=4 + late), time(12), UTC)
+    project = KnownProject(id=FIRST, starts=date(2026, 1, 1), ends=ends)
+    counted = {Meeting(tandem_id=uuid4(), region="15087", project_id=FIRST, side=Side.MENTORS, person_ref=uuid4(),
+                       met_on=one, minutes=60, noted_at=noted_at).counts_on({FIRST: project})
+               for one in days if one <= ends}
+
+    assert len(counted) <= 1
+
+
+@pytest.mark.parametrize(("on", "slug"), [
+    (date(2026, 3, 3), "day-in-future"), (date(2021, 3, 1), "began-long-ago"), (date(2021, 3, 2), None),
+    (None, None), (date(2026, 3, 2), None)])
+def test_a_tandem_began_by_today_and_not_in_a_year_that_is_mistyped(on: date | None, slug: str | None) -> None:
+    """At the beginning of the day in Germany, or now."""
+    if slug:
+        with pytest.raises(Refused) as refused:
+            began_at(on, NOW)
+        assert refused.value.slug == slug
+        return
+    began = began_at(on, NOW)
+
+    assert (day_of(began), began == NOW) == (on or NOW.date(), on in {None, NOW.date()})
+
+
+def test_a_beginning_is_not_corrected_to_after_they_met() -> None:
+    """Nor of a tandem that has ended."""
+    tandem, first = a_tandem(), date(2026, 2, 10)
+    tandem.begin_otherwise(datetime(2026, 2, 10, tzinfo=UTC), first)
+    with pytest.raises(Refused, match="2026-02-10"):
+        tandem.begin_otherwise(datetime(2026, 2, 11, tzinfo=UTC), first)
+    assert tandem.started_on == first
+    tandem.begin_otherwise(NOW, None)
+    tandem.end_early(EndReason.MOVED, NOW)
+    with pytest.raises(Refused, match="ended_early"):
+        tandem.begin_otherwise(NOW, None)
 
 
 @pytest.mark.parametrize("state", CheckinState)

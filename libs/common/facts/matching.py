@@ -155,9 +155,23 @@ class TandemFact(Fact):
 
 
 class TandemStarted(TandemFact):
-    """A tandem began, on trial."""
+    """A tandem began, on trial, on the day told; what earlier versions told began on the day on which it was told."""
 
     subject: ClassVar[str] = "matching.tandem.started.v1"
+
+    started_on: date | None = None
+
+
+class TandemCorrected(TandemFact):
+    """A tandem began on another day, or its beginning counts for another project, than was told; this is right.
+
+    former_project_id: for which it counted until now, and counts no longer.
+    """
+
+    subject: ClassVar[str] = "matching.tandem.corrected.v1"
+
+    started_on: date
+    former_project_id: UUID | None = None
 
 
 class TandemTrialEnded(TandemFact):
@@ -236,7 +250,11 @@ class ConcernRaised(Fact):
 
 
 class MeetingDocumented(Fact):
-    """A tandem met, as one of its sides noted."""
+    """A tandem met, as one of its sides noted.
+
+    counts_on: the day as which it counts for its project, None of what counts for none or an earlier version told; on
+    which day they met nobody is told.
+    """
 
     subject: ClassVar[str] = "matching.meeting.documented.v1"
 
@@ -247,10 +265,15 @@ class MeetingDocumented(Fact):
     minutes: int
     region: Ags
     project_id: UUID | None = None
+    counts_on: date | None = None
 
 
 class MeetingCorrected(Fact):
-    """A meeting took another time than was noted; documented_on is the day on which it had been noted, if known."""
+    """A meeting took another time than was noted, or counts for another project; this is right.
+
+    documented_on: the day on which it had been noted, if known. counts_on: as of MeetingDocumented. former_project_id:
+    the project for which it counted until now, and counts no longer.
+    """
 
     subject: ClassVar[str] = "matching.meeting.corrected.v1"
 
@@ -261,6 +284,8 @@ class MeetingCorrected(Fact):
     region: Ags
     documented_on: date | None = None
     project_id: UUID | None = None
+    counts_on: date | None = None
+    former_project_id: UUID | None = None
 
 
 class MeetingWithdrawn(Fact):

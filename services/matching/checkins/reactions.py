@@ -24,10 +24,14 @@ from services.matching.tandems.rules import tandem_fact
 
 
 async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list[int]) -> None:
-    """Each side is asked on these days after the beginning, separately, and only if it consents to be asked."""
+    """Each side is asked on these days after the beginning, separately, and only if it consents to be asked.
+
+    Days that had passed when the tandem was entered are past.
+    """
+    lasted = transaction.clock.now() - tandem.started_at
     for side in Side:
         asked = await _who_is_asked(transaction, tandem, side)
-        for day in days:
+        for day in (one for one in days if timedelta(days=one) > lasted):
             checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day,
                               due_at=tandem.started_at + timedelta(days=day), changed_at=transaction.clock.now())
             transaction.add(checkin)

@@ -148,8 +148,8 @@ class Household(Described, Table, table=True):
         """A tandem ended early, and somebody else is looked for: they have waited as long as before it began."""
         self._move({HouseholdState.IN_TANDEM}, HouseholdState.WAITING)
         if self.waiting_since:
-            # A clock may have been set back meanwhile.
-            self.waiting_since += max(timedelta(), now - accompanied_since)
+            # It may have begun before they were entered; and a clock may have been set back meanwhile.
+            self.waiting_since += max(timedelta(), now - max(accompanied_since, self.waiting_since))
 
     def accompany(self) -> None:
         """A tandem begins."""

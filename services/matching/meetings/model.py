@@ -1,13 +1,17 @@
 """A meeting: that a tandem met, as one of its sides noted; the regularity that funders ask for."""
 
+from calendar import monthrange
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import UniqueConstraint
 
+from libs.common.clock import day_of
 from libs.common.columns import code, moment, personal, plain
 from libs.common.facts.matching import Side
 from libs.common.refusals import Invalid, Refused
+from services.matching.projects.model import KnownProject
 from services.matching.tables import Table
 
 LONGEST_MINUTES = 24 * 60
@@ -36,6 +40,22 @@ class Meeting(Table, table=True):
     def is_of(self, side: Side) -> bool:
         """Whether this side noted it itself, by its link."""
         return self.side is side and self.recorded_by is None
+
+    @property
+    def noted_on(self) -> date | None:
+        """The day on which it was noted, if that is known."""
+        return day_of(self.noted_at) if self.noted_at else None
+
+    def counts_on(self, known: Mapping[UUID, KnownProject]) -> date | None:
+        """As which day it counts for its project, in whose term they met; the day itself nobody else is told.
+
+        It is that on which it was noted when that is in the same month, else its last; and never outside the term.
+        """
+        project = known.get(self.project_id) if self.project_id else None
+        if project is None or not project.covers(self.met_on):
+            return None
+        last = self.met_on.replace(day=monthrange(self.met_on.year, self.met_on.month)[1])
+        return min(max(min(self.noted_on or last, last), project.starts), project.ends)
 
     def correct(self, minutes: int) -> bool:
         """It took another time; returns False when that is what stands there already."""

@@ -33,6 +33,12 @@ async def meeting_of(transaction: OpenTransaction, tandem: Tandem, day: date) ->
     return (await transaction.scalars(query)).one_or_none()
 
 
+async def first_met_on(transaction: OpenTransaction, tandem: Tandem) -> date | None:
+    """The earliest day of which a meeting was noted."""
+    query = select(func.min(Meeting.met_on)).where(Meeting.tandem_id == tandem.id)
+    return (await transaction.scalars(query)).one()
+
+
 async def sums_of(transaction: OpenTransaction, query: Select[Any]) -> tuple[int, int]:
     """How many meetings a list has on all its pages, and their minutes together."""
     each = query.subquery()

@@ -4,13 +4,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text, text
+from sqlalchemy import CheckConstraint, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from libs.common.clock import day_of
 from libs.common.codes.lists import TandemKind
 from libs.common.columns import code, moment, personal, plain
 from libs.common.facts.matching import Side
-from libs.common.refusals import Refused
+from libs.common.refusals import Invalid, Refused
 from services.matching.tables import Table
 
 
@@ -46,6 +47,8 @@ class Tandem(Table, table=True):
     """A household and who accompanies it. Partial unique indexes hold one running tandem per household, and group.
 
     obstacles: hard codes that stand between the two since one of them has changed; a tandem never ends by itself.
+    former_project_ids: for which it counted before, the latest last: what lies in their terms alone still does.
+    started_for: the project for which its beginning counts.
     """
 
     __table_args__ = (
@@ -58,6 +61,9 @@ class Tandem(Table, table=True):
     region: str = plain(index=True)
     programme_id: UUID = plain()
     project_id: UUID | None = plain(None)
+    former_project_ids: list[UUID] = plain(
+        default_factory=list, sa_type=ARRAY(Uuid), column={"server_default": "{}"})
+    started_for: UUID | None = plain(None)
     household_id: UUID = plain(index=True, foreign_key="household.id")
     mentor_id: UUID | None = plain(None, index=True, foreign_key="mentor.id")
     mentor_group_id: UUID | None = plain(None, index=True, foreign_key="mentor_group.id")
@@ -81,6 +87,16 @@ class Tandem(Table, table=True):
         found = self.mentor_id or self.mentor_group_id
         assert found is not None  # noqa: S101 - the check constraint says so
         return found
+
+    @property
+    def started_on(self) -> date:
+        """The day on which it began."""
+        return day_of(self.started_at)
+
+    @property
+    def project_ids(self) -> list[UUID]:
+        """The projects for which something of it may count, the latest last."""
+        return [*self.former_project_ids, *([self.project_id] if self.project_id else [])]
 
     def consent(self, side: Side, now: datetime) -> bool:
         """A side wants to go on after the trial; returns whether the other had said so: then the tandem is active."""
@@ -113,9 +129,20 @@ class Tandem(Table, table=True):
         self.agreement_signed_on = on
 
     def plan(self, until: date, goals: list[str], project_id: UUID | None) -> None:
-        """How long it is to last, what for, and for which project it counts from now on."""
+        """How long it is to last, what for, and for which project it counts; for none any more, when that is gone."""
         self.refuse_ended()
-        self.planned_until, self.goals, self.project_id = until, goals, project_id
+        self.planned_until, self.goals = until, goals
+        if project_id != self.project_id:
+            self.former_project_ids = [one for one in self.project_ids if one != project_id] if project_id else []
+            self.project_id = project_id
+
+    def begin_otherwise(self, at: datetime, first: date | None) -> None:
+        """It began at another time than was entered; not after `first`, when they had met or signed already."""
+        self.refuse_ended()
+        if first and day_of(at) > first:
+            raise Invalid("began-too-late", "They had met, or signed their agreement, on {day}: it began by then.",
+                          field="started_on", day=first.isoformat())
+        self.started_at = at
 
     def pause(self) -> None:
         """It rests for a while."""

@@ -62,7 +62,8 @@ async def locked_with_pair(
 async def met_on(transaction: OpenTransaction, tandem: Tandem) -> date:
     """The day on which the two met for the first time; nothing between them was signed before."""
     proposal = await transaction.get_one(Proposal, tandem.proposal_id)
-    return proposal.first_meeting_on or today(tandem.started_at)
+    began = today(tandem.started_at)
+    return min(proposal.first_meeting_on or began, began)
 
 
 async def running_of(transaction: OpenTransaction, of: Household | Unit) -> Sequence[Tandem]:

@@ -1,5 +1,6 @@
 """What follows for tandems: beginning, confirming and ending one, wherever decided; and when a trial is over."""
 
+from datetime import date
 from uuid import UUID
 
 from libs.common.db import OpenTransaction
@@ -8,6 +9,7 @@ from libs.common.facts.matching import (
     Side,
     TandemCompleted,
     TandemConfirmed,
+    TandemCorrected,
     TandemEndedEarly,
     TandemStarted,
     TandemTrialEnded,
@@ -16,20 +18,27 @@ from libs.common.outbox import announce
 from libs.common.reactions import when_due
 from services.matching.checkins.reactions import asked_after_trial, drop_checkins, plan_checkins
 from services.matching.households.model import Household
+from services.matching.meetings.queries import first_met_on
+from services.matching.meetings.reactions import count_meetings_anew
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import held_back
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import locked
+from services.matching.profiles.rules import today
+from services.matching.projects.model import counts_for
+from services.matching.projects.queries import known_projects
 from services.matching.proposals.queries import Pair, Unit
 from services.matching.tandems.model import EndReason, Tandem
 from services.matching.tandems.queries import locked_with_pair, persons_of_side, persons_of_tandem, running_of
-from services.matching.tandems.rules import tandem_fact
+from services.matching.tandems.rules import began_at, tandem_fact
 
 
 async def begun(transaction: OpenTransaction, tandem: Tandem, pair: Pair, days: list[int]) -> None:
     """A tandem begins on trial: household and mentor or group are taken, check-ins are planned, both are told."""
+    known = await known_projects(transaction, tandem.project_ids)
+    tandem.started_for = counts_for(tandem.started_on, tandem.project_ids, known, None)
     pair.household.accompany()
     if isinstance(pair.unit, Mentor):
         pair.unit.accompany(transaction.clock.now())
@@ -40,7 +49,34 @@ async def begun(transaction: OpenTransaction, tandem: Tandem, pair: Pair, days: 
     await plan_checkins(transaction, tandem, days)
     await schedule(transaction, "trial_over", tandem.id, tandem.trial_until)
     told = await persons_of_tandem(transaction, tandem)
-    announce(transaction, tandem_fact(TandemStarted, tandem, told))
+    announce(transaction, tandem_fact(
+        TandemStarted, tandem, told, project_id=tandem.started_for, started_on=tandem.started_on))
+
+
+async def correct_beginning(transaction: OpenTransaction, tandem: Tandem, on: date) -> None:
+    """It began on another day than was entered; nothing else that was planned changes by that."""
+    if on != tandem.started_on:
+        known = [day for day in (await first_met_on(transaction, tandem), tandem.agreement_signed_on) if day]
+        tandem.begin_otherwise(began_at(on, transaction.clock.now()), min(known, default=None))
+
+
+async def count_tandem_anew(transaction: OpenTransaction, tandem: Tandem, told_as: date) -> None:
+    """It may count for another project, or as begun on another day than was told; what is so now is told, to nobody."""
+    former = tandem.started_for
+    known = await known_projects(transaction, [*tandem.project_ids, former])
+    tandem.started_for = counts_for(tandem.started_on, tandem.project_ids, known, former)
+    if tandem.started_for != former or tandem.started_on != told_as:
+        announce(transaction, tandem_fact(
+            TandemCorrected, tandem, project_id=tandem.started_for, started_on=tandem.started_on,
+            former_project_id=former if tandem.started_for != former else None))
+    await count_meetings_anew(transaction, tandem)
+
+
+@when_due("tandem_count")
+async def count_what_was_missing(transaction: OpenTransaction, tandem_id: UUID) -> None:
+    """A version before this one had not told for which project the tandem's beginning and earlier meetings count."""
+    tandem = await locked(transaction, Tandem, tandem_id)
+    await count_tandem_anew(transaction, tandem, tandem.started_on)
 
 
 @when_due("trial_over")
@@ -106,7 +142,9 @@ async def completed(transaction: OpenTransaction, tandem: Tandem, pair: Pair, re
     if isinstance(pair.unit, MentorGroup):
         pair.unit.complete(now)
         await group_ended(transaction, pair.unit)
-    announce(transaction, tandem_fact(TandemCompleted, tandem, told))
+    known = await known_projects(transaction, tandem.project_ids)
+    announce(transaction, tandem_fact(
+        TandemCompleted, tandem, told, project_id=counts_for(today(now), tandem.project_ids, known, None)))
 
 
 async def leave_tandems(transaction: OpenTransaction, of: Household | Unit) -> None:

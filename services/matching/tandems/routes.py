@@ -34,12 +34,13 @@ from services.matching.projects.queries import refuse_unless_open
 from services.matching.proposals.queries import Pair, locked_proposal
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
 from services.matching.tandems.queries import locked_tandem, met_on, persons_of_tandem, side_in
-from services.matching.tandems.reactions import begun, consented, ended_early
+from services.matching.tandems.reactions import begun, consented, correct_beginning, count_tandem_anew, ended_early
 from services.matching.tandems.rules import (
     USUAL_MONTHS,
     USUAL_TRIAL_DAYS,
     PlanIn,
     TandemIn,
+    began_at,
     planned_end,
     talk_days,
     tandem_fact,
@@ -110,14 +111,20 @@ class ConsentedOut(BaseModel):
 
 @router.post("", status_code=201)
 async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation, response: Response) -> TandemOut:
-    """They have met and want to try it: a tandem begins, on trial."""
+    """They have met and want to try it: a tandem begins, on trial.
+
+    One that began before it is entered says so (`started_on`): it counts as begun then, if the project's term has that
+    day in it, and its trial and check-ins are reckoned from it.
+    """
     if once.repeated:
         return _shown(await get_or_refuse(transaction, Tandem, once.id), response)
     proposal, pair = await locked_proposal(transaction, body.proposal_id)
     now = transaction.clock.now()
+    began = began_at(body.started_on, now)
     if body.planned_until:
         refuse_before(body.planned_until, today(now), "planned_until")
-    await refuse_unless_open(transaction, body.project_id, region=proposal.region, day=today(now))
+    await refuse_unless_open(
+        transaction, body.project_id, region=proposal.region, since=today(began), until=today(now))
     if isinstance(pair.unit, MentorGroup):
         await ask_again(transaction, pair.unit)
     await refuse_obstacles(transaction, proposal)
@@ -128,9 +135,9 @@ async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation,
     tandem = Tandem(
         id=once.id, proposal_id=proposal.id, region=proposal.region, programme_id=proposal.programme_id,
         project_id=body.project_id, household_id=proposal.household_id, mentor_id=proposal.mentor_id,
-        mentor_group_id=proposal.mentor_group_id, kind=body.kind, goals=sorted(set(body.goals)), started_at=now,
-        trial_until=trial_end(now, trial_days),
-        planned_until=body.planned_until or planned_end(now, rules.support_months if rules else USUAL_MONTHS))
+        mentor_group_id=proposal.mentor_group_id, kind=body.kind, goals=sorted(set(body.goals)), started_at=began,
+        trial_until=trial_end(began, trial_days),
+        planned_until=body.planned_until or planned_end(began, rules.support_months if rules else USUAL_MONTHS))
     await begun(transaction, tandem, pair, talk_days(rules.checkin_days if rules else [], trial_days))
     return await _told(transaction, tandem, pair, response)
 
@@ -168,13 +175,21 @@ async def read_tandem(tandem_id: UUID, transaction: Transaction, response: Respo
 async def change_tandem(
     tandem_id: UUID, body: PlanIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> TandemOut:
-    """The coordinator plans a running tandem anew; what it did so far stays counted for the project it had."""
+    """The coordinator plans a running tandem anew, or corrects for which project it counts or when it began.
+
+    What happened in the term of the project counts for it, also before it was named; the rest for the project that the
+    tandem had then. Without a project nothing counts any more. What a project's report was made of stays in it.
+    """
     tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
+    told_as = tandem.started_on
+    if body.started_on:
+        await correct_beginning(transaction, tandem, body.started_on)
     if body.project_id != tandem.project_id:
-        await refuse_unless_open(
-            transaction, body.project_id, region=tandem.region, day=today(transaction.clock.now()))
-    refuse_before(body.planned_until, today(tandem.started_at), "planned_until")
+        await refuse_unless_open(transaction, body.project_id, region=tandem.region, since=tandem.started_on,
+                                 until=today(transaction.clock.now()))
+    refuse_before(body.planned_until, tandem.started_on, "planned_until")
     tandem.plan(body.planned_until, sorted(set(body.goals)), body.project_id)
+    await count_tandem_anew(transaction, tandem, told_as)
     return await _told(transaction, tandem, pair, response)
 
 

@@ -8,15 +8,19 @@ from dateutil.relativedelta import relativedelta
 from pydantic import Field
 
 from libs.common.bodies import Body
+from libs.common.clock import start_of
 from libs.common.codes.lists import TandemKind
 from libs.common.codes.types import Code, Day
 from libs.common.facts.matching import TandemFact
-from services.matching.profiles.rules import today
+from libs.common.refusals import Invalid
+from services.matching.profiles.rules import refuse_future, today
 from services.matching.tandems.model import Tandem
 
 Told = TypeVar("Told", bound=TandemFact)
 # Without a rule set of its own: as the field usually does it.
 USUAL_MONTHS, USUAL_TRIAL_DAYS, USUAL_CHECKIN_DAYS = 12, 28, (28, 182, 364)
+# What began before is no beginning that anybody reports on.
+OLDEST = relativedelta(years=5)
 # Of the check-ins one comes so soon after the trial, and asks besides whether to go on.
 DAYS_AFTER_TRIAL = 7
 
@@ -33,6 +37,8 @@ class TandemIn(TandemFields):
 
     proposal_id: UUID
     kind: TandemKind
+    started_on: Day | None = Field(
+        None, description="Today unless given: the day on which it began, which may be long before it is entered here.")
     planned_until: Day | None = Field(None, description="Unless given, as long as the programme's rules ask.")
 
 
@@ -40,12 +46,24 @@ class PlanIn(TandemFields):
     """How a tandem is to go on."""
 
     planned_until: Day
+    started_on: Day | None = Field(None, description="The day on which it began, if another than was entered.")
 
 
 def tandem_fact(kind: type[Told], tandem: Tandem, person_refs: tuple[UUID, ...] = (), **more: Any) -> Told:
     """The fact of this kind about the tandem; person_refs are those to be told now."""
     return kind(tandem_id=tandem.id, kind=tandem.kind, programme_id=tandem.programme_id, region=tandem.region,
-                project_id=tandem.project_id, person_refs=person_refs, **more)
+                person_refs=person_refs, **{"project_id": tandem.project_id} | more)
+
+
+def began_at(started_on: date | None, now: datetime) -> datetime:
+    """When a tandem began that is entered now; not in the future, nor in a year that is only mistyped."""
+    if started_on is None or started_on == today(now):
+        return now
+    refuse_future(started_on, now, "started_on")
+    if started_on < today(now) - OLDEST:
+        raise Invalid("began-long-ago", "A tandem that began more than five years ago is not entered.",
+                      field="started_on")
+    return start_of(started_on)
 
 
 def planned_end(started_at: datetime, months: int) -> date:

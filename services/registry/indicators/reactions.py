@@ -4,7 +4,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -34,6 +34,7 @@ from libs.common.facts.matching import (
     ReferralFact,
     ReferralSent,
     TandemCompleted,
+    TandemCorrected,
     TandemFact,
     TandemStarted,
 )
@@ -80,8 +81,10 @@ def _consultation(fact: ConsultationRecorded, told: datetime) -> dict[str, Any]:
 
 
 def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
-    kind = Counted.TANDEM_STARTED if isinstance(fact, TandemStarted) else Counted.TANDEM_COMPLETED
-    return {"kind": kind, "source_id": fact.tandem_id, "occurred_on": day_of(told), "subject_kind": TANDEM,
+    kind, day = Counted.TANDEM_COMPLETED, day_of(told)
+    if isinstance(fact, TandemStarted | TandemCorrected):
+        kind, day = Counted.TANDEM_STARTED, fact.started_on or day
+    return {"kind": kind, "source_id": fact.tandem_id, "occurred_on": day, "subject_kind": TANDEM,
             "subject_key": str(fact.tandem_id)}
 
 
@@ -92,10 +95,10 @@ def _day(month: str, noted: date) -> date:
 
 
 def _meeting(fact: MeetingDocumented | MeetingCorrected, told: datetime) -> dict[str, Any]:
-    """A correction moves it to no other day."""
+    """A correction moves it to no other day. What earlier versions told says only when it was noted."""
     noted = (fact.documented_on if isinstance(fact, MeetingCorrected) else None) or day_of(told)
-    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "occurred_on": _day(fact.month, noted),
-            "value": fact.minutes, "subject_kind": TANDEM, "subject_key": str(fact.tandem_id)}
+    return {"kind": Counted.MEETING, "source_id": fact.meeting_id, "value": fact.minutes, "subject_kind": TANDEM,
+            "occurred_on": fact.counts_on or _day(fact.month, noted), "subject_key": str(fact.tandem_id)}
 
 
 def _no_meeting(fact: MeetingWithdrawn, told: datetime) -> dict[str, Any]:
@@ -129,8 +132,8 @@ REFERRALS = {ReferralSent: Counted.REFERRAL_SENT, ReferralAccepted: Counted.REFE
              ReferralDeclined: Counted.REFERRAL_DECLINED, ReferralDone: Counted.REFERRAL_DONE}
 COUNTS: dict[type[Fact], Callable[[Any, datetime], dict[str, Any]]] = {
     AttendanceRecorded: _attendance, AttendanceTallied: _tally, AttendanceCorrected: _correction, EventHeld: _event,
-    TandemStarted: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting, MeetingCorrected: _meeting,
-    MeetingWithdrawn: _no_meeting, ConsultationRecorded: _consultation,
+    TandemStarted: _tandem, TandemCorrected: _tandem, TandemCompleted: _tandem, MeetingDocumented: _meeting,
+    MeetingCorrected: _meeting, MeetingWithdrawn: _no_meeting, ConsultationRecorded: _consultation,
     CounsellingRecorded: _counselling, CounsellingCorrected: _counselling, CounsellingCaseOpened: _case,
     CounsellingCaseCorrected: _case, CounsellingCaseClosed: _case, CounsellingCaseReopened: _case,
     **dict.fromkeys(REFERRALS, _referral),
@@ -147,6 +150,23 @@ def counted(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> 
         return None
     return CountedFact(id=fact_id, region=fact.region, told_at=told_at, number=number, project_id=project_id,
                        partner_id=partner_id, **fields)
+
+
+def struck_out(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
+    """What a fact takes away from the project for which that counted before, by an id that follows from the fact's."""
+    former = getattr(fact, "former_project_id", None)
+    if former is None:
+        return None
+    source_id = COUNTS[type(fact)](fact, told_at)["source_id"]
+    return CountedFact(id=uuid5(fact_id, "former_project"), kind=Counted.CORRECTION, project_id=former, value=0,
+                       region=fact.region, occurred_on=day_of(told_at), told_at=told_at, number=number,
+                       source_id=source_id)
+
+
+def remembered(fact: Any, heard: Heard) -> list[CountedFact]:
+    """All that is remembered of a fact as it was heard."""
+    told: dict[str, Any] = {"fact_id": heard.fact_id, "told_at": heard.time, "number": heard.number}
+    return [one for one in (counted(fact, **told), struck_out(fact, **told)) if one]
 
 
 async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> None:
@@ -172,8 +192,7 @@ async def count(transaction: OpenTransaction, fact: Fact) -> None:
     """What happened in a project, or at a partner, is remembered, whether or not an indicator asks for it today."""
     heard = transaction.hearing
     assert heard is not None  # noqa: S101 - a reaction always hears a fact
-    remembered = counted(fact, fact_id=heard.fact_id, told_at=heard.time, number=heard.number)
-    await keep(transaction, [remembered] if remembered else [])
+    await keep(transaction, remembered(fact, heard))
 
 
 async def rebuild(transaction: OpenTransaction) -> int:
@@ -206,20 +225,20 @@ async def _own_facts(transaction: OpenTransaction) -> list[Heard]:
 
 
 async def _keep_heard(transaction: OpenTransaction, page: Iterable[Heard]) -> int:
-    facts = [fact for heard in page if (fact := _remembered(heard))]
+    facts = [fact for heard in page for fact in _read(heard)]
     await keep(transaction, facts)
     return len(facts)
 
 
-def _remembered(heard: Heard) -> CountedFact | None:
+def _read(heard: Heard) -> list[CountedFact]:
     try:
         fact = BY_SUBJECT[heard.subject].model_validate_json(heard.body)
     except ValueError as unreadable:
         # Such a fact was parked when it was first heard, and did not count then either.
         if is_unreadable(unreadable):
-            return None
+            return []
         raise
-    return counted(fact, fact_id=heard.fact_id, told_at=heard.time, number=heard.number)
+    return remembered(fact, heard)
 
 
 async def watch(transaction: OpenTransaction, indicator: Indicator, project: Project) -> None:
