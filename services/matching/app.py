@@ -27,6 +27,7 @@ from services.matching.mentors import routes as mentors
 from services.matching.offers import reactions as offer_reactions
 from services.matching.options import reactions as option_reactions
 from services.matching.options import routes as options
+from services.matching.pauses import routes as pauses
 from services.matching.permissions import PERMISSIONS
 from services.matching.persons import reactions as person_reactions
 from services.matching.prerequisites import reactions as prerequisite_reactions
@@ -55,11 +56,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 consents.router, weights.router, runs.router, cancelling.router, inputs.router, looking_back.router,
-                 oversight.router, options.router, proposals.router, tandems.router, meetings.router, calendars.router,
-                 checkins.router, concerns.router, closings.router, counselling_cases.router,
-                 counselling_contacts.router, counselling_statuses.router, counselling_figures.router,
-                 referrals.router, self_service.router],
+                 pauses.router, consents.router, weights.router, runs.router, cancelling.router, inputs.router,
+                 looking_back.router, oversight.router, options.router, proposals.router, tandems.router,
+                 meetings.router, calendars.router, checkins.router, concerns.router, closings.router,
+                 counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
+                 counselling_figures.router, referrals.router, self_service.router],
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
                    case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,

@@ -88,11 +88,11 @@ def test_a_group_that_is_held_back_prepares_until_it_is_resumed(state: GroupStat
     group.hold_back(DAY)
     assert not group.check(everything_there=True, now=NOW)
     assert group.state is S.IN_PREPARATION
-    group.resume("coordinator", "they talked")
+    group.resume(by="coordinator", why="they talked")
     assert (group.held_back_on, group.resumed_by, group.resumed_why) == (None, "coordinator", "they talked")
     assert group.check(everything_there=True, now=NOW)
-    with pytest.raises(Refused, match="not held back"):
-        group.resume("coordinator", "again")
+    with pytest.raises(Refused, match="do not pause"):
+        group.resume(by="coordinator", why="again")
     group.hold_back(DAY)
 
     assert (group.resumed_by, group.resumed_why) == (None, None)

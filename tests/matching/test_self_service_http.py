@@ -298,8 +298,6 @@ async def test_a_mentor_pauses_and_comes_back(field: Field) -> None:
 
     assert (page.status_code, "Eine Einladung an Sie wartet noch auf Antwort." in page.text) == (409, True)
     assert (await field.get(f"/mentors/{mentor['id']}"))["state"] == "ready"
-    household = await own(field, await field.waiting_household())
-    assert await refused(field, f"{household}/pause") == (409, "only-mentors-pause")
 
 
 async def test_who_waits_for_a_first_meeting_is_asked_to_talk_to_the_coordinators(field: Field) -> None:

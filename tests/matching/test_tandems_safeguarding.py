@@ -37,7 +37,7 @@ async def test_only_a_coordinator_ends_the_pause(field: Field) -> None:
     mentor = await paused_for_safety(field)
     path = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"])
     refused = await field.client.post(f"{path}/resume")
-    assert (refused.status_code, refused.json()["slug"]) == (409, "mentor-state")
+    assert (refused.status_code, refused.json()["slug"]) == (409, "held-back")
     page = (await field.client.get(path, headers={"Accept": "text/html"})).text
     assert "Ich bin wieder da" not in page
     assert f"nur die Koordination beendet, seit</dt><dd><bdi>{field.day.strftime('%d.%m.%Y')}" in page
@@ -147,7 +147,7 @@ async def test_a_coordinator_resumes_a_group_and_says_why(field: Field) -> None:
     assert [row["principal"] for row in noted] == [back["resumed_by"]]
     assert len(await field.told(group["id"], kind="mentor_group.ready")) == readied + 1
     assert (await field.run(field.sponsorship))["proposed"] == 0  # this pair has parted
-    assert await field.refused(f"{address}/resume", TALKED) == (409, "group-not-held-back")
+    assert await field.refused(f"{address}/resume", TALKED) == (409, "not-paused")
     await field.waiting_household(programme_id=str(field.sponsorship))
 
     assert (await field.run(field.sponsorship))["proposed"] == 1
@@ -200,7 +200,7 @@ async def test_what_is_learnt_after_the_end_holds_a_mentor_back(field: Field) ->
         "matching", "SELECT principal FROM audit WHERE about = $1 ORDER BY id DESC LIMIT 1", f"mentor/{held['id']}")
     assert [row["principal"] for row in noted] == [held["held_back_by"]]
     path = await field.link(OWN_DATA, held["id"], held["person_ref"])
-    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "mentor-state"
+    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "held-back"
     assert LEARNT["why"] not in (await field.client.get(path)).text
     assert held["id"] in [one["id"] for one in (await field.get("/mentors?held_back=true"))["items"]]
     assert (await field.run())["proposed"] == 0

@@ -1,18 +1,20 @@
 """Reads about who holds a link to own data: a mentor, a household's contact, a member, or a former contact."""
 
+from typing import Literal
 from uuid import UUID
 
 from libs.common.db import OpenTransaction
 from libs.common.links import Link
-from libs.common.refusals import NotFound
-from services.matching.households.model import Household
+from libs.common.refusals import NotFound, Refused
+from services.matching.households.model import Household, HouseholdState
 from services.matching.households.queries import was_contact
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import MentorGroup
-from services.matching.mentors.model import Mentor
+from services.matching.mentor_groups.model import ENDED, MentorGroup
+from services.matching.mentors.model import VETTED, Mentor, MentorState
 from services.matching.own_data.model import FormerContact, OwnKind
+from services.matching.prerequisites.queries import contact_refs
 from services.matching.profiles.queries import address_mark, beyond_scope, is_erased, locked
-from services.matching.proposals.queries import lock_unit
+from services.matching.proposals.queries import Unit, lock_unit
 
 Holder = Mentor | Household | Member
 Reader = Holder | FormerContact
@@ -94,7 +96,40 @@ def kind_of(holder: Reader) -> OwnKind:
 
 
 def state_of(holder: Reader) -> str:
-    """Where they are; a member is there, or has left."""
+    """Where they are; a household that pauses is in its pause, and a member is there, or has left."""
     if isinstance(holder, Member | FormerContact):
         return "member" if holder.takes_part else "left"
+    if isinstance(holder, Household) and holder.paused_on:
+        return "paused"
     return holder.state.value
+
+
+async def speaking_for(transaction: OpenTransaction, holder: Holder) -> Household | Unit:
+    """The side that somebody speaks for; of a group its main contacts do, or all as long as it has none."""
+    of = await side_of(transaction, holder)
+    if isinstance(of, MentorGroup) and holder.person_ref not in await contact_refs(transaction, of.id):
+        raise Refused("only-main-contacts-pause",
+                      "Of a group its main contacts say when it pauses; please turn to them or to the coordinators.")
+    return of
+
+
+async def may_pause(transaction: OpenTransaction, holder: Reader) -> Literal["pause", "resume"] | None:
+    """Whether they pause by themselves and may come back, or may pause."""
+    if isinstance(holder, FormerContact):
+        return None
+    try:
+        of = await speaking_for(transaction, holder)
+    except Refused:
+        return None
+    if isinstance(of, Mentor):
+        pauses, may = of.state is MentorState.PAUSED, of.state in VETTED
+    else:
+        pauses, may = of.paused_on is not None, of.state not in {*ENDED, HouseholdState.CLOSED}
+    if not (may and holder.takes_part) or (not isinstance(of, Household) and of.held_back_on):
+        return None
+    return "resume" if pauses else "pause"
+
+
+async def side_of(transaction: OpenTransaction, holder: Holder) -> Household | Unit:
+    """Who is brought together with somebody: a mentor, a household, of a member their group."""
+    return await transaction.get_one(MentorGroup, holder.mentor_group_id) if isinstance(holder, Member) else holder

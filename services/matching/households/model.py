@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Described, code_list, id_list
+from services.matching.profiles.model import Awaited, Described, Pausing, code_list, id_list
 from services.matching.tables import Table
 
 SEALED_NOTE = "household.note"
@@ -49,7 +49,7 @@ class Note(BaseModel):
     text: str
 
 
-class Household(Described, Table, table=True):
+class Household(Described, Pausing, Table, table=True):
     """A household. Nobody is matched without consent: the check constraint holds it against any way of writing.
 
     Waiting is the time without anybody: waiting_since stays when a proposal comes to nothing, however long it took, so
@@ -136,7 +136,8 @@ class Household(Described, Table, table=True):
         self.waiting_since = self.waiting_since or now
 
     def propose(self) -> None:
-        """They are proposed to somebody."""
+        """They are proposed to somebody; not while they pause."""
+        self.refuse_paused()
         self._move({HouseholdState.WAITING}, HouseholdState.PROPOSED)
 
     def release(self) -> None:
@@ -160,12 +161,22 @@ class Household(Described, Table, table=True):
         if busy:
             raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
         self._move(set(HouseholdState) - {HouseholdState.CLOSED}, HouseholdState.CLOSED)
-        self.closed_at, self.closed_reason = now, reason
+        self.closed_at, self.closed_reason, self.paused_on = now, reason, None
+
+    def pause(self, day: date, *, awaited: Awaited | None) -> None:
+        """Nobody is looked for for now; they have waited since the same day."""
+        self.refuse_closed()
+        self.begin_pause(day, awaited=awaited)
+
+    def resume(self) -> None:
+        """They are back from a pause, where they were."""
+        self.end_pause()
 
     def end(self, reason: str, now: datetime) -> None:
         """Closed, whatever came before."""
         if self.state is not HouseholdState.CLOSED:
             self.state, self.closed_at, self.closed_reason = HouseholdState.CLOSED, now, reason
+            self.paused_on = None
 
     def withdraw_consent(self, now: datetime) -> None:
         """They took their consent back: they are not matched any more, and not looked for."""

@@ -1,12 +1,18 @@
-"""Reads about households: who spoke for one before."""
+"""Reads about households: for whom somebody is looked for, and who spoke for one before."""
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
+from sqlmodel import col
 
 from libs.common.db import OpenTransaction
 from libs.common.tables import audit
-from services.matching.households.model import Household
+from services.matching.households.model import Household, HouseholdState
+
+
+def waits() -> ColumnElement[bool]:
+    """The households that wait, and do not pause."""
+    return and_(col(Household.state) == HouseholdState.WAITING, col(Household.paused_on).is_(None))
 
 
 async def was_contact(transaction: OpenTransaction, household: Household, person_ref: UUID) -> bool:

@@ -1,9 +1,10 @@
 """The HTTP door of households: register, interview, consent, wait, close; and how to reach them."""
 
 from datetime import date, timedelta
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from sqlmodel import col, select
 
 from libs.common.audit import audited
@@ -54,7 +55,7 @@ from services.matching.profiles.rules import (
     today,
 )
 from services.matching.proposals.queries import is_busy
-from services.matching.proposals.reactions import let_household_go
+from services.matching.proposals.reactions import let_go
 from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/households", tags=["households"])
@@ -80,19 +81,21 @@ async def register_household(
     transaction.add(household)
     await transaction.flush()
     size_noted(transaction, household, HouseholdChangeKind.REGISTERED, today(transaction.clock.now()))
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
 @router.get("")
 async def list_households(
     transaction: Transaction, paging: PageOf, region: Ags | None = None, programme_id: UUID | None = None,
     state: HouseholdState | None = None,
+    paused: Annotated[bool, Query(description="Those that pause, in whatever state.")] = False,  # noqa: FBT002
 ) -> Page[HouseholdOut]:
     """The households inside the caller's scope, oldest first: a counsellor sees those of the own partner."""
     query = select(Household).where(inside(Household, transaction.caller.scope))
     for given, condition in (
         (region, col(Household.region).startswith(region or "")), (state, col(Household.state) == state),
         (programme_id, col(Household.programme_id) == programme_id),
+        (paused or None, col(Household.paused_on).is_not(None)),
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Household.id))
@@ -131,7 +134,7 @@ async def change_household(
         size_noted(transaction, household, HouseholdChangeKind.CORRECTED, today(transaction.clock.now()))
     await beyond_scope(transaction)
     await look_again(transaction, household)
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
 @router.put("/{household_id}/contact")
@@ -210,7 +213,7 @@ async def interview_household(
     """Somebody has talked with them about what they need and wish."""
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     household.interview()
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
 @router.post("/{household_id}/consent")
@@ -226,7 +229,7 @@ async def note_consent(
     household.consent(body.given_on, body.text_version)
     await beyond_scope(transaction)
     await agreed(transaction, household, body)
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
 @router.post("/{household_id}/wait")
@@ -239,7 +242,7 @@ async def await_mentor(
     offered(transaction, household)
     announce(transaction, HouseholdWaiting(
         household_id=household.id, region=household.region, languages=tuple(sorted(household.languages))))
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
 @router.post("/{household_id}/close")
@@ -250,8 +253,8 @@ async def close_household(
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
     await beyond_scope(transaction)
     household.close(body.reason.value, transaction.clock.now(), busy=await is_busy(transaction, household))
-    await let_household_go(transaction, household)
-    return await _told(transaction, household, response)
+    await let_go(transaction, household)
+    return await told(transaction, household, response)
 
 
 def _partner(transaction: OpenTransaction, named: UUID | None) -> UUID | None:
@@ -276,10 +279,11 @@ async def _resized(
     size_noted(transaction, household, HouseholdChangeKind(change), on)
     await beyond_scope(transaction)
     await look_again(transaction, household)
-    return await _told(transaction, household, response)
+    return await told(transaction, household, response)
 
 
-async def _told(transaction: OpenTransaction, household: Household, response: Response) -> HouseholdDetail:
+async def told(transaction: OpenTransaction, household: Household, response: Response) -> HouseholdDetail:
+    """A household that was changed is audited, and answered as it is now."""
     await audited(transaction, "change", f"household/{household.id}", household.person_ref)
     await transaction.flush()
     return await _shown(transaction, household, response)

@@ -134,6 +134,7 @@ class HouseholdOut(BaseModel):
     consented_on: date | None
     waiting_since: datetime | None = Field(
         description="From the first time on; moved on by as long as tandems lasted that ended early.")
+    paused_on: date | None = Field(description="Since when they pause, and nobody is looked for.")
     closed_reason: str | None
 
     @classmethod

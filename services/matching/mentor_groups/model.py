@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying, Awaited, HeldBack, refuse_awaiting, refuse_unnoted
+from services.matching.profiles.model import Accompanying, Awaited, HeldBack, Pausing, refuse_awaiting, refuse_unnoted
 from services.matching.tables import Table
 
 
@@ -37,10 +37,11 @@ PREPARED = frozenset({GroupState.READY, GroupState.APPLIED, GroupState.LISTED})
 BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 
 
-class MentorGroup(Accompanying, HeldBack, Table, table=True):
+class MentorGroup(Accompanying, HeldBack, Pausing, Table, table=True):
     """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
 
-    One that is held back stays in preparation, whatever its checklist says, until the coordinators say that it goes on.
+    One that is held back stays in preparation, whatever its checklist says, until the coordinators say that it goes on;
+    one that pauses stays where it is, and is proposed to nobody.
     """
 
     __tablename__ = "mentor_group"
@@ -116,15 +117,25 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
         if self.state is GroupState.ACCOMPANYING:
             self.state = GroupState.IN_PREPARATION
 
-    def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> None:
-        """For somebody's safety nobody new, whatever is open, until the coordinators say so."""
+    def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> bool:
+        """For somebody's safety nobody new, whatever is open, until the coordinators say so; as a mentor, True."""
+        self.refuse_ended()
         self.note_held_back(day, by=by, why=why)
+        return True
 
-    def resume(self, by: str, why: str) -> None:
-        """The coordinators say that it goes on, and why; the checklist says whether it is ready."""
+    def pause(self, day: date, *, awaited: Awaited | None) -> None:
+        """No new household for now; its checklist goes on."""
+        self.refuse_ended()
+        self.begin_pause(day, awaited=awaited)
+
+    def resume(self, *, by: str | None = None, why: str | None = None) -> None:
+        """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
+        self.refuse_ended()
         if self.held_back_on is None:
-            raise Refused("group-not-held-back", "The group is not held back; its checklist says whether it is ready.")
-        self.note_resumed(by, why)
+            self.end_pause()
+        else:
+            self.note_resumed(by, why)
+            self.paused_on = None
 
     def accompany(self) -> None:
         """A tandem begins."""
@@ -132,7 +143,7 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
 
     def complete(self, now: datetime) -> None:
         """Its tandem came to its good end."""
-        self.state, self.ended_at = GroupState.COMPLETED, now
+        self._over(GroupState.COMPLETED, now)
 
     def reject(self, reason: str, now: datetime, *, awaited: Awaited | None) -> None:
         """The network, or the authority, does not take the group."""
@@ -145,7 +156,8 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
     def dissolve(self, now: datetime) -> None:
         """Nobody is left in it."""
         if self.state not in ENDED:
-            self.state, self.end_reason, self.ended_at = GroupState.WITHDRAWN, "nobody_left", now
+            self._over(GroupState.WITHDRAWN, now)
+            self.end_reason = "nobody_left"
 
     def refuse_ended(self) -> None:
         """What has ended is not changed any more."""
@@ -204,7 +216,11 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
     def _end(self, state: GroupState, reason: str, now: datetime, *, awaited: Awaited | None) -> None:
         refuse_awaiting(awaited)
         self._move(BEFORE_HOUSEHOLD, state)
-        self.end_reason, self.ended_at = reason, now
+        self._over(state, now)
+        self.end_reason = reason
+
+    def _over(self, state: GroupState, now: datetime) -> None:
+        self.state, self.ended_at, self.paused_on = state, now, None
 
     def _move(self, sources: frozenset[GroupState] | set[GroupState], target: GroupState) -> None:
         if self.state not in sources:

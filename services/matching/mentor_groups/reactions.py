@@ -1,4 +1,4 @@
-"""What follows for mentor groups: held back, rule sets or attendances changed, or a home kept free no longer."""
+"""What follows for mentor groups: rule sets or attendances changed, or a home kept free no longer."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +18,6 @@ from services.matching.obstacles.reactions import check
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.profiles.rules import begin_of, today
 from services.matching.proposals.queries import lock_unit, lock_units
-from services.matching.proposals.reactions import let_go
 
 
 @reacts_to(ProgrammeRulesChanged)
@@ -43,25 +42,6 @@ async def check_group_of(transaction: OpenTransaction, fact: AttendanceRecorded 
     await _check_all(transaction, select(MentorGroup).join(
         Member, col(Member.mentor_group_id) == col(MentorGroup.id)).where(
             Member.person_ref == attended.person_ref, col(Member.left_on).is_(None)))
-
-
-async def group_held_back(transaction: OpenTransaction, group: MentorGroup, why: str | None = None) -> None:
-    """A group locked with lock_unit is held back for somebody's safety. why: None: a tandem ended so.
-
-    Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
-    """
-    group.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why)
-    await let_go(transaction, group)
-    await check(transaction, group)
-
-
-async def group_resumed(transaction: OpenTransaction, group: MentorGroup, why: str) -> None:
-    """A group locked with lock_unit is held back no longer; if nothing on its checklist is open it is ready, and told.
-
-    What that kept apart is looked at again.
-    """
-    group.resume(transaction.caller.principal, why)
-    await check(transaction, group)
 
 
 async def await_end_of_offer(transaction: OpenTransaction, group: MentorGroup) -> None:

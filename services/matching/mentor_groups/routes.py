@@ -17,7 +17,7 @@ from libs.common.outbox import announce
 from services.matching.consents.queries import refuse_application
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
-from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back, group_resumed
+from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentor_groups.rules import (
     DocumentIn,
     GroupFields,
@@ -31,9 +31,7 @@ from services.matching.prerequisites.queries import contact_refs, no_longer_prep
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside, taken_back
 from services.matching.profiles.rules import (
-    HoldingBackIn,
     LocalAgs,
-    ResumingIn,
     TakingBackIn,
     columns_of,
     refuse_future,
@@ -75,7 +73,7 @@ async def register_interest(body: GroupIn, transaction: Transaction, once: Creat
         mentor_group_id=group.id, programme_id=group.programme_id, region=group.region,
         contact_refs=await contact_refs(transaction, group.id)))
     await recheck(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.get("")
@@ -87,6 +85,7 @@ async def list_mentor_groups(
     held_back: Annotated[bool, Query(description="Those that take in nobody for somebody's safety.")] = False,  # noqa: FBT002
     no_longer_ready: Annotated[bool, Query(  # noqa: FBT002
         description="Those that have a household, and something open on their checklist again.")] = False,
+    paused: Annotated[bool, Query(description="Those that pause, in whatever state.")] = False,  # noqa: FBT002
 ) -> Page[GroupOut]:
     """The groups inside the caller's scope, oldest first."""
     query = select(MentorGroup).where(inside(MentorGroup, transaction.caller.scope))
@@ -94,10 +93,10 @@ async def list_mentor_groups(
         (region, col(MentorGroup.region).startswith(region or "")), (state, col(MentorGroup.state) == state),
         (programme_id, col(MentorGroup.programme_id) == programme_id),
         (record_due_by, with_record_due(record_due_by or date.max)),
+        (held_back or None, col(MentorGroup.held_back_on).is_not(None)),
+        (paused or None, col(MentorGroup.paused_on).is_not(None)),
     ):
         query = query.where(condition) if given is not None else query
-    if held_back:
-        query = query.where(col(MentorGroup.held_back_on).is_not(None))
     query = query.where(no_longer_prepared()) if no_longer_ready else query
     rows, following = await page(transaction, query, paging, col(MentorGroup.id))
     return Page(items=[GroupOut.of(row) for row in rows], next=following)
@@ -118,7 +117,7 @@ async def change_mentor_group(
     group.label = body.label
     group.describe(columns_of(body, without=BEYOND))
     await look_again(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.put("/{mentor_group_id}/housing")
@@ -130,7 +129,7 @@ async def set_housing(
     group.hold_home(body.model_dump(mode="json"), today(transaction.clock.now()))
     await await_end_of_offer(transaction, group)
     await check(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/housing/withdraw")
@@ -143,7 +142,7 @@ async def withdraw_housing(
     await taken_back(transaction, f"mentor_group/{group.id}/housing", body.reason)
     await await_end_of_offer(transaction, group)
     await check(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/documents")
@@ -155,7 +154,7 @@ async def note_document(
     group = await _group(transaction, mentor_group_id, expected)
     group.note_document(body.document, body.seen_on, transaction.caller.principal)
     await check(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/documents/withdraw")
@@ -167,7 +166,7 @@ async def withdraw_document(
     group.withdraw_document(body.document)
     await taken_back(transaction, f"mentor_group/{group.id}/document/{body.document}", body.reason)
     await check(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/form")
@@ -177,7 +176,7 @@ async def form_mentor_group(
     """The first talk was held; the group looks for its members."""
     group = await _group(transaction, mentor_group_id, expected)
     group.form()
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/prepare")
@@ -188,7 +187,7 @@ async def prepare_mentor_group(
     group = await _group(transaction, mentor_group_id, expected)
     group.prepare()
     await recheck(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/apply")
@@ -200,7 +199,7 @@ async def apply_mentor_group(
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
     await refuse_application(transaction, group)
     group.apply(authority_chooses=rules.authority_chooses)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/list")
@@ -212,27 +211,7 @@ async def list_for_placement(
     rules = await rules_or_refuse(transaction, group.programme_id, group.interested_on)
     await refuse_application(transaction, group)
     group.list_for_placement(authority_chooses=rules.authority_chooses)
-    return await _told(transaction, group, response)
-
-
-@router.post("/{mentor_group_id}/hold_back")
-async def hold_mentor_group_back(
-    mentor_group_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
-) -> GroupOut:
-    """For somebody's safety the group takes in nobody, also after the tandem ended; until a coordinator resumes it."""
-    group = await _group(transaction, mentor_group_id, expected)
-    await group_held_back(transaction, group, body.why)
-    return await _told(transaction, group, response)
-
-
-@router.post("/{mentor_group_id}/resume")
-async def resume_mentor_group(
-    mentor_group_id: UUID, body: ResumingIn, transaction: Transaction, expected: Expected, response: Response,
-) -> GroupOut:
-    """The group that was held back for somebody's safety takes in a household again; its checklist says when."""
-    group = await _group(transaction, mentor_group_id, expected)
-    await group_resumed(transaction, group, body.why)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/reject")
@@ -245,7 +224,7 @@ async def reject_mentor_group(
     group.reject(body.reason, transaction.clock.now(), awaited=awaited)
     await group_ended(transaction, group)
     await let_go(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 @router.post("/{mentor_group_id}/withdraw")
@@ -258,7 +237,7 @@ async def withdraw_mentor_group(
     group.withdraw(body.reason, transaction.clock.now(), awaited=awaited)
     await group_ended(transaction, group)
     await let_go(transaction, group)
-    return await _told(transaction, group, response)
+    return await told(transaction, group, response)
 
 
 async def _group(transaction: OpenTransaction, mentor_group_id: UUID, expected: int) -> MentorGroup:
@@ -268,7 +247,8 @@ async def _group(transaction: OpenTransaction, mentor_group_id: UUID, expected: 
     return group
 
 
-async def _told(transaction: OpenTransaction, group: MentorGroup, response: Response) -> GroupOut:
+async def told(transaction: OpenTransaction, group: MentorGroup, response: Response) -> GroupOut:
+    """A group that was changed is audited, and answered as it is now."""
     await audited(transaction, "change", f"mentor_group/{group.id}")
     await transaction.flush()
     return _shown(group, response)

@@ -80,6 +80,7 @@ class GroupOut(BaseModel):
     housing_lapsed_on: date | None
     documents_seen: list[dict[str, Any]]
     end_reason: str | None
+    paused_on: date | None = Field(description="Since when they pause for a reason of their own.")
     held_back_on: date | None = Field(
         description="Since when they take in nobody, for somebody's safety: only the coordinators end that.")
     held_back_by: str | None

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint
 
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
-from libs.common.refusals import Invalid, Refused
+from libs.common.refusals import Refused
 from services.matching.profiles.model import Accompanying, Awaited, CertificateSeen, HeldBack, refuse_awaiting
 from services.matching.tables import Table
 
@@ -108,11 +108,6 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
         self._only({MentorState.PAUSED}, "resumed")
         if self.held_back_on:
-            if by is None:
-                self._only(set(), "resumed by themselves")
-            if why is None:
-                raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
-                              field="why")
             self.note_resumed(by, why)
         self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
 

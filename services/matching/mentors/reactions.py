@@ -1,4 +1,4 @@
-"""What follows when a mentor pauses, leaves or says something else of themselves; and what falls due for mentors."""
+"""What follows when a mentor leaves or says something else of themselves; and what falls due for mentors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
 from services.matching.obstacles.reactions import look_again
-from services.matching.profiles.rules import begin_of, today
+from services.matching.profiles.rules import begin_of
 from services.matching.proposals.queries import awaited_of, lock_unit, taken
 from services.matching.proposals.reactions import let_go
 
@@ -26,33 +26,6 @@ async def described(
     if capacity is not None:
         mentor.set_capacity(capacity, taken=await taken(transaction, mentor))
     mentor.describe(values)
-    await look_again(transaction, mentor)
-
-
-async def paused(transaction: OpenTransaction, mentor: Mentor) -> None:
-    """A mentor locked with lock_unit takes in nobody new; proposals that nobody was invited to are dismissed."""
-    mentor.pause(awaited=await awaited_of(transaction, mentor))
-    await let_go(transaction, mentor)
-
-
-async def held_back(transaction: OpenTransaction, mentor: Mentor, why: str | None = None) -> None:
-    """A mentor locked with lock_unit pauses for somebody's safety, whatever is open. why: None: a tandem ended so.
-
-    Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
-    """
-    if mentor.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why):
-        await let_go(transaction, mentor)
-        await look_again(transaction, mentor)
-
-
-async def resumed(
-    transaction: OpenTransaction, mentor: Mentor, *, by: str | None = None, why: str | None = None,
-) -> None:
-    """A mentor locked with lock_unit is back from a pause; what the pause kept apart is looked at again.
-
-    by: which coordinator says so, and why; None: they themselves.
-    """
-    mentor.resume(by=by, why=why)
     await look_again(transaction, mentor)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP door of mentors: register, screen, approve, pause, leave; and how to reach them."""
+"""The HTTP door of mentors: register, screen, approve, leave; and how to reach them."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.mentors.queries import without_record_by
-from services.matching.mentors.reactions import described, held_back, left, paused, record_noted, resumed
+from services.matching.mentors.reactions import described, left, record_noted
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met, taken_back
 from services.matching.profiles.rules import (
@@ -28,10 +28,8 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
-    HoldingBackIn,
     LocalAgs,
     RecordIn,
-    ResumingIn,
     TakingBackIn,
     columns_of,
     refuse_future,
@@ -126,7 +124,7 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
     if body.consented_on:
         what = Given(_purposes(body.consented_besides), body.consented_on, body.consent_version, body.consent_language)
         await consent_given(transaction, person_ref, what, region=mentor.region, partner_id=mentor.partner_id)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.get("")
@@ -177,7 +175,7 @@ async def change_mentor(
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     values = columns_of(body, without=BEYOND) | {"gender": body.gender}
     await described(transaction, mentor, values, capacity=body.capacity)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.put("/{mentor_id}/contact")
@@ -196,7 +194,7 @@ async def screen_mentor(mentor_id: UUID, transaction: Transaction, expected: Exp
     """The coordinator begins the screening: a first talk, and a look at the papers."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
     mentor.begin_screening()
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.post("/{mentor_id}/record")
@@ -208,7 +206,7 @@ async def note_record(
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.note_record(**body.model_dump())
     await record_noted(transaction, mentor)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.post("/{mentor_id}/record/withdraw")
@@ -220,7 +218,7 @@ async def withdraw_record(
     mentor.withdraw_record()
     await taken_back(transaction, f"mentor/{mentor.id}/record", body.reason, mentor.person_ref)
     await record_noted(transaction, mentor)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.post("/{mentor_id}/approve")
@@ -231,7 +229,7 @@ async def approve_mentor(
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
     mentor.approve(today(transaction.clock.now()))
     offered(transaction, mentor)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.post("/{mentor_id}/consent")
@@ -244,36 +242,7 @@ async def note_mentor_consent(
     mentor.consent(body.given_on, body.text_version)
     what = Given(_purposes(body.besides), body.given_on, body.text_version, body.language)
     await consent_given(transaction, mentor.person_ref, what, region=mentor.region, partner_id=mentor.partner_id)
-    return await _told(transaction, mentor, response)
-
-
-@router.post("/{mentor_id}/pause")
-async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
-    """No new household for now; proposals that nobody was invited to are dismissed."""
-    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    await paused(transaction, mentor)
-    return await _told(transaction, mentor, response)
-
-
-@router.post("/{mentor_id}/hold_back")
-async def hold_mentor_back(
-    mentor_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
-) -> MentorOut:
-    """For somebody's safety nobody new, whatever is open, also after the tandem ended; until a coordinator resumes."""
-    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    mentor.refuse_unless_vetted()
-    await held_back(transaction, mentor, body.why)
-    return await _told(transaction, mentor, response)
-
-
-@router.post("/{mentor_id}/resume")
-async def resume_mentor(
-    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: ResumingIn | None = None,
-) -> MentorOut:
-    """The mentor is back from a pause; from one for somebody's safety only with the reason why."""
-    mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    await resumed(transaction, mentor, by=transaction.caller.principal, why=body.why if body else None)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 @router.post("/{mentor_id}/leave")
@@ -281,14 +250,15 @@ async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     """The mentor stops for good; what was noted of a certificate goes at once, or three months after the activity."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await left(transaction, mentor)
-    return await _told(transaction, mentor, response)
+    return await told(transaction, mentor, response)
 
 
 def _purposes(besides: Iterable[str]) -> tuple[Purpose, ...]:
     return Purpose.MATCHING, *map(Purpose, besides)
 
 
-async def _told(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:
+async def told(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:
+    """A mentor who was changed is audited, and answered as they are now."""
     await audited(transaction, "change", f"mentor/{mentor.id}", mentor.person_ref)
     await transaction.flush()
     return _shown(mentor, response)

@@ -12,7 +12,7 @@ from services.matching.obstacles.queries import between
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import locked
 from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
-from services.matching.proposals.queries import Unit, bool_column, lock_pair, of_unit
+from services.matching.proposals.queries import Unit, lock_pair, of_side
 from services.matching.proposals.reactions import dismissed
 from services.matching.tandems.queries import locked_with_pair, running_of
 
@@ -52,7 +52,6 @@ async def _look_at(transaction: OpenTransaction, proposal_id: UUID) -> None:
 
 async def _live(transaction: OpenTransaction, of: Household | Unit) -> Sequence[UUID]:
     """The proposals of a side that are under way; where places have become few, what is worth least goes first."""
-    own = bool_column(Proposal.household_id == of.id) if isinstance(of, Household) else of_unit(Proposal, of)
-    query = select(Proposal.id).where(own, col(Proposal.state).in_(PENDING | OPEN))
+    query = select(Proposal.id).where(of_side(Proposal, of), col(Proposal.state).in_(PENDING | OPEN))
     return (await transaction.scalars(query.order_by(
         col(Proposal.state) != ProposalState.PROPOSED, col(Proposal.worth), col(Proposal.id).desc()))).all()

@@ -98,7 +98,7 @@ class ChoiceIn(Body):
     reason: ApproveReason = Field(description="Why these two: no run proposed them.", examples=["known_to_fit"])
 
 
-@router.get("", responses={409: {"description": "Nobody is looked for without consent, or after the end."}})
+@router.get("", responses={409: {"description": "Nobody is looked for without consent, in a pause, or after the end."}})
 async def list_options(
     request: Request, household_id: UUID, transaction: Transaction, top: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> OptionsOut:
@@ -106,6 +106,7 @@ async def list_options(
     household = await get_or_refuse(transaction, Household, household_id)
     household.refuse_closed()
     household.refuse_without_consent()
+    household.refuse_paused()
     await audited(transaction, "read", f"household/{household.id}", household.person_ref)
     live: LiveWorker = request.app.state.live
     async with live.turn(household.programme_id):  # before anything is written that the next one would wait for

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.matching.checkins.model import SEALED_NOTE as CHECKIN_NOTE
 from services.matching.checkins.model import Checkin
@@ -94,6 +94,7 @@ class OwnDataOut(BaseModel):
     id: UUID
     state: str
     takes_part: bool
+    may: Literal["pause", "resume"] | None = Field(description="What of a pause they, or their group, may do now.")
     contact: ContactOut
     stored: dict[str, Any]
     pairs: list[OwnPairOut]

@@ -17,18 +17,16 @@ from services.matching.consents.model import Consent
 from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
-from services.matching.holders.queries import Holder, Reader, kind_of, state_of
+from services.matching.holders.queries import Holder, Reader, kind_of, may_pause, side_of, state_of
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
-from services.matching.members.model import Member
-from services.matching.mentor_groups.model import MentorGroup
 from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, FormerContact, OwnDataOut, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.profiles.queries import contact_out, inside
 from services.matching.profiles.rules import slots_of
 from services.matching.proposals.model import OPEN, Proposal
-from services.matching.proposals.queries import Unit, bool_column, of_unit, why_for_both
+from services.matching.proposals.queries import Unit, of_side, why_for_both
 from services.matching.referrals.model import Referral
 from services.matching.runs.explanation import LANGUAGES as TEXTS
 from services.matching.runs.explanation import what_is_missing
@@ -64,7 +62,7 @@ async def own_data(transaction: OpenTransaction, holder: Reader) -> OwnDataOut:
         stored, pairs = await _stored(transaction, holder), [one async for one in _pairs(transaction, holder)]
         noted |= await _brought_together(transaction, holder)
     return OwnDataOut(kind=kind, id=holder.id, state=state_of(holder), takes_part=holder.takes_part, contact=contact,
-                      stored=stored, pairs=pairs, noted=noted)
+                      may=await may_pause(transaction, holder), stored=stored, pairs=pairs, noted=noted)
 
 
 async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -> CounselledDataOut:
@@ -97,9 +95,9 @@ async def _opened(transaction: OpenTransaction, ref: UUID, label: str, sealed: b
 
 async def _pairs(transaction: OpenTransaction, holder: Holder) -> Any:
     """The proposals that they were told of, and the tandems that run."""
-    of = await _side(transaction, holder)
+    of = await side_of(transaction, holder)
     proposals = await transaction.scalars(select(Proposal).where(
-        _about(Proposal, of), col(Proposal.state).in_(OPEN)).order_by(col(Proposal.id)))
+        of_side(Proposal, of), col(Proposal.state).in_(OPEN)).order_by(col(Proposal.id)))
     for kind, since, rows in (("proposal", "invited_at", proposals.all()),
                               ("tandem", "started_at", await running_of(transaction, of))):
         for row in rows:
@@ -136,9 +134,9 @@ async def _advised(transaction: OpenTransaction, ref: UUID, which: Any) -> dict[
 async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dict[str, list[dict[str, Any]]]:
     """What became of them: tandems, closings, invitations; and for a household how large it was and what it lacked."""
     ref, household = holder.person_ref, isinstance(holder, Household)
-    of = await _side(transaction, holder)
-    tandems = select(Tandem).where(_about(Tandem, of)).order_by(col(Tandem.id))
-    proposals = select(Proposal).where(_about(Proposal, of), col(Proposal.invited_at).is_not(None))
+    of = await side_of(transaction, holder)
+    tandems = select(Tandem).where(of_side(Tandem, of)).order_by(col(Tandem.id))
+    proposals = select(Proposal).where(of_side(Proposal, of), col(Proposal.invited_at).is_not(None))
     invited = (await transaction.scalars(proposals.order_by(col(Proposal.id)))).all()
     found = {
         "tandems": await _rows(transaction, ref, tandems),
@@ -159,7 +157,7 @@ async def _closings(transaction: OpenTransaction, ref: UUID, of: Household | Uni
 
     The draft is sealed for who was the contact then.
     """
-    found = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(_about(Tandem, of))))
+    found = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(of_side(Tandem, of))))
     if not isinstance(of, Household):
         return await _rows(transaction, ref, found, besides={"household_rating", "draft"})
     own, others = found.where(Closing.person_ref == ref), found.where(Closing.person_ref != ref)
@@ -207,11 +205,3 @@ async def _rows(
                 values[name] = next(iter(opened.model_dump().values())) if opened else None
         told.append(values)
     return told
-
-
-async def _side(transaction: OpenTransaction, holder: Holder) -> Household | Unit:
-    return await transaction.get_one(MentorGroup, holder.mentor_group_id) if isinstance(holder, Member) else holder
-
-
-def _about(kind: Any, of: Household | Unit) -> Any:
-    return bool_column(kind.household_id == of.id) if isinstance(of, Household) else of_unit(kind, of)

@@ -1,6 +1,6 @@
 """A profile: the columns that both sides have, readable because matching computes with them, blanked by an erasure.
 
-And what is kept of whoever accompanies: of a criminal-record certificate, and of being held back for somebody's safety.
+And what is kept of a criminal-record certificate, of a pause, and of being held back for somebody's safety.
 """
 
 from collections.abc import Mapping
@@ -134,6 +134,35 @@ class CertificateSeen(SQLModel):
         return self.record_next_due is not None and day < self.record_next_due
 
 
+class Pausing(SQLModel):
+    """Since when a group or household wants nobody new: it is ill, in hospital, away.
+
+    A mark beside the state, where a mentor has a state: a group in preparation or a household before its first talk
+    pauses too, and meanwhile goes on where it is: a checklist, an authority's list, a tandem, waiting_since. So who is
+    back is where they were, and nothing has to remember where that was.
+    """
+
+    paused_on: date | None = personal(None)
+
+    def refuse_paused(self) -> None:
+        """Nothing new begins with who pauses."""
+        if self.paused_on is not None:
+            raise Refused("paused", "They have been pausing since {day}; nothing new begins before they are back.",
+                          day=self.paused_on.isoformat())
+
+    def begin_pause(self, day: date, *, awaited: Awaited | None) -> None:
+        """Nobody new for now; a tandem goes on. Not while an answer or a first meeting is awaited."""
+        self.refuse_paused()
+        refuse_awaiting(awaited)
+        self.paused_on = day
+
+    def end_pause(self) -> None:
+        """They are back."""
+        if self.paused_on is None:
+            raise Refused("not-paused", "They do not pause; there is nothing to come back from.")
+        self.paused_on = None
+
+
 class HeldBack(SQLModel):
     """Since when somebody is proposed to nobody for somebody's safety, by whom and why; or who ended that, and why."""
 
@@ -149,8 +178,13 @@ class HeldBack(SQLModel):
             self.held_back_by, self.held_back_why = by, why
         self.held_back_on, self.resumed_by, self.resumed_why = self.held_back_on or day, None, None
 
-    def note_resumed(self, by: str | None, why: str) -> None:
-        """It goes on."""
+    def note_resumed(self, by: str | None, why: str | None) -> None:
+        """It goes on: the coordinators say so, and why. by: None: they themselves, who may not."""
+        if by is None:
+            raise Refused("held-back", "This pause is for somebody's safety: only the coordinators end it.")
+        if why is None:
+            raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
+                          field="why")
         self.forget_holding_back()
         self.resumed_by, self.resumed_why = by, why
 

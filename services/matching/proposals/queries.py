@@ -50,6 +50,11 @@ def of_unit(kind: Any, unit: Unit) -> ColumnElement[bool]:
     return bool_column(column == unit.id)
 
 
+def of_side(kind: Any, of: Household | Unit) -> ColumnElement[bool]:
+    """The rows of a table that are about this household, mentor or group."""
+    return bool_column(kind.household_id == of.id) if isinstance(of, Household) else of_unit(kind, of)
+
+
 def bool_column(condition: Any) -> ColumnElement[bool]:
     """The condition, as SQLAlchemy types it."""
     found: ColumnElement[bool] = condition
@@ -77,9 +82,9 @@ async def _count(
     return (await transaction.scalar(proposals) or 0) + (await transaction.scalar(tandems) or 0)
 
 
-async def awaited_of(transaction: OpenTransaction, unit: Unit) -> Awaited | None:
-    """What an invitation of this mentor or group waits for that has not come to its end: first of all an answer."""
-    query = select(Proposal.state).where(of_unit(Proposal, unit), col(Proposal.state).in_(OPEN))
+async def awaited_of(transaction: OpenTransaction, of: Household | Unit) -> Awaited | None:
+    """What an invitation of either side waits for that has not come to its end: first of all an answer."""
+    query = select(Proposal.state).where(of_side(Proposal, of), col(Proposal.state).in_(OPEN))
     states = set(await transaction.scalars(query))
     if states & ANSWERABLE:
         return Awaited.ANSWER

@@ -46,8 +46,8 @@ from services.matching.proposals.queries import (
     is_busy,
     lock_pair,
     lock_rows,
+    of_side,
     of_state,
-    of_unit,
     pair_of,
     persons_of,
     persons_of_both,
@@ -158,18 +158,14 @@ async def released(transaction: OpenTransaction, run_id: UUID, reason: DismissRe
     return [proposal.id for proposal in found]
 
 
-async def let_go(transaction: OpenTransaction, unit: Unit) -> None:
-    """A locked mentor or group (lock_unit) is not to be had: its proposals that nobody was invited to are dismissed."""
-    for proposal in await of_state(transaction, of_unit(Proposal, unit), PENDING):
-        pair = Pair(await transaction.get_one(Household, proposal.household_id), unit)
+async def let_go(transaction: OpenTransaction, of: Household | Unit) -> None:
+    """A side is not to be had: its proposals that nobody was invited to are dismissed.
+
+    A household must be locked, a mentor or group with lock_unit; the caller reaches beyond the own scope.
+    """
+    for proposal in await of_state(transaction, of_side(Proposal, of), PENDING):
+        pair = await pair_of(transaction, proposal)
         await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
-
-
-async def let_household_go(transaction: OpenTransaction, household: Household) -> None:
-    """Nobody is looked for any longer for a locked household: a proposal that nobody was invited to is dismissed."""
-    for proposal in await of_state(transaction, bool_column(Proposal.household_id == household.id), PENDING):
-        proposal.dismiss(DismissReason.NO_LONGER_AVAILABLE, transaction.clock.now())
-        announce(transaction, proposal_fact(ProposalDismissed, proposal))
 
 
 async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
@@ -177,10 +173,8 @@ async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
 
     A household must be locked, a mentor or group with lock_unit.
     """
-    household = isinstance(of, Household)
-    condition = bool_column(Proposal.household_id == of.id) if isinstance(of, Household) else of_unit(Proposal, of)
-    side = Side.HOUSEHOLD if household else Side.MENTORS
-    for proposal in await of_state(transaction, condition, PENDING | OPEN):
+    side = Side.HOUSEHOLD if isinstance(of, Household) else Side.MENTORS
+    for proposal in await of_state(transaction, of_side(Proposal, of), PENDING | OPEN):
         pair = await lock_pair(transaction, proposal)
         if proposal.state in PENDING:
             await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)

@@ -14,6 +14,7 @@ from libs.common.audit import audited
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Transaction
 from services.matching.households.model import Household, HouseholdState
+from services.matching.households.queries import waits
 from services.matching.profiles.queries import beyond_scope
 from services.matching.proposals.model import OPEN, PENDING, Proposal
 from services.matching.runs.model import Run
@@ -62,7 +63,7 @@ async def pool_of(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
         col(Proposal.run_id) == run.id, col(Proposal.state).in_(OPEN | PENDING))
 
     def waited(kind: Any) -> ColumnElement[bool]:
-        return and_(which(kind), or_(kind.state == HouseholdState.WAITING, and_(
+        return and_(which(kind), or_(waits(), and_(
             kind.state == HouseholdState.PROPOSED, col(Household.id).in_(proposed))))
 
     return rules | {

@@ -27,7 +27,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from libs.common.db import OpenTransaction
-from services.matching.households.model import Household, HouseholdState
+from services.matching.households.model import Household
+from services.matching.households.queries import waits
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.mentors.model import VETTED, Mentor, MentorState
@@ -67,11 +68,8 @@ async def load_pool(transaction: OpenTransaction, run: Run) -> dict[str, Any]:
     rules = await rules_of_day(transaction, run.programme_id)
     if run.weights:
         rules["weights"] = run.weights | {"weights_version": "simulated"}
-    def waiting(kind: Any) -> ColumnElement[bool]:
-        return and_(which(kind), kind.state == HouseholdState.WAITING)
-
     return rules | {
-        "read_at": read_at, "households": await copied_households(transaction, waiting),
+        "read_at": read_at, "households": await copied_households(transaction, lambda kind: and_(which(kind), waits())),
         "units": await copied_units(transaction, which, rules),
         "declined": await barred_pairs(transaction, run.programme_id),
         "pinned": kept_pairs(run.pinned), "forbidden": kept_pairs(run.forbidden),
@@ -227,7 +225,8 @@ def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = 
     columns = _columns(MentorGroup, (*DESCRIBED, *ACCOMPANYING), ACCOMPANYING_LISTED) | {
         "kind": literal("group"), "free": case((taken, 0), else_=1), "housing": func.to_json(MentorGroup.housing),
         "vetted": or_(still_prepared(), col(MentorGroup.state) == wanted), "partner": col(MentorGroup.partner_id),
-        "paused": col(MentorGroup.held_back_on).is_not(None), "consented": func.coalesce(members.c.consented, false()),
+        "consented": func.coalesce(members.c.consented, false()),
+        "paused": func.num_nonnulls(MentorGroup.held_back_on, MentorGroup.paused_on) > 0,
         "contact_genders": func.coalesce(members.c.main, members.c.all, nobody),
         "persons": func.coalesce(members.c.persons, nobody)}
     return _selected(columns).outerjoin(held, held.c.unit_id == col(MentorGroup.id)).outerjoin(

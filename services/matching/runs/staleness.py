@@ -8,7 +8,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col
 
 from libs.common.db import OpenTransaction
-from services.matching.households.model import Household, HouseholdState
+from services.matching.households.model import Household
+from services.matching.households.queries import waits
 from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorGroup
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.rules import today
@@ -86,7 +87,7 @@ async def _households(transaction: OpenTransaction, run: Run, pool: RunPool | No
     asked = {str(one): version for one, version in await transaction.execute(proposed)}
     standing = {*asked, *map(str, await transaction.scalars(accompanied))}
     waiting = select_columns(col(Household.id), col(Household.version)).where(
-        in_pool(Household, run), col(Household.state) == HouseholdState.WAITING)
+        in_pool(Household, run), waits())
     now = {str(one): version for one, version in await transaction.execute(waiting)}
     then = {one: version for one, version in pool.households.items() if one not in standing}
     others = [one for one, version in now.items() if then.get(one, version) != version]

@@ -17,7 +17,6 @@ from services.matching.consents.model import Purpose
 from services.matching.holders.queries import Reader, kind_of
 from services.matching.links.queries import CALENDAR, CONCERN, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
-from services.matching.mentors.model import AVAILABLE, MentorState
 from services.matching.own_data.model import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
@@ -113,11 +112,8 @@ class _View:
 
     def ways(self) -> Section:
         """To pause, to come back, to stop; what ends something is asked once more on a page of its own."""
-        pausing = []
-        if self.data.kind is OwnKind.MENTOR and self.data.state in AVAILABLE:
-            pausing = [(self.say("own_pause"), f"{self.at}pause")]
-        elif self.data.state == MentorState.PAUSED and not self.data.stored["held_back_on"]:
-            pausing = [(self.say("own_resume"), f"{self.at}resume")]
+        may = self.data.may
+        pausing = [(self.say(f"own_{may}_{self.data.kind.value}"), f"{self.at}{may}")] if may else []
         return Section(self.say("own_ways"), buttons=pausing, links=[
             *self._withdrawals(set(Purpose) - {Purpose.MATCHING}),
             (self.say(f"own_leave_{self.data.kind.value}"), f"{self.at}leave"),

@@ -2,22 +2,26 @@
 
 from typing import Any
 
+from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import OwnDataOffered
 from libs.common.outbox import announce
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
-from services.matching.holders.queries import Holder, Reader
+from services.matching.holders.queries import Holder, Reader, speaking_for
+from services.matching.households.model import Household
 from services.matching.members.model import Member
 from services.matching.members.reactions import group_to_change, left_group
+from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
-from services.matching.mentors.reactions import described, left, paused, resumed
+from services.matching.mentors.reactions import described, left
 from services.matching.obstacles.reactions import look_again
+from services.matching.pauses.reactions import paused, resumed
 from services.matching.profiles.queries import address_mark, beyond_scope, contact_changed
 from services.matching.profiles.rules import ContactIn, mask_of
-from services.matching.proposals.queries import is_busy
-from services.matching.proposals.reactions import let_household_go
+from services.matching.proposals.queries import Unit, is_busy
+from services.matching.proposals.reactions import let_go
 from services.matching.self_service.rules import AvailabilityIn
 
 NOT_WANTED = "not_wanted"
@@ -53,13 +57,13 @@ async def change_contact(transaction: OpenTransaction, holder: Holder, body: Con
 
 
 async def pause(transaction: OpenTransaction, holder: Holder) -> None:
-    """A mentor takes in nobody new for a while."""
-    await paused(transaction, _mentor(holder))
+    """A mentor, or the group of a main contact, takes in nobody new for a while; a household wants nobody."""
+    await paused(transaction, await _side(transaction, holder))
 
 
 async def resume(transaction: OpenTransaction, holder: Holder) -> None:
-    """A mentor is back from a pause; one for somebody's safety is ended by the coordinators alone."""
-    await resumed(transaction, _mentor(holder))
+    """They are back from a pause; one for somebody's safety is ended by the coordinators alone."""
+    await resumed(transaction, await _side(transaction, holder))
 
 
 async def leave(transaction: OpenTransaction, holder: Holder) -> None:
@@ -71,7 +75,7 @@ async def leave(transaction: OpenTransaction, holder: Holder) -> None:
     else:
         await beyond_scope(transaction)
         holder.close(NOT_WANTED, transaction.clock.now(), busy=await is_busy(transaction, holder))
-        await let_household_go(transaction, holder)
+        await let_go(transaction, holder)
 
 
 async def withdraw_consent(transaction: OpenTransaction, holder: Reader, purpose: Purpose) -> None:
@@ -79,10 +83,11 @@ async def withdraw_consent(transaction: OpenTransaction, holder: Reader, purpose
     await consent_withdrawn(transaction, holder.person_ref, purpose)
 
 
-def _mentor(holder: Holder) -> Mentor:
-    if not isinstance(holder, Mentor):
-        raise Refused("only-mentors-pause", "Only a mentor pauses; please turn to the coordinators.")
-    return holder
+async def _side(transaction: OpenTransaction, holder: Holder) -> Household | Unit:
+    of = await speaking_for(transaction, holder)
+    if isinstance(of, MentorGroup):
+        await audited(transaction, "change", f"mentor_group/{of.id}", holder.person_ref)
+    return of
 
 
 def _said(body: AvailabilityIn) -> dict[str, Any]:

@@ -133,13 +133,16 @@ async def change_own_contact(request: Request, holding: Own, body: Contact) -> A
 
 @router.post("/self_service/{token}/pause", response_model=TakingPartOut, responses=PAGE)
 async def pause_by_link(request: Request, holding: Own) -> Any:
-    """A mentor takes in nobody new for a while; not while an invitation is open."""
+    """A mentor or a group takes in nobody new for a while, a household wants nobody; not while an invitation is open.
+
+    Of a group its main contacts say so, and so they do when it is back.
+    """
     return await _changed(request, holding, "own_paused", reactions.pause)
 
 
 @router.post("/self_service/{token}/resume", response_model=TakingPartOut, responses=PAGE)
 async def resume_by_link(request: Request, holding: Own) -> Any:
-    """A mentor is back from a pause; from one for somebody's safety only the coordinators bring them back."""
+    """They are back from a pause; from one for somebody's safety only the coordinators bring them back."""
     return await _changed(request, holding, "own_resumed", reactions.resume)
 
 

@@ -13,7 +13,7 @@ from services.matching.households.model import Household
 from services.matching.profiles.queries import beyond_scope, locked
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
-from services.matching.proposals.queries import Pair, Unit, lock_pair, lock_units, of_unit, pair_of, persons_of
+from services.matching.proposals.queries import Pair, Unit, lock_pair, lock_units, of_side, pair_of, persons_of
 from services.matching.tandems.model import RUNNING, Tandem
 
 
@@ -68,6 +68,5 @@ async def met_on(transaction: OpenTransaction, tandem: Tandem) -> date:
 
 async def running_of(transaction: OpenTransaction, of: Household | Unit) -> Sequence[Tandem]:
     """The tandems of a household, mentor or group that run, by id."""
-    own = col(Tandem.household_id) == of.id if isinstance(of, Household) else of_unit(Tandem, of)
-    query = select(Tandem).where(own, col(Tandem.state).in_(RUNNING))
+    query = select(Tandem).where(of_side(Tandem, of), col(Tandem.state).in_(RUNNING))
     return (await transaction.scalars(query.order_by(col(Tandem.id)))).all()

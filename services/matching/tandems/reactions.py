@@ -21,9 +21,9 @@ from services.matching.households.model import Household
 from services.matching.meetings.queries import first_met_on
 from services.matching.meetings.reactions import count_meetings_anew
 from services.matching.mentor_groups.model import MentorGroup
-from services.matching.mentor_groups.reactions import await_end_of_offer, group_held_back
+from services.matching.mentor_groups.reactions import await_end_of_offer
 from services.matching.mentors.model import Mentor
-from services.matching.mentors.reactions import held_back
+from services.matching.pauses.reactions import held_back
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import today
@@ -128,8 +128,9 @@ async def _freed(transaction: OpenTransaction, unit: Unit, *, for_safety: bool) 
     if isinstance(unit, MentorGroup):
         unit.part()
         await await_end_of_offer(transaction, unit)
-        await (group_held_back if for_safety else recheck)(transaction, unit)
-    elif for_safety:
+        if not for_safety:
+            await recheck(transaction, unit)
+    if for_safety:
         await held_back(transaction, unit)
 
 
