@@ -55,7 +55,9 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "send_referral", "note_referral_answer", "finish_referral", "note_referral_not_taken_up",
         "revoke_referral",
     ), COUNSELLING),
-    **dict.fromkeys(("note_concern", "list_concerns", "read_concern", "take_up_concern", "resolve_concern"), NEUTRAL),
+    **dict.fromkeys((
+        "note_concern", "find_tandems", "list_concerns", "read_concern", "take_up_concern", "resolve_concern",
+    ), NEUTRAL),
     **dict.fromkeys((
         "show_invitation", "accept_invitation", "decline_invitation", "show_consent", "give_consent", "refuse_consent",
         "show_meetings", "document_meeting", "take_meeting_back", "show_checkin", "answer_checkin", "show_concern",

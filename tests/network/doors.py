@@ -52,7 +52,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "export_decisions": ("proposal_run",), "export_option_decisions": ("chosen_option",),
     "list_proposals": ("proposal",), "read_checkin_calendar": ("checkin_calendar",),
     "list_tandems": ("tandem",), "list_meetings": ("meetings",), "list_checkins": ("checkin",),
-    "list_concerns": ("concern",), "list_closings": ("closing",),
+    "list_concerns": ("concern",), "find_tandems": ("tandem",), "list_closings": ("closing",),
     "list_counselling_cases": ("counselling_case",), "find_counselling_cases": ("counselling_case",),
     **dict.fromkeys(("read_counselled_person", "read_own_data_of_counselled"), ("counselled_person",)),
     "read_standing": ("standing",), "list_counselling_contacts": ("counselling_contact",),

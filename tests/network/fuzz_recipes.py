@@ -440,7 +440,7 @@ RECIPES: dict[str, Recipe] = {
                     of("closing")),
     "open_counselling_case": lambda w: with_(
         nothing(), partner_id=w.partner_id, person={"name": "Amina Beispiel"}),
-    "find_counselling_cases": nothing,
+    **dict.fromkeys(("find_counselling_cases", "find_tandems"), nothing),
     **dict.fromkeys(("record_counselling_contact", "enter_status"), case_in_body),
     **dict.fromkeys(("read_counselling_case", "read_counselled_person", "read_own_data_of_counselled",
                      "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",

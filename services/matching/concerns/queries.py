@@ -1,18 +1,35 @@
 """Reads about concerns: of which tandems somebody may speak to the neutral contact, and for which side."""
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
+from libs.common.audit import audited
+from libs.common.callers import Scope
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
+from libs.common.persons import persons_at
+from services.matching.households.model import Household
 from services.matching.members.model import Member
+from services.matching.mentors.model import Mentor
 from services.matching.own_data.model import OwnDataOut, OwnKind
-from services.matching.profiles.queries import is_erased
+from services.matching.profiles.queries import beyond_scope, inside, is_erased
 from services.matching.profiles.rules import today
 from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import side_in
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tandem that somebody who called belongs to; member_id: as whom, where they are of its group."""
+
+    tandem: Tandem
+    side: Side
+    member_id: UUID | None
 
 
 async def side_heard(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> Side:
@@ -31,6 +48,47 @@ async def to_speak_of(transaction: OpenTransaction, data: OwnDataOut) -> Sequenc
     if data.kind is OwnKind.MEMBER:
         member = await transaction.get_one(Member, data.id)
         found = [one for one in found if accompanied(member, one)]
+    return _running_or_last(found)
+
+
+async def found_by(transaction: OpenTransaction, caller: str) -> list[Found]:
+    """The tandems inside the own scope that whoever called may speak of, wherever they live. Audited, also in vain."""
+    scope, pseudonym = transaction.caller.scope, _pseudonym(caller)
+    await beyond_scope(transaction)
+    refs = [pseudonym] if pseudonym else await persons_at(transaction, caller)
+    found: list[Found] = []
+    for kind in (Household, Mentor, Member):
+        own: Any = kind
+        for one in (await transaction.scalars(select(own).where(
+                or_(own.person_ref.in_(refs), own.id == pseudonym)).order_by(own.id))).all():
+            if await is_erased(transaction, one.person_ref):
+                continue
+            for tandem in await _of(transaction, one, scope):
+                await audited(transaction, "find", f"tandem/{tandem.id}", one.person_ref)
+                found.append(Found(tandem, Side.HOUSEHOLD if kind is Household else Side.MENTORS,
+                                   one.id if kind is Member else None))
+    if not found:
+        await audited(transaction, "find", "tandem/none")
+    return found
+
+
+async def _of(transaction: OpenTransaction, one: Household | Mentor | Member, scope: Scope) -> Sequence[Tandem]:
+    if isinstance(one, Member):
+        own = col(Tandem.mentor_group_id) == one.mentor_group_id
+    else:
+        own = col(Tandem.household_id if isinstance(one, Household) else Tandem.mentor_id) == one.id
+    found = (await transaction.scalars(
+        select(Tandem).where(own, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
+    return _running_or_last([each for each in found if not isinstance(one, Member) or accompanied(one, each)])
+
+
+def _pseudonym(caller: str) -> UUID | None:
+    with contextlib.suppress(ValueError):
+        return UUID(caller)
+    return None
+
+
+def _running_or_last(found: Sequence[Tandem]) -> Sequence[Tandem]:
     return [one for one in found if one.state in RUNNING] or found[-1:]
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, ValidationError, WrapValidator
 from sqlmodel import col, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body, Paragraph
+from libs.common.bodies import Body, Line, Paragraph
+from libs.common.codes.lists import TandemKind
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import Side
@@ -22,14 +23,14 @@ from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import Invalid, Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
-from services.matching.concerns.queries import side_heard
+from services.matching.concerns.queries import found_by, side_heard
 from services.matching.concerns.reactions import raised, refuse_waiting
 from services.matching.households.model import Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
 from services.matching.links.rules import read_form
 from services.matching.members.model import Member
 from services.matching.profiles.queries import beyond_scope, inside, locked
-from services.matching.tandems.model import Tandem
+from services.matching.tandems.model import Tandem, TandemState
 from services.matching.tandems.queries import persons_of_side
 
 router = APIRouter(prefix="/concerns", tags=["concerns"])
@@ -55,6 +56,24 @@ class CallIn(Body):
     member_id: UUID | None = Field(
         None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
                           " side.")
+
+
+class CallerIn(Body):
+    """Who called; in a body, so that no address stands in a log of paths."""
+
+    caller: Line = Field(examples=["mira@example.org"], description=(
+        "Their mail address or telephone number as the network has it, or an id that they read in their own data."))
+
+
+class FoundOut(BaseModel):
+    """A tandem of who called, as far as it takes to note what they told; no name, and nothing of the other side."""
+
+    tandem_id: UUID
+    kind: TandemKind
+    state: TandemState
+    region: str
+    side: Side
+    member_id: UUID | None = Field(description="Who of its group they are, or were.")
 
 
 class OutcomeIn(Body):
@@ -109,6 +128,13 @@ async def note_concern(body: CallIn, transaction: Transaction, once: Creation, r
     person_ref = await _who_called(transaction, tandem, body)
     concern = await raised(transaction, tandem, person_ref, body.side, body.text, concern_id=once.id)
     return await _told(transaction, concern, response)
+
+
+@router.post("/find_tandems")
+async def find_tandems(body: CallerIn, transaction: Transaction) -> list[FoundOut]:
+    """Of which tandems somebody who called can speak: those that run, else the last one. Noted in the audit."""
+    return [FoundOut(tandem_id=one.tandem.id, kind=one.tandem.kind, state=one.tandem.state, region=one.tandem.region,
+                     side=one.side, member_id=one.member_id) for one in await found_by(transaction, body.caller)]
 
 
 @router.get("")
