@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from libs.common.callers import Role
+from libs.common.facts.notify import ConsentWithdrawn
 from services.matching.households.rules import HouseholdFields
 from services.matching.links.queries import ANSWER
 from services.matching.profiles.rules import AccompanyingIn
@@ -300,3 +301,18 @@ async def test_who_oversees_finds_runs_and_why_somebody_got_nobody(field: Field,
 
     body = {"programme_id": str(field.programme), "region": "15087"}
     assert (await field.send("POST", "/runs", body, headers=key)).status_code == 403
+
+
+async def test_no_reason_is_told_of_who_did_not_answer_but_takes_part_no_longer(field: Field) -> None:
+    """The household took its consent back: the invitation is over for it, and the file gives nothing as its words."""
+    proposal = await field.invited()
+    _, household = await field.refs(proposal)
+    await field.network.tell("matching", ConsentWithdrawn(person_ref=UUID(household), purpose="matching"))
+    answer = await field.send("GET", f"/runs/{proposal['run_id']}/decisions.csv")
+    (decision,) = csv.DictReader(io.StringIO(answer.text))
+
+    assert [decision[name] for name in ("state", "declined_side", "declined_reason")] == ["declined", "household", ""]
+    by_link = await field.invited()
+    mentor, _ = await field.refs(by_link)
+    await field.client.post(f"{await field.link(ANSWER, by_link['id'], mentor)}/decline")
+    assert (await field.get(f"/proposals/{by_link['id']}"))["declined_reason"] == "no_reason_given"

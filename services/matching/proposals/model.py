@@ -212,8 +212,11 @@ class Proposal(Table, table=True):
         """Since when it is known that the invitation did not reach a side, if it did not."""
         return self.mentors_not_reached_since if side is Side.MENTORS else self.household_not_reached_since
 
-    def decline(self, side: Side, reason: DeclineReason, now: datetime) -> None:
-        """A side says no, also after it has accepted or after they have met; the pair does not come back."""
+    def decline(self, side: Side, reason: DeclineReason | None, now: datetime) -> None:
+        """A side says no, also after it has accepted or after they have met; the pair does not come back.
+
+        Without a reason: it takes part no longer.
+        """
         if self.state not in OPEN:
             raise Refused("invitation-over", "This invitation is over; it can no longer be answered.")
         self.state, self.ended_at = ProposalState.DECLINED, now

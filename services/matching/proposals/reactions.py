@@ -122,9 +122,12 @@ async def accepted(transaction: OpenTransaction, proposal: Proposal, pair: Pair,
 
 
 async def declined(
-    transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side, reason: DeclineReason,
+    transaction: OpenTransaction, proposal: Proposal, pair: Pair, side: Side, reason: DeclineReason | None,
 ) -> None:
-    """A side says no: the place is free, the pair does not come back, and the other side is told."""
+    """A side says no: the place is free, the pair does not come back, and the other side is told.
+
+    reason: None where the side did not answer, but takes part no longer.
+    """
     proposal.decline(side, reason, transaction.clock.now())
     await cancel(transaction, "invitation_end", proposal.id)
     await part(transaction, pair)
@@ -179,7 +182,7 @@ async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
         if proposal.state in PENDING:
             await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
         else:
-            await declined(transaction, proposal, pair, side, DeclineReason.NO_REASON_GIVEN)
+            await declined(transaction, proposal, pair, side, None)
 
 
 async def invite_new_contact(transaction: OpenTransaction, household: Household) -> None:

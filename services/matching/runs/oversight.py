@@ -118,8 +118,9 @@ async def export_decisions(run_id: UUID, transaction: Transaction) -> Response:
 
     approved_reason: empty beside approved_by where the coordinator followed the proposal without a word. pin_reason:
     why who started the run wanted the pair. gain: worth less unit_price, by which options are ordered.
-    …_answer_noted_by: which coordinator noted what a side said; empty: it answered by its link. ended_at: when it was
-    dismissed, declined or expired. Reading it is noted in the audit.
+    …_answer_noted_by: which coordinator noted what a side said; empty: it answered by its link. declined_reason: empty
+    beside declined_side where that side takes part no longer. ended_at: when it was dismissed, declined or expired.
+    Reading it is noted in the audit.
     """
     run = await get_or_refuse(transaction, Run, run_id)
     await audited(transaction, "read", f"run/{run.id}/decisions")
