@@ -204,9 +204,18 @@ def is_transient(raised: BaseException) -> bool:
     """
     if isinstance(raised, DBAPIError) and raised.connection_invalidated:
         return True
-    # What is raised while connecting comes from asyncpg itself.
-    state = str(getattr(getattr(raised, "orig", raised), "sqlstate", None) or "")
+    state = _state_of(raised)
     return state[:2] in {"08", "40", "53"} or state.startswith("57P")
+
+
+def is_conflict(raised: BaseException) -> bool:
+    """Whether two transactions stood in each other's way, and this one was undone so that the other could go on."""
+    return _state_of(raised)[:2] == "40"
+
+
+def _state_of(raised: BaseException) -> str:
+    # What is raised while connecting comes from asyncpg itself.
+    return str(getattr(getattr(raised, "orig", raised), "sqlstate", None) or "")
 
 
 def is_away(raised: BaseException) -> bool:

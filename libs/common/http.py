@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from libs.common.codes.words import german_of
-from libs.common.db import is_away
+from libs.common.db import is_away, is_conflict
 from libs.common.logs import correlation, current_correlation
 from libs.common.metrics import Metrics
 from libs.common.openapi import PROBLEM
@@ -80,9 +80,10 @@ class Door:
             await self._refuse(scope, receive, sending, slow)
         except Exception as raised:
             if is_away(raised):
-                log.warning("database away", exc_info=raised)
+                met = Unavailable("changed-at-once", "Someone changed the same at this moment; try again.", seconds=1)
                 away = Unavailable("database-away", "The database cannot be reached just now; try again.")
-                await self._refuse(scope, receive, sending, away)
+                log.warning("two in conflict" if is_conflict(raised) else "database away", exc_info=raised)
+                await self._refuse(scope, receive, sending, met if is_conflict(raised) else away)
                 return
             log.error("a bug answered 500", exc_info=raised)
             if sending.started:
