@@ -219,6 +219,18 @@ async def test_a_pair_that_cannot_be_is_told_with_its_codes(field: Field) -> Non
     assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
 
 
+async def test_a_household_is_wanted_with_one_only(field: Field) -> None:
+    """With two it is refused at once: a run that fails would tell of a place that is missing."""
+    household, mentors = await field.waiting_household(), [await field.ready_mentor() for _ in range(2)]
+    wanted = {"programme_id": str(field.programme), "region": REGION,
+              "pinned": [pair(household, mentor) for mentor in mentors]}
+    answer = await field.send("POST", "/runs", wanted, headers=field.coordinator | new_idempotency_key())
+
+    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request"), answer.text
+    run = await field.run(simulate=True, pinned=[pair(household, mentors[0])] * 2)
+    assert await pairs_of(field, run) == {household["id"]: mentors[0]["id"]}
+
+
 async def test_what_is_not_done_has_no_result(field: Field) -> None:
     """A cancelled run is neither compared nor looked at again, and cancelled twice is cancelled once."""
     run, done = await field.run(simulate=True), await field.run()

@@ -142,6 +142,14 @@ def test_what_is_no_such_file_is_told(text: str, expected: tuple[int, str, str])
     assert faults(text) == [expected]
 
 
+def test_a_household_is_pinned_to_one() -> None:
+    """To two: that is told of the pairs, instead of a place that is missing; the same pair twice is one."""
+    one, two, other = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(3))
+    text = json.dumps({"today": "2026-03-02", "pinned": [[one, two], [one, other]]})
+    assert faults(text) == [(1, "pinned", f"Value error, household {one} is pinned to two; it gets one")]
+    assert all("nobody" in wrong or "is no" in wrong for _, _, wrong in faults(text.replace(other, two)))
+
+
 def test_an_empty_pair_is_told_in_its_line() -> None:
     """Neither of the two stands anywhere."""
     assert faults('{"today": "2026-03-02",\n"pinned": [\n[]]}') == [

@@ -26,7 +26,7 @@ from services.matching.proposals.routes import DecisionIn
 from services.matching.runs import comparing
 from services.matching.runs.model import CancelReason, PairReason, Run, RunPair, RunState, Unserved
 from services.matching.runs.steps import Step
-from services.matching.runs.wanted import PairIn, refuse_too_many, refuse_unknown, written
+from services.matching.runs.wanted import PairIn, Pinned, refuse_too_many, refuse_unknown, written
 from services.matching.runs.words import Failed
 from services.matching.weights.routes import FullWeights
 
@@ -38,7 +38,7 @@ class SimulationIn(Body):
 
     programme_id: UUID
     region: Ags = Field(examples=["15087"])
-    pinned: list[PairIn] = Field(default=[], max_length=500, description="Part of it whatever else were better.")
+    pinned: Pinned = Field(default=[], max_length=500, description="Part of it whatever else were better.")
     forbidden: list[PairIn] = Field(default=[], max_length=500, description="Ruled out for this run.")
     weights: FullWeights | None = Field(None, description="To be tried; unless given, those of the programme.")
 

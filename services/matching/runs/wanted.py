@@ -1,9 +1,10 @@
 """What whoever starts a run wants of it: pairs that are in it, or ruled out, and not too many runs at once."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from sqlalchemy import func, union_all
 from sqlalchemy import select as select_columns
 from sqlmodel import col
@@ -16,6 +17,7 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import among
 from services.matching.runs.model import UNFINISHED, PairReason, Run
+from services.matching.runs.what_if_pairs import refuse_to_two
 
 # They are computed one after the other, a country's for minutes: more would keep everybody else waiting.
 MOST_UNFINISHED = 10
@@ -27,6 +29,15 @@ class PairIn(Body):
     household_id: UUID
     unit_id: UUID
     reason: PairReason = Field(description="Why; account and export tell it.", examples=["wish_of_both"])
+
+
+def _to_one(pairs: list[PairIn]) -> list[PairIn]:
+    refuse_to_two((one.household_id, one.unit_id) for one in pairs)
+    return pairs
+
+
+Pinned = Annotated[list[PairIn], AfterValidator(_to_one)]
+"""Pairs that are wanted: a household with one mentor or group."""
 
 
 def written(pairs: Iterable[PairIn]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -26,6 +27,7 @@ from services.matching.households.rules import HouseholdFields
 from services.matching.mentor_groups.rules import HousingIn
 from services.matching.mentors.routes import MentorFields
 from services.matching.profiles.rules import AccompanyingIn, LocalAgs
+from services.matching.runs.what_if_pairs import refuse_to_two
 from services.matching.weights.routes import Weights as WeightFields
 
 MOST_PLACES = 100_000
@@ -37,6 +39,11 @@ def _as_written(given: Any) -> date:
         with suppress(ValueError):
             return date.fromisoformat(given)
     raise ValueError("no valid date, such as 2026-03-02")
+
+
+def _to_one(pairs: list[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
+    refuse_to_two(pairs)
+    return pairs
 
 
 Written = BeforeValidator(_as_written)
@@ -127,5 +134,5 @@ class WhatIf(Body):
     mentor_groups: list[Any] = Field(default=[])
     households: list[Any] = Field(default=[])
     declined: list[tuple[UUID, UUID]] = Field(default=[])
-    pinned: list[tuple[UUID, UUID]] = Field(default=[])
+    pinned: Annotated[list[tuple[UUID, UUID]], AfterValidator(_to_one)] = Field(default=[])
     forbidden: list[tuple[UUID, UUID]] = Field(default=[])

@@ -1,6 +1,6 @@
-"""Pairs of a what-if file that bar or want nothing, because an id stands on the wrong side, or is nobody's."""
+"""Pairs that nobody can mean: an id stands on the wrong side or is nobody's, or one household is wanted with two."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 SIDES = ("household", "mentor or group")
@@ -20,3 +20,11 @@ def unknown(
             for at, one in enumerate(pair):
                 if one not in sides[at] and (one in sides[1 - at] or name not in gone):
                     yield (name, place, at), f"{one} is no {SIDES[at]} of this file"
+
+
+def refuse_to_two(pinned: Iterable[tuple[UUID, UUID]]) -> None:
+    """ValueError where a household is pinned to more than one mentor or group; the same pair may stand there twice."""
+    found: dict[UUID, UUID] = {}
+    for household, unit in pinned:
+        if found.setdefault(household, unit) != unit:
+            raise ValueError(f"household {household} is pinned to two; it gets one")
