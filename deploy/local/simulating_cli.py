@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.matching.simulation.market import Market
 
     Markets = dict[int, Callable[[], Market]]
+    Sizes = tuple[int | None, int | None]
 
 YEARS_OF_FILES, USUAL_PROCESSES = 5, 2
 DESCRIBED = "docs/simulation.md describes the files."
@@ -54,7 +55,8 @@ def simulate(
     began = time.monotonic()
     given = arrivals is not None or places is not None
     years = seeds or (YEARS_OF_FILES if given else YEARS[market])
-    markets = _read(arrivals, places, years) if given else _invented(market, years, households, units)
+    sizes = households, units
+    markets = _read(arrivals, places, years, sizes) if given else _invented(market, years, sizes)
     lines = _played(markets, processes or min(USUAL_PROCESSES, os.cpu_count() or 1))
     # Goals are about the markets that they were set for.
     by_name = {line.policy: line for line in lines}
@@ -91,21 +93,24 @@ def _as_json(lines: "list[Line]", goals: "list[tuple[Goal, Reached]]") -> str:
     }, indent=1)
 
 
-def _invented(kind: str, seeds: int, households: int | None, units: int | None) -> "Markets":
+def _invented(kind: str, seeds: int, sizes: "Sizes") -> "Markets":
     """A market by chance for each seed from 1."""
     from services.matching.simulation.comparing import MARKETS, SIZES
 
-    usual = SIZES[kind]
-    return {seed: partial(MARKETS[kind], seed, households or usual[0], units or usual[1])
+    households, units = (size or usual for size, usual in zip(sizes, SIZES[kind], strict=True))
+    return {seed: partial(MARKETS[kind], seed, households, units)
             for seed in range(1, seeds + 1)}
 
 
-def _read(arrivals: Path | None, places: Path | None, seeds: int) -> "Markets":
+def _read(arrivals: Path | None, places: Path | None, seeds: int, sizes: "Sizes") -> "Markets":
     """The market of the files for each seed; the seeds then differ in the futures that are drawn."""
     from services.matching.simulation.reading import Malformed, read_market
 
     if arrivals is None or places is None:
         raise CannotGoOn("--arrivals and --places belong together.", DESCRIBED, code=Exit.USAGE)
+    if any(sizes):
+        raise CannotGoOn("--households and --units are of invented markets; files say how many there are.", DESCRIBED,
+                         code=Exit.USAGE)
     try:
         market = read_market(read_text(arrivals), read_text(places))
     except Malformed as raised:

@@ -99,13 +99,15 @@ def test_a_malformed_file_is_told_by_line_and_column(files: tuple[str, ...], lot
 
 
 def test_files_that_cannot_be_used_are_a_sentence(files: tuple[str, ...], tmp_path: Path, lotse: Lotse) -> None:
-    """One of the two alone, not there, no text, no folder for the answer."""
+    """One of the two alone, sizes beside them, not there, no text, no folder for the answer."""
+    sized = lotse("simulate", *files, "--households", "5")
     alone = lotse("simulate", *files[:2])
     missing = lotse("simulate", *files[:3], str(tmp_path / "nothing.csv"))
     nowhere = lotse(*SMALL, "--seeds", "1", "--plot", str(tmp_path / "no" / "plot.svg"))
     Path(files[1]).write_bytes(b"\xff\xfe")
     unreadable = lotse("simulate", *files)
 
+    assert (sized[0], "files say how many there are" in sized[2]) == (2, True)
     assert (alone[0], "belong together" in alone[2]) == (2, True)
     assert (missing[0], "cannot be read: No such file" in missing[2]) == (2, True)
     assert (nowhere[0], "cannot be written: No such file" in nowhere[2]) == (73, True)
