@@ -71,7 +71,7 @@ class EndingIn(Body):
 
 
 class TandemOut(BaseModel):
-    """A tandem, without names."""
+    """A tandem, without names; former_project_ids: for which what lies in their terms alone still counts."""
 
     id: UUID
     version: int
@@ -79,12 +79,14 @@ class TandemOut(BaseModel):
     region: str
     programme_id: UUID
     project_id: UUID | None
+    former_project_ids: list[UUID]
     household_id: UUID
     mentor_id: UUID | None
     mentor_group_id: UUID | None
     kind: TandemKind
     state: TandemState
     goals: list[str]
+    started_on: date
     started_at: datetime
     trial_until: datetime
     planned_until: date
@@ -99,7 +101,7 @@ class TandemOut(BaseModel):
     @classmethod
     def of(cls, tandem: Tandem) -> "TandemOut":
         """The answer's form of a tandem."""
-        return cls(**tandem.model_dump() | {"obstacles": told(tandem.obstacles)})
+        return cls(**tandem.model_dump() | {"started_on": tandem.started_on, "obstacles": told(tandem.obstacles)})
 
 
 class ConsentedOut(BaseModel):
