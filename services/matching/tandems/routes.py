@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body
 from libs.common.codes.lists import TandemKind
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse
@@ -38,7 +37,10 @@ from services.matching.tandems.reactions import begun, consented, correct_beginn
 from services.matching.tandems.rules import (
     USUAL_MONTHS,
     USUAL_TRIAL_DAYS,
+    ConsentingIn,
+    EndingIn,
     PlanIn,
+    SignedIn,
     TandemIn,
     began_at,
     planned_end,
@@ -49,25 +51,6 @@ from services.matching.tandems.rules import (
 
 router = APIRouter(prefix="/tandems", tags=["tandems"])
 Consenting = Annotated[Holding, by_link(CONSENT.name)]
-
-
-class SignedIn(Body):
-    """When both signed their agreement; the paper itself is not taken."""
-
-    signed_on: Day
-
-
-class ConsentingIn(Body):
-    """Which side said on the telephone or in person that it wants to go on."""
-
-    side: Side
-
-
-class EndingIn(Body):
-    """Why it ends, and whether somebody else is looked for."""
-
-    reason: EndReason
-    rematch: bool = True
 
 
 class TandemOut(BaseModel):

@@ -11,10 +11,10 @@ from libs.common.bodies import Body
 from libs.common.clock import start_of
 from libs.common.codes.lists import TandemKind
 from libs.common.codes.types import Code, Day
-from libs.common.facts.matching import TandemFact
+from libs.common.facts.matching import Side, TandemFact
 from libs.common.refusals import Invalid
 from services.matching.profiles.rules import refuse_future, today
-from services.matching.tandems.model import Tandem
+from services.matching.tandems.model import EndReason, Tandem
 
 Told = TypeVar("Told", bound=TandemFact)
 # Without a rule set of its own: as the field usually does it.
@@ -47,6 +47,25 @@ class PlanIn(TandemFields):
 
     planned_until: Day
     started_on: Day | None = Field(None, description="The day on which it began, if another than was entered.")
+
+
+class SignedIn(Body):
+    """When both signed their agreement; the paper itself is not taken."""
+
+    signed_on: Day
+
+
+class ConsentingIn(Body):
+    """Which side said on the telephone or in person that it wants to go on."""
+
+    side: Side
+
+
+class EndingIn(Body):
+    """Why it ends, and whether somebody else is looked for."""
+
+    reason: EndReason
+    rematch: bool = True
 
 
 def tandem_fact(kind: type[Told], tandem: Tandem, person_refs: tuple[UUID, ...] = (), **more: Any) -> Told:
