@@ -158,7 +158,8 @@ def test_who_lost_a_place_to_a_pinned_pair_is_told_so(rules: Rules, places: int,
     (proposal,), (unserved,) = outcome.proposals, outcome.unserved
 
     assert (unserved.household, unserved.possible, unserved.removed) == (other.id, 1, {})
-    assert what_is_missing(unserved, "en") == ("1 mentor or group would fit. This time the place went to others.",)
+    assert what_is_missing(unserved, "en") == (
+        "1 mentor or group would fit. This time the place was meant for others.",)
     assert (outcome.unit_prices, proposal.worth) == ({a_unit(1).id: price}, 1510)
     assert outcome.household_values == {one.id: 0, other.id: 0}
     assert besides(proposal, "en") == (

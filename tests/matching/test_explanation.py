@@ -94,6 +94,9 @@ def test_what_stands_beside_a_proposal_in_the_other_cases() -> None:
         "Hier sind genug Plätze für alle, denen das am meisten hilft.",
         "Für diesen Haushalt gibt es im betrachteten Gebiet sonst keine Möglichkeit.",
     )
+    assert besides(plain, "en", "live_price", alone=True) == (
+        "Places like this one will be enough, as far as is known, for everyone who comes within half a year.",
+    )
     assert besides(replace(plain, bonus=1, unit_price=1), "en")[:2] == (
         "Waiting time and urgency add 1 point.",
         "Places are short here: one more would make the result for everyone better by 1 point.",
@@ -190,10 +193,10 @@ def test_what_one_change_would_solve_comes_first() -> None:
 def test_who_was_possible_but_outbid_is_told_so() -> None:
     """Places given to others, and a programme without anybody, are not blamed on the household."""
     assert what_is_missing(replace(NOBODY_SERVED, possible=1, removed={HardCode.PAUSED: 4}), "de") == (
-        "1 Mentorin, Mentor oder Gruppe würde passen. Diesmal ging der Platz an andere.",
+        "1 Mentorin, Mentor oder Gruppe würde passen. Diesmal war der Platz für andere vorgesehen.",
     )
     assert what_is_missing(replace(NOBODY_SERVED, possible=3), "en") == (
-        "3 mentors or groups would fit. This time all places went to others.",
+        "3 mentors or groups would fit. This time all places were meant for others.",
     )
     assert what_is_missing(NOBODY_SERVED, "en") == (
         "There are no mentors or groups of this programme in the area that was looked at.",)

@@ -41,6 +41,20 @@ async def test_who_waits_on_since_a_mentor_left_learns_it(field: Field) -> None:
     assert (await unserved_of(field, await field.run()))[household["id"]]["removed"] == {}
 
 
+async def test_who_got_nobody_is_not_told_that_others_did(field: Field) -> None:
+    """The only place was meant for the other one; since the mentor pauses, nobody has it."""
+    mentor = await field.ready_mentor()
+    households = {(await field.waiting_household())["id"] for _ in range(2)}
+    run_id, pool, found = await field.found_by_a_run()
+    await field.act(f"/mentors/{mentor['id']}/pause")
+    ended = await field.taken_over(run_id, pool, found)
+    nobody = {one["household_id"]: one["missing"]["en"] for one in (
+        await field.get(f"/runs/{run_id}/unserved"))["items"]}
+
+    assert (ended["proposed"], ended["dropped"], set(nobody)) == (0, 1, households)
+    assert ["1 mentor or group would fit. This time the place was meant for others."] in nobody.values()
+
+
 async def test_a_pair_that_was_declined_meanwhile_is_not_proposed(field: Field) -> None:
     """They were asked without the run, and said no, before its result was taken over; the next run knows it."""
     mentor, household = await field.ready_mentor(), await field.waiting_household()
