@@ -257,3 +257,22 @@ async def test_no_reason_is_kept_that_nobody_gave(cluster: Cluster, empty: str) 
         await filled.close()
 
     assert rows == {silent: (None, None), told: ("waited_longest", "known_to_fit")}
+
+
+async def test_languages_are_kept_as_they_are_spoken(cluster: Cluster, empty: str) -> None:
+    """Of two varieties the better level stays; who has none changes nothing, not even the version."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0026")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        varied, plain = [await a_row(filled, "household", region="15087", languages=json.dumps(spoken)) for spoken in (
+            {"ar-SY": "A1", "ar": "C1", "ckb": "none", "de-simple": "A2"}, {"ar": "literacy"})]
+        await upgraded(cluster, "matching", empty, "heads")
+        rows = {row["id"]: (json.loads(row["languages"]), row["version"]) for row in await filled.fetch(
+            "SELECT id, languages, version FROM household")}
+    finally:
+        await filled.close()
+
+    assert {one: languages for one, (languages, _) in rows.items()} == {
+        varied: {"ar": "C1", "ckb": "none", "de": "A2"}, plain: {"ar": "literacy"}}
+    assert rows[varied][1] == rows[plain][1] + 1

@@ -54,6 +54,11 @@ def normalised(tag: str) -> str:
     return _REGION.sub(lambda region: region[0].upper(), with_script)
 
 
+def spoken(tag: str) -> str:
+    """The language without script and region, as people hear it: `ar-SY` is spoken `ar`. ValueError if none."""
+    return normalised(tag).split("-")[0]
+
+
 def direction(tag: str) -> Direction:
     """How text in this language runs; a script in the tag decides before the language does."""
     usual = normalised(tag)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, EmailStr, Field, StringConstrain
 
 from libs.common.bodies import Body, Line
 from libs.common.callers import Scope
+from libs.common.codes.languages import spoken
 from libs.common.codes.lists import AgeBand, Cefr, Gender
 from libs.common.codes.regions import point_of
 from libs.common.codes.regions import region as region_of
@@ -44,6 +45,18 @@ def _is_no_trait(code: str) -> str:
 Topic = Annotated[Code, AfterValidator(_is_no_trait)]
 """An interest, a wish or what somebody offers, as a code of the network's own; never a protected trait."""
 
+
+def _as_spoken(languages: dict[str, Cefr]) -> dict[str, Cefr]:
+    found: dict[str, Cefr] = {}
+    for tag, level in languages.items():
+        language = spoken(tag)
+        found[language] = max(level, found.get(language, level))
+    return found
+
+
+Spoken = Annotated[dict[LanguageTag, Cefr], AfterValidator(_as_spoken)]
+"""How well each language is spoken; without script and region, since `ar-SY` and `ar` understand each other."""
+
 Rating = Annotated[int, Field(ge=1, le=5)]
 """From 1 (not at all well) to 5 (very well)."""
 
@@ -51,7 +64,7 @@ Rating = Annotated[int, Field(ge=1, le=5)]
 class DescribedIn(Body):
     """What either side says of itself. Nobody's traits are scored; what is not stated is neither for nor against."""
 
-    languages: dict[LanguageTag, Cefr] = Field(default={}, max_length=20, examples=[{"ar": "C2", "de": "A1"}])
+    languages: Spoken = Field(default={}, max_length=20, examples=[{"ar": "C2", "de": "A1"}])
     slots: list[Slot] = Field(default=[], max_length=28, examples=[["tue_evening", "sat_morning"]])
     postcode: Postcode | None = Field(None, examples=["06295"])
     interests: list[Topic] = Field(default=[], max_length=20, examples=[["cooking", "football"]])

@@ -5,10 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field, WrapValidator
 
 from libs.common.bodies import Body
-from libs.common.codes.lists import Cefr
-from libs.common.codes.types import LanguageTag
 from services.matching.links.rules import Form, first, read_form
-from services.matching.profiles.rules import ContactIn, ContactOut, Slot
+from services.matching.profiles.rules import ContactIn, ContactOut, Slot, Spoken
 
 MOST_LANGUAGES = 20
 
@@ -17,8 +15,8 @@ class AvailabilityIn(Body):
     """When and where somebody can, in which languages, and with how many; what is left out stays as it is."""
 
     slots: list[Slot] | None = Field(None, max_length=28, examples=[["tue_evening", "sat_morning"]])
-    languages: dict[LanguageTag, Cefr] | None = Field(None, max_length=MOST_LANGUAGES,
-                                                      examples=[{"ar": "C2", "de": "A1"}])
+    languages: Spoken | None = Field(None, max_length=MOST_LANGUAGES,
+                                     examples=[{"ar": "C2", "de": "A1"}])
     radius_km: int | None = Field(None, ge=0, le=500, description="For a household null means: as far as they go.")
     capacity: int | None = Field(None, ge=1, le=50, description="Households at a time; of mentors alone.")
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import numpy as np
 
-from libs.common.codes.languages import normalised
+from libs.common.codes.languages import spoken
 from services.matching.runs.certificate import Ints
 from services.matching.runs.graph import Scored
 from services.matching.runs.pool import ALL_SLOTS, FULL_SCORE, Household, Member, Point, Rules, Unit
@@ -78,11 +78,11 @@ class Row:
         return text == "yes"
 
     def levels(self, column: str) -> dict[str, str]:
-        """The column's languages, each with the level behind its colon, however the tag is spelt; each once."""
+        """The column's languages, as they are spoken, each with the level behind its colon; each once."""
         found: dict[str, str] = {}
         for tag, _, level in (one.partition(":") for one in self.text(column).split()):
             try:
-                language = normalised(tag)
+                language = spoken(tag)
             except ValueError as raised:
                 raise self.malformed(column, f"{tag!r} is {raised}") from raised
             if language in found:
