@@ -59,7 +59,8 @@ async def agreed(transaction: OpenTransaction, household: Household, consent: Co
 async def contact_replaced(transaction: OpenTransaction, household: Household, body: ReplacingIn) -> None:
     """Another person speaks for a locked household: they are met anew, and asked what it has not answered yet.
 
-    What the former contact said, raised or consented to stays with their person_ref, and their links hold no longer.
+    What the former contact said, raised or consented to stays with their person_ref, and no link of theirs holds but
+    that to own data.
     """
     former = household.person_ref
     person_ref = await met(transaction, body.contact, region=household.region, partner_id=household.partner_id)

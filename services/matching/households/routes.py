@@ -158,8 +158,9 @@ async def replace_household_contact(
     """Another person is the household's contact from now on, under a person_ref and with consents of their own.
 
     What belongs to the household stays. Consents, concerns, notes of check-ins and data of the former contact stay
-    theirs alone until they are erased, by their person_ref; their links hold no longer. The note goes unless it is
-    given anew. The new contact is sent what the household has not answered yet. Who moved out is noted by itself.
+    theirs alone until they are erased, by their person_ref; no link of theirs holds but that to own data. The note goes
+    unless it is given anew. The new contact is sent what the household has not answered yet. Who moved out is noted
+    by itself.
     """
     if body.consent:
         refuse_future(body.consent.given_on, transaction.clock.now(), "given_on")
