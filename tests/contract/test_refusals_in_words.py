@@ -141,8 +141,8 @@ def test_why_two_cannot_be_brought_together_is_told_in_sentences() -> None:
         assert isinstance(said, Said)
         assert said.codes
         assert not re.search(r"\w_\w", said.de + said.en)
-    refused = Refused("pair-not-possible", "{codes}", codes=in_sentences([HardCode.NO_COMMON_LANGUAGE]))
-    assert refused.codes == {"codes": ["no_common_language"]}
+    refused = Refused("pair-not-possible", "{why}", why=in_sentences([HardCode.NO_COMMON_LANGUAGE]))
+    assert refused.codes == {"why": ["no_common_language"]}
     assert "Sprache" in refused.sentence(german_sentences("matching"), "de")
 
 

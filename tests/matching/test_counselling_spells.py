@@ -1,5 +1,6 @@
 """From when until when a counselling case was open: who comes again changes nothing of the time before."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -188,6 +189,19 @@ async def test_a_closing_is_taken_back_on_its_day(field: Field) -> None:
 
     assert (await field.act(f"{address}/reopen"))["spells"] == [
         {"opened_on": str(field.day), "closed_on": None, "result": None}]
+
+
+async def test_of_two_who_reopen_at_once_one_does(field: Field) -> None:
+    """The other has read what holds no longer; there is one open spell."""
+    made = await field.counselled()
+    address = f"/counselling_cases/{made['counselling_case_id']}"
+    await field.act(f"{address}/close", {"result": "granted"})
+    await passed(field, made["counselling_case_id"], 9)
+    etag = (await field.send("GET", address)).headers["ETag"]
+    answers = await asyncio.gather(*(field.send("POST", f"{address}/reopen", etag=etag) for _ in range(4)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    assert [one["closed_on"] is None for one in (await field.get(address))["spells"]] == [False, True]
 
 
 async def test_figures_of_the_past_stay_when_somebody_comes_again(field: Field) -> None:

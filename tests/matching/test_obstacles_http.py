@@ -114,7 +114,7 @@ async def test_by_a_link_nobody_learns_what_the_other_side_said(field: Field) ->
     said = await field.attempt(f"/proposals/{proposal['id']}/answers", yes)
 
     assert (said.status_code, said.json()["slug"]) == (409, "pair-no-longer-fits")
-    assert said.json()["codes"] == {"because": ["vetoed"]}
+    assert said.json()["codes"] == {"why": ["vetoed"]}
     assert said.json()["detail"].endswith("fit again. This pair was ruled out.")
 
 
@@ -127,7 +127,7 @@ async def test_a_tandem_does_not_begin_until_they_fit_again(field: Field) -> Non
     body = {"proposal_id": proposal["id"], "kind": "everyday"}
     refused = await field.send("POST", "/tandems", body)
     assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
-    assert refused.json()["codes"] == {"because": ["household_too_large"]}
+    assert refused.json()["codes"] == {"why": ["household_too_large"]}
     await mentor_changed(field, proposal, largest=7)
 
     assert (await field.create("/tandems", body))["obstacles"] == []

@@ -299,7 +299,7 @@ async def test_a_pair_that_a_hard_constraint_forbids_is_not_proposed(field: Fiel
     answer = await field.send("POST", "/options/propose", {
         "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "pair-not-possible")
-    assert answer.json()["codes"] == {"codes": ["no_common_language"]}
+    assert answer.json()["codes"] == {"why": ["no_common_language"]}
     assert answer.json()["detail"].endswith("There is no common language that both speak well enough.")
     gone = await field.ready_mentor()
     invited = await field.proposed(household, mentor=gone)

@@ -30,5 +30,5 @@ async def refuse_obstacles(transaction: OpenTransaction, proposal: Proposal) -> 
     codes = await between(transaction, proposal)
     if codes:
         raise Refused(
-            "pair-no-longer-fits", "The two no longer fit together. Their data must fit again. {because}",
-            because="" if transaction.caller.role is Role.LINK else in_sentences(codes))
+            "pair-no-longer-fits", "The two no longer fit together. Their data must fit again. {why}",
+            why="" if transaction.caller.role is Role.LINK else in_sentences(codes))

@@ -180,8 +180,8 @@ async def _examined(transaction: OpenTransaction, household: Household, unit: Un
         found = examined(rules, row, other, declined=(household.id, unit.id) in barred,
                          price=await price_of(transaction, household.programme_id, unit.id))
     if found is None or isinstance(found, tuple):
-        raise Refused("pair-not-possible", "These two cannot be brought together. {codes}",
-                      codes=LEFT_OR_ENDED if found is None else in_sentences(found))
+        raise Refused("pair-not-possible", "These two cannot be brought together. {why}",
+                      why=LEFT_OR_ENDED if found is None else in_sentences(found))
     proposal: dict[str, Any] = found
     return proposal
 
