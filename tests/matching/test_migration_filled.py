@@ -214,14 +214,18 @@ async def test_for_which_project_a_tandem_was_counted_is_known_of_earlier_ones(c
                 " VALUES ($1, 'matching.tandem.started.v1', $2, '{}', $3)", uuid4(), f"tandem/{tandem}",
                 json.dumps({"project_id": project and str(project)}))
             await a_row(filled, "meeting", tandem_id=tandem, region="15087", project_id=project)
+        await filled.execute(
+            "INSERT INTO outbox (fact_id, subject, about, headers, body)"
+            " VALUES ($1, 'matching.tandem.completed.v1', $2, '{}', $3)", uuid4(), f"tandem/{moved}",
+            json.dumps({"project_id": str(second)}))
         await upgraded(cluster, "matching", empty, "heads")
-        found = {row["id"]: (row["started_for"], row["former_project_ids"])
+        found = {row["id"]: (row["started_for"], row["completed_for"], row["former_project_ids"])
                  for row in await filled.fetch("SELECT * FROM tandem")}
         due = [row["about"] for row in await filled.fetch("SELECT about FROM due WHERE kind = 'tandem_count'")]
     finally:
         await filled.close()
 
-    assert found == {later: (None, []), moved: (first, [first]), none: (None, [])}
+    assert found == {later: (None, None, []), moved: (first, second, [first]), none: (None, None, [])}
     assert due == [later]
 
 

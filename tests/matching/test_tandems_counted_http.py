@@ -171,6 +171,28 @@ async def test_the_beginning_of_a_running_tandem_is_put_right(field: Field) -> N
         ("tandem.corrected", str(began), former), ("tandem.corrected", str(field.day - timedelta(days=1)), project)]
 
 
+async def test_a_project_may_be_named_once_a_tandem_has_ended(field: Field) -> None:
+    """What it did counts then, its good end too; nothing else of it is changed, nor for a time after its end."""
+    project, later = await a_project(field), await a_project(field, since=1)
+    tandem = await entered(field, started_on=str(field.day - timedelta(days=60)))
+    for side in ("mentors", "household"):
+        await field.act(f"/tandems/{tandem['id']}/consents", {"side": side})
+    await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
+    await field.network.move(timedelta(days=2))
+    address, body = f"/tandems/{tandem['id']}", {"planned_until": tandem["planned_until"], "project_id": project}
+    for given, refusal in (({"goals": ["school"]}, (409, "tandem-state")),
+                           ({"project_id": later}, (422, "project-not-open")),
+                           ({"planned_until": "2099-01-01"}, (409, "tandem-state")),
+                           ({"started_on": str(field.day - timedelta(days=61))}, (409, "tandem-state"))):
+        assert await field.refused(address, body | given, method="PUT") == refusal
+    for one in (project, project, None):
+        await field.act(address, body | {"project_id": one}, method="PUT")
+
+    ended = [(one["started_on"] is None, one["project_id"], one["former_project_id"])
+             for one in await field.told(tandem["id"], kind="tandem.corrected")]
+    assert ended == [(False, project, None), (True, project, None), (False, None, project), (True, None, project)]
+
+
 async def test_a_meeting_noted_while_a_project_is_named_counts_for_it(field: Field) -> None:
     """Whichever comes first."""
     tandem, project = await entered(field), await a_project(field)

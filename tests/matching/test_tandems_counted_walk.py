@@ -49,7 +49,7 @@ class Truth:
         self.field, self.tandem, self.projects = field, tandem, projects
         self.named: list[str] = []
         self.met: dict[int, tuple[str, int]] = {}
-        self.ended, self.completed_for = "", ""
+        self.ended = ""
         # What was counted when a project's report was made, by the project; and the report, with when it was made.
         self.kept: dict[Any, str] = {}
         self.reports: dict[str, tuple[list[int], datetime]] = {}
@@ -57,8 +57,8 @@ class Truth:
     async def step(self, kind: str, what: Any) -> None:
         """One of STEPS, unless it is not to be done now: then it is passed over."""
         address, day = f"/tandems/{self.tandem['id']}", self.field.day
-        if kind == "name" and not self.ended:
-            await self.name(what, address, day)
+        if kind == "name":
+            await self.name(what, address)
         elif kind == "report" and what not in self.reports:
             await self.report(what)
         elif kind == "meet" and what not in self.met:
@@ -75,9 +75,9 @@ class Truth:
         elif kind in {"complete", "end"} and not self.ended:
             await self.end(kind, address, day)
 
-    async def name(self, what: str | None, address: str, day: date) -> None:
+    async def name(self, what: str | None, address: str) -> None:
         """It is to count for this project, or for none; not for one whose report is made, unless it did already."""
-        body = {"planned_until": str(day), "project_id": what and str(self.projects[what])}
+        body = {"planned_until": self.tandem["planned_until"], "project_id": what and str(self.projects[what])}
         if what in self.reports and what not in self.named[-1:]:
             assert await self.field.refused(address, body, method="PUT") == (422, "project-not-open")
             return
@@ -86,7 +86,8 @@ class Truth:
 
     async def report(self, name: str) -> None:
         """A project is closed by its report: what counts for it stays, and nothing is added."""
-        self.kept |= {thing: name for thing in ("began", *self.met) if self.counts_for(thing) == name}
+        things = ("began", "completed", *self.met) if self.ended == "complete" else ("began", *self.met)
+        self.kept |= {thing: name for thing in things if self.counts_for(thing) == name}
         self.reports[name] = self.figures(name), self.field.network["matching"].running.database.clock.now()
         await self.field.network.tell("matching", ProjectClosed(project_id=self.projects[name]))
 
@@ -99,13 +100,12 @@ class Truth:
         for side in ("mentors", "household"):
             await self.field.act(f"{address}/consents", {"side": side})
         await self.field.create("/closings", {"tandem_id": self.tandem["id"], "held_on": str(day)})
-        self.completed_for = self.lies_in(0) or ""
 
     def counts_for(self, thing: Any) -> str | None:
-        """For which project the beginning, or the meeting of a day, counts; what was in a report stays there."""
+        """For which project the beginning, the end or a day's meeting counts; what was in a report stays there."""
         if thing in self.kept:
             return self.kept[thing]
-        return self.lies_in(BEGAN if thing == "began" else thing)
+        return self.lies_in({"began": BEGAN, "completed": 0}.get(thing, thing))
 
     def lies_in(self, day: int) -> str | None:
         """Of the projects named until it was taken away, the last in whose term the day lies, unless reported on."""
@@ -116,8 +116,9 @@ class Truth:
         """The figures of a project by hand."""
         if name in self.reports:
             return self.reports[name][0]
+        completed = self.ended == "complete" and self.counts_for("completed") == name
         minutes = [long for day, (_, long) in self.met.items() if self.counts_for(day) == name]
-        return [int(self.counts_for("began") == name), int(self.completed_for == name), len(minutes), sum(minutes)]
+        return [int(self.counts_for("began") == name), int(completed), len(minutes), sum(minutes)]
 
 
 async def counted_facts(field: Field, tandem: Json) -> list[CountedFact]:
@@ -148,7 +149,7 @@ def computed(truth: Truth, name: str, facts: Sequence[CountedFact]) -> list[int]
 @given(steps=STEPS, chance=st.randoms(use_true_random=False))
 @example(steps=[("meet", -75), ("meet", -160), ("name", "former"), ("name", "short"), ("name", "long"),
                 ("correct", -75), ("name", "inside"), ("meet", -33), ("withdraw", -160), ("complete", None),
-                ("meet", -34)], chance=Random(1))
+                ("meet", -34), ("name", "former"), ("name", "long")], chance=Random(1))
 @example(steps=[("name", "long"), ("meet", -75), ("meet", -34), ("report", "long"), ("name", "short"), ("meet", -49),
                 ("withdraw", -34), ("meet", -34), ("name", "long"), ("complete", None)],
          chance=Random(2))

@@ -72,6 +72,7 @@ def both(indicator: Any, facts: list[CountedFact]) -> list[int]:
     (tandem(TandemStarted, uuid4(), PROJECT.id), date(2027, 6, 3)),
     (tandem(TandemCorrected, uuid4(), PROJECT.id, started_on=DAY), DAY),
     (tandem(TandemCompleted, uuid4(), PROJECT.id), date(2027, 6, 3)),
+    (tandem(TandemCorrected, uuid4(), PROJECT.id, completed_on=DAY), DAY),
     (meeting(MeetingDocumented, uuid4(), PROJECT.id, counts_on=DAY), DAY),
     (meeting(MeetingDocumented, uuid4(), PROJECT.id), date(2027, 4, 30)),
     (meeting(MeetingCorrected, uuid4(), PROJECT.id, counts_on=DAY, documented_on=date(2027, 4, 20)), DAY),
@@ -85,20 +86,23 @@ def test_what_is_told_lies_on_the_day_that_it_says(fact: Fact, day: date) -> Non
 
 
 def test_a_tandem_that_is_moved_counts_for_one_project_only() -> None:
-    """There and back, taken away at last; that it was completed is another matter."""
+    """There and back, taken away at last; that it was completed is another matter, and is moved by itself."""
     about = uuid4()
     facts = kept([
         tandem(TandemStarted, about, PROJECT.id, started_on=DAY),
         tandem(TandemCorrected, about, OTHER.id, started_on=DAY, former_project_id=PROJECT.id),
         tandem(TandemCompleted, about, PROJECT.id),
         tandem(TandemCorrected, about, PROJECT.id, started_on=DAY, former_project_id=OTHER.id),
-        tandem(TandemCorrected, about, None, started_on=DAY, former_project_id=PROJECT.id)])
+        tandem(TandemCorrected, about, None, started_on=DAY, former_project_id=PROJECT.id),
+        tandem(TandemCorrected, about, PROJECT.id, completed_on=DAY),
+        tandem(TandemCorrected, about, OTHER.id, completed_on=DAY, former_project_id=PROJECT.id)])
+    until = [[fact for fact in facts if fact.number <= number] for number in range(1, 8)]
 
-    assert [both(STARTED, [fact for fact in facts if fact.number <= number]) for number in range(1, 6)] == [
-        [1, 0], [0, 1], [0, 1], [1, 0], [0, 0]]
+    assert [both(STARTED, each) for each in until] == [
+        [1, 0], [0, 1], [0, 1], [1, 0], [0, 0], [0, 0], [0, 0]]
+    # It was told completed today, before the projects' term.
+    assert [both(COMPLETED, each) for each in until[2:]] == [[0, 0], [0, 0], [0, 0], [1, 0], [0, 1]]
     assert len({fact.id for fact in facts}) == len(facts)
-    facts = [fact.model_copy(update={"occurred_on": DAY}) for fact in facts if fact.kind is Counted.TANDEM_COMPLETED]
-    assert both(COMPLETED, facts) == [1, 0]
 
 
 def test_a_report_is_not_changed_by_what_is_moved_afterwards() -> None:

@@ -163,14 +163,15 @@ class TandemStarted(TandemFact):
 
 
 class TandemCorrected(TandemFact):
-    """A tandem began on another day, or its beginning counts for another project, than was told; this is right.
+    """That a tandem began, or was completed, was so on another day or counts for another project than was told.
 
-    former_project_id: for which it counted until now, and counts no longer.
+    Of the two days the one is given that it is about. former_project_id: for which it counts no longer.
     """
 
     subject: ClassVar[str] = "matching.tandem.corrected.v1"
 
-    started_on: date
+    started_on: date | None = None
+    completed_on: date | None = None
     former_project_id: UUID | None = None
 
 

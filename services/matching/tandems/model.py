@@ -48,7 +48,7 @@ class Tandem(Table, table=True):
 
     obstacles: hard codes that stand between the two since one of them has changed; a tandem never ends by itself.
     former_project_ids: for which it counted before, the latest last: what lies in their terms alone still does.
-    started_for: the project for which its beginning counts.
+    started_for, completed_for: the projects for which its beginning and its good end count.
     """
 
     __table_args__ = (
@@ -64,6 +64,7 @@ class Tandem(Table, table=True):
     former_project_ids: list[UUID] = plain(
         default_factory=list, sa_type=ARRAY(Uuid), column={"server_default": "{}"})
     started_for: UUID | None = plain(None)
+    completed_for: UUID | None = plain(None)
     household_id: UUID = plain(index=True, foreign_key="household.id")
     mentor_id: UUID | None = plain(None, index=True, foreign_key="mentor.id")
     mentor_group_id: UUID | None = plain(None, index=True, foreign_key="mentor_group.id")
@@ -92,6 +93,11 @@ class Tandem(Table, table=True):
     def started_on(self) -> date:
         """The day on which it began."""
         return day_of(self.started_at)
+
+    @property
+    def completed_on(self) -> date | None:
+        """The day on which it came to its good end, if it has."""
+        return day_of(self.ended_at) if self.ended_at and self.state is TandemState.COMPLETED else None
 
     @property
     def project_ids(self) -> list[UUID]:
@@ -129,8 +135,12 @@ class Tandem(Table, table=True):
         self.agreement_signed_on = on
 
     def plan(self, until: date, goals: list[str], project_id: UUID | None) -> None:
-        """How long it is to last, what for, and for which project it counts; for none any more, when that is gone."""
-        self.refuse_ended()
+        """How long it is to last, what for, and for which project it counts; for none any more, when that is gone.
+
+        For which project it counts may be put right once it has ended, too.
+        """
+        if (until, goals) != (self.planned_until, self.goals):
+            self.refuse_ended()
         self.planned_until, self.goals = until, goals
         if project_id != self.project_id:
             self.former_project_ids = [one for one in self.project_ids if one != project_id] if project_id else []

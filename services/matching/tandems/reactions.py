@@ -69,7 +69,18 @@ async def count_tandem_anew(transaction: OpenTransaction, tandem: Tandem, told_a
         announce(transaction, tandem_fact(
             TandemCorrected, tandem, project_id=tandem.started_for, started_on=tandem.started_on,
             former_project_id=former if tandem.started_for != former else None))
+    if tandem.completed_on:
+        await _count_end_anew(transaction, tandem, tandem.completed_on)
     await count_meetings_anew(transaction, tandem)
+
+
+async def _count_end_anew(transaction: OpenTransaction, tandem: Tandem, completed_on: date) -> None:
+    former = tandem.completed_for
+    known = await known_projects(transaction, [*tandem.project_ids, former])
+    tandem.completed_for = counts_for(completed_on, tandem.project_ids, known, former)
+    if tandem.completed_for != former:
+        announce(transaction, tandem_fact(TandemCorrected, tandem, project_id=tandem.completed_for,
+                                          completed_on=completed_on, former_project_id=former))
 
 
 @when_due("tandem_count")
@@ -144,8 +155,8 @@ async def completed(transaction: OpenTransaction, tandem: Tandem, pair: Pair, re
         pair.unit.complete(now)
         await group_ended(transaction, pair.unit)
     known = await known_projects(transaction, tandem.project_ids)
-    announce(transaction, tandem_fact(
-        TandemCompleted, tandem, told, project_id=counts_for(today(now), tandem.project_ids, known, None)))
+    tandem.completed_for = counts_for(today(now), tandem.project_ids, known, None)
+    announce(transaction, tandem_fact(TandemCompleted, tandem, told, project_id=tandem.completed_for))
 
 
 async def leave_tandems(transaction: OpenTransaction, of: Household | Unit) -> None:

@@ -98,8 +98,8 @@ class ConsentedOut(BaseModel):
 async def start_tandem(body: TandemIn, transaction: Transaction, once: Creation, response: Response) -> TandemOut:
     """They have met and want to try it: a tandem begins, on trial.
 
-    One that began before it is entered says so (`started_on`): it counts as begun then, if the project's term has that
-    day in it, and its trial and check-ins are reckoned from it.
+    One that began before says so (`started_on`): it counts as begun then, in a term that has that day in it, and its
+    trial and check-ins are reckoned from then.
     """
     if once.repeated:
         return _shown(await get_or_refuse(transaction, Tandem, once.id), response)
@@ -163,7 +163,8 @@ async def change_tandem(
     """The coordinator plans a running tandem anew, or corrects for which project it counts or when it began.
 
     What happened in the term of the project counts for it, also before it was named; the rest for the project that the
-    tandem had then. Without a project nothing counts any more. What a project's report was made of stays in it.
+    tandem had then. Without a project nothing counts any more. What a project's report was made of stays in it. Of a
+    tandem that has ended only the project is changed.
     """
     tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
     told_as = tandem.started_on
@@ -171,7 +172,7 @@ async def change_tandem(
         await correct_beginning(transaction, tandem, body.started_on)
     if body.project_id != tandem.project_id:
         await refuse_unless_open(transaction, body.project_id, region=tandem.region, since=tandem.started_on,
-                                 until=today(transaction.clock.now()))
+                                 until=today(tandem.ended_at or transaction.clock.now()))
     refuse_before(body.planned_until, tandem.started_on, "planned_until")
     tandem.plan(body.planned_until, sorted(set(body.goals)), body.project_id)
     await count_tandem_anew(transaction, tandem, told_as)

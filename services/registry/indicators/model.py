@@ -81,8 +81,7 @@ COUNTABLE: dict[Metric, frozenset[Counted]] = {
 SUMMED = frozenset({Metric.ATTENDANCES, Metric.MEETING_MINUTES, Metric.COUNSELLING_MINUTES})
 # What a correction can strike out, as if it had not happened.
 STRIKABLE = frozenset({
-    Counted.ATTENDANCE, Counted.TANDEM_STARTED, Counted.MEETING, Counted.COUNSELLING_CONTACT,
-    Counted.COUNSELLING_CASE_CLOSED})
+    Counted.ATTENDANCE, Counted.MEETING, Counted.COUNSELLING_CONTACT, Counted.COUNSELLING_CASE_CLOSED})
 
 
 class Indicator(Table, table=True):
@@ -136,8 +135,8 @@ class Indicator(Table, table=True):
 class CountedFact(Table, table=True):
     """What the registry remembers of a fact of a project, so that any figure can be computed again; id is the fact's.
 
-    A fact that moves something to another project is remembered there, and strikes it out of the former one by an id
-    that follows from its own.
+    A fact that moves something of a tandem to another project is remembered of both, of the former one with the value 0
+    and an id that follows from its own.
     Of counselling and referrals it is a fact of a partner, and of the projects that this carries; project_id is None.
     occurred_on: the day on which it happened; told_at, number: when it was announced, and as which of its speaker.
     source_id: the attendance, event, consultation, tandem, meeting, contact, case or referral. value: how many people,

@@ -82,7 +82,9 @@ def _consultation(fact: ConsultationRecorded, told: datetime) -> dict[str, Any]:
 
 def _tandem(fact: TandemFact, told: datetime) -> dict[str, Any]:
     kind, day = Counted.TANDEM_COMPLETED, day_of(told)
-    if isinstance(fact, TandemStarted | TandemCorrected):
+    if isinstance(fact, TandemCorrected) and fact.completed_on:
+        day = fact.completed_on
+    elif isinstance(fact, TandemStarted | TandemCorrected):
         kind, day = Counted.TANDEM_STARTED, fact.started_on or day
     return {"kind": kind, "source_id": fact.tandem_id, "occurred_on": day, "subject_kind": TANDEM,
             "subject_key": str(fact.tandem_id)}
@@ -152,21 +154,20 @@ def counted(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> 
                        partner_id=partner_id, **fields)
 
 
-def struck_out(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
-    """What a fact takes away from the project for which that counted before, by an id that follows from the fact's."""
+def moved_away(fact: Any, *, fact_id: UUID, told_at: datetime, number: int = 0) -> CountedFact | None:
+    """What is remembered of a fact for the project for which it says that something counts no longer."""
     former = getattr(fact, "former_project_id", None)
     if former is None:
         return None
-    source_id = COUNTS[type(fact)](fact, told_at)["source_id"]
-    return CountedFact(id=uuid5(fact_id, "former_project"), kind=Counted.CORRECTION, project_id=former, value=0,
-                       region=fact.region, occurred_on=day_of(told_at), told_at=told_at, number=number,
-                       source_id=source_id)
+    fields = COUNTS[type(fact)](fact, told_at) | {"value": 0}
+    return CountedFact(id=uuid5(fact_id, "former_project"), region=fact.region, told_at=told_at, number=number,
+                       project_id=former, **fields)
 
 
 def remembered(fact: Any, heard: Heard) -> list[CountedFact]:
     """All that is remembered of a fact as it was heard."""
     told: dict[str, Any] = {"fact_id": heard.fact_id, "told_at": heard.time, "number": heard.number}
-    return [one for one in (counted(fact, **told), struck_out(fact, **told)) if one]
+    return [one for one in (counted(fact, **told), moved_away(fact, **told)) if one]
 
 
 async def keep(transaction: OpenTransaction, facts: Iterable[CountedFact]) -> None:

@@ -12,6 +12,7 @@ from services.registry.indicators.model import (
     ANSWERS,
     STRIKABLE,
     SUMMED,
+    TANDEMS,
     Counted,
     CountedFact,
     Indicator,
@@ -60,7 +61,8 @@ class Crowd:
 def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) -> list[CountedFact]:
     """What holds of all that was told until the project was closed: of each thing the last that was told of it.
 
-    Of the answers to a referral the last, without what a correction struck out, and without the corrections themselves.
+    Of the answers to a referral the last, without what a correction struck out or counts for another project now, and
+    without the corrections themselves.
     """
     last: dict[tuple[frozenset[Counted], UUID], CountedFact] = {}
     struck: set[UUID] = set()
@@ -74,7 +76,8 @@ def in_force(facts: Iterable[CountedFact], closed_at: datetime | None = None) ->
             struck.discard(fact.source_id)
         if fact.kind is not Counted.CORRECTION:
             last[ANSWERS if fact.kind in ANSWERS else frozenset({fact.kind}), fact.source_id] = fact
-    return [fact for fact in last.values() if fact.kind not in STRIKABLE or fact.source_id not in struck]
+    here = (fact for fact in last.values() if fact.value or fact.kind not in TANDEMS)
+    return [fact for fact in here if fact.kind not in STRIKABLE or fact.source_id not in struck]
 
 
 def set_of(facts: Iterable[CountedFact]) -> list[CountedFact]:
