@@ -24,6 +24,7 @@ from services.matching.mentor_groups import reactions as group_reactions
 from services.matching.mentor_groups import routes as mentor_groups
 from services.matching.mentors import reactions as mentor_reactions
 from services.matching.mentors import routes as mentors
+from services.matching.moves import routes as moves
 from services.matching.offers import reactions as offer_reactions
 from services.matching.options import reactions as option_reactions
 from services.matching.options import routes as options
@@ -56,8 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 pauses.router, consents.router, weights.router, runs.router, cancelling.router, inputs.router,
-                 looking_back.router, oversight.router, options.router, proposals.router, tandems.router,
+                 pauses.router, moves.router, consents.router, weights.router, runs.router, cancelling.router,
+                 inputs.router, looking_back.router, oversight.router, options.router, proposals.router, tandems.router,
                  meetings.router, calendars.router, checkins.router, concerns.router, closings.router,
                  counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
                  counselling_figures.router, referrals.router, self_service.router],

@@ -70,10 +70,11 @@ async def record_consent(
     if once.repeated:
         return await _shown(transaction, once.id, response)
     refuse_future(body.given_on, transaction.clock.now(), "given_on")
-    region, partner_id = await belonging_of(transaction, body.person_ref)
+    await belonging_of(transaction, body.person_ref)
     await beyond_scope(transaction)
     of = await lock_of_persons(transaction, [body.person_ref])
-    await belonging_of(transaction, body.person_ref)  # another may have become the household's contact by now
+    # By now another may have become the household's contact, or they may have moved.
+    region, partner_id = await belonging_of(transaction, body.person_ref)
     await key_of(transaction, body.person_ref)  # an erasure that was under way has ended by now
     if body.purpose is not Purpose.LEARNINGS:
         _refuse_gone(of)

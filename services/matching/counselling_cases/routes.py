@@ -25,7 +25,7 @@ from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.own_data.model import CounselledDataOut
 from services.matching.own_data.queries import counselled_data
-from services.matching.profiles.queries import contact_changed, contact_out, inside
+from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside
 from services.matching.profiles.rules import ContactIn, ContactOut, refuse_future, today
 from services.matching.referrals.reactions import end_unsent
 
@@ -136,6 +136,7 @@ async def read_counselled_person(
     """Who is counselled, and how to reach them. Reading it is noted in the audit."""
     case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id)
     tag(response, case.version)
+    await beyond_scope(transaction)  # they may have moved since
     return await contact_out(transaction, case.person_ref, f"counselling_case/{case.id}")
 
 

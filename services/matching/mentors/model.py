@@ -10,7 +10,14 @@ from sqlalchemy import CheckConstraint
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Refused
-from services.matching.profiles.model import Accompanying, Awaited, CertificateSeen, HeldBack, refuse_awaiting
+from services.matching.profiles.model import (
+    Accompanying,
+    Awaited,
+    CertificateSeen,
+    HeldBack,
+    refuse_awaiting,
+    refuse_running,
+)
 from services.matching.tables import Table
 
 # What was noted of a certificate is deleted three months after the activity ends, or at once when there is none.
@@ -119,8 +126,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """They stop for good; what is open must be ended first."""
         self._only(set(MentorState) - {MentorState.LEFT}, "ended")
         refuse_awaiting(awaited)
-        if taken:
-            raise Refused("tandems-running", "{taken} tandems or proposals run; end them first.", taken=taken)
+        refuse_running(taken)
         self.end(now)
 
     def end(self, now: datetime) -> None:

@@ -23,7 +23,7 @@ from services.matching.meetings.model import Meeting
 from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, FormerContact, OwnDataOut, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
-from services.matching.profiles.queries import contact_out, inside
+from services.matching.profiles.queries import beyond_scope, contact_out, inside
 from services.matching.profiles.rules import slots_of
 from services.matching.proposals.model import OPEN, Proposal
 from services.matching.proposals.queries import Unit, of_side, why_for_both
@@ -72,11 +72,11 @@ async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -
     Reading it is noted in the audit.
     """
     ref, scope = case.person_ref, transaction.caller.scope
-    contact = await contact_out(transaction, ref, f"counselling_case/{case.id}")
     consents = select(Consent).where(Consent.person_ref == ref, inside(Consent, scope)).order_by(col(Consent.id))
     which = and_(col(CounsellingCase.person_ref) == ref, inside(CounsellingCase, scope))
-    return CounselledDataOut(contact=contact, noted={
-        "consents": await _rows(transaction, ref, consents), **await _advised(transaction, ref, which)})
+    noted = {"consents": await _rows(transaction, ref, consents), **await _advised(transaction, ref, which)}
+    await beyond_scope(transaction)  # they may have moved since
+    return CounselledDataOut(contact=await contact_out(transaction, ref, f"counselling_case/{case.id}"), noted=noted)
 
 
 async def _stored(transaction: OpenTransaction, holder: Holder) -> dict[str, Any]:

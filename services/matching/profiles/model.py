@@ -88,6 +88,12 @@ def refuse_awaiting(awaited: Awaited | None) -> None:
                       " tandem, or cancel it, first.")
 
 
+def refuse_running(count: int) -> None:
+    """As long as something runs with them, nobody leaves or moves to another district."""
+    if count:
+        raise Refused("tandems-running", "{taken} tandems or proposals run; end them first.", taken=count)
+
+
 def refuse_unnoted(*, noted: bool) -> None:
     """Only what was noted, and counts still, is taken back."""
     if not noted:

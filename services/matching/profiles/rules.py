@@ -168,13 +168,18 @@ def slots_of(mask: int) -> list[str]:
     return [slot for bit, slot in enumerate(SLOTS) if mask >> bit & 1]
 
 
+def located(postcode: str | None) -> dict[str, Any]:
+    """A postcode as values of the columns of a profile, with the point of its place, where one is known."""
+    lat, lon = (point_of(postcode) if postcode else None) or (None, None)
+    return {"postcode": postcode, "lat": lat, "lon": lon}
+
+
 def columns_of(body: DescribedIn, *, without: Iterable[str] = ()) -> dict[str, Any]:
     """The body as values of the columns of a profile; a postcode gives the point of its place, where one is known."""
     values = body.model_dump(mode="json", exclude=set(without))
-    point = point_of(body.postcode) if body.postcode else None
     lists = {name: sorted(set(value)) for name, value in values.items() if isinstance(value, list)}
-    return values | lists | {
-        "slots": mask_of(body.slots), "lat": point[0] if point else None, "lon": point[1] if point else None,
+    return values | lists | located(body.postcode) | {
+        "slots": mask_of(body.slots),
         **({"vetoed_households": sorted(set(body.vetoed_households))} if isinstance(body, AccompanyingIn) else {}),
     }
 

@@ -21,7 +21,7 @@ from libs.common.refusals import Invalid, Refused
 from services.matching.households.model import Household
 from services.matching.links.queries import ANSWER, asking_page, done, turned_down
 from services.matching.obstacles.rules import Obstacle, told
-from services.matching.profiles.queries import inside
+from services.matching.profiles.queries import beyond_scope, inside
 from services.matching.profiles.rules import refuse_before, refuse_future, today
 from services.matching.proposals.model import (
     OF_SYSTEM,
@@ -151,7 +151,8 @@ async def list_proposals(
 async def read_proposal(proposal_id: UUID, transaction: Transaction, response: Response) -> ProposalOut:
     """One proposal with its reasons. Reading it is noted in the audit."""
     proposal = await get_or_refuse(transaction, Proposal, proposal_id)
-    household = await get_or_refuse(transaction, Household, proposal.household_id)
+    await beyond_scope(transaction)  # they may have moved since
+    household = await transaction.get_one(Household, proposal.household_id)
     await audited(transaction, "read", f"proposal/{proposal.id}", household.person_ref)
     return _shown(proposal, response)
 

@@ -17,6 +17,7 @@ from services.matching.counselling_cases.model import DISTRICT_DIGITS, Counselli
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
+from services.matching.profiles.queries import beyond_scope
 from services.matching.profiles.rules import today
 from services.matching.referrals.model import OPEN, REACHED, UNSENT, Referral, ReferralState, Shared
 
@@ -98,6 +99,7 @@ async def _addresses(transaction: OpenTransaction, referral: Referral, person_re
     """Name, and how to reach them, of which only what they consented to."""
     if not {Shared.NAME, Shared.CONTACT} & set(referral.shared):
         return {}
+    await beyond_scope(transaction)  # they may have moved since
     details = (await details_of(transaction, [person_ref], about=f"referral/{referral.id}")).get(person_ref)
     known = details.model_dump() if details else {}
     wanted = {Shared.NAME: ("name",), Shared.CONTACT: ("email", "phone")}
