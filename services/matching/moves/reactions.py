@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from libs.common.db import OpenTransaction
+from libs.common.db import OpenTransaction, touch
 from libs.common.tables import person
 from services.matching.consents.model import Consent
 from services.matching.households.model import Household, HouseholdChange
@@ -52,6 +52,7 @@ async def moved(transaction: OpenTransaction, of: Household | Unit, to: MovingIn
     await let_go(transaction, of)
     of.region = to.region
     of.describe(located(to.postcode))
+    touch(of)  # also what belongs to it is another
     for column in ALONG[type(of)]:
         await _carry(transaction, column.class_, column == of.id, to.region)
     refs = await _persons_of(transaction, of)

@@ -10,5 +10,5 @@ from services.matching.profiles.rules import LocalAgs
 class MovingIn(Body):
     """Where somebody lives, or accompanies others, from now on."""
 
-    region: LocalAgs = Field(examples=["15084"])
-    postcode: Postcode | None = Field(None, examples=["06618"], description="Left out: only the region is known.")
+    region: LocalAgs = Field(examples=["15087"])
+    postcode: Postcode | None = Field(None, examples=["06295"], description="Left out: only the region is known.")
