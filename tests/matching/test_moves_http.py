@@ -20,7 +20,8 @@ TO = {"region": THERE, "postcode": "06618"}
 ALONG = {"mentor", "mentor_group", "household", "mentor_group_member", "prerequisite", "household_change", "consent",
          "person"}
 STAYING = {"proposal", "tandem", "meeting", "checkin", "closing", "concern", "attended_training", "run", "run_pair",
-           "run_pool", "unserved", "counselling_case", "counselling_contact", "counselling_status", "referral"}
+           "run_pool", "unserved", "counselling_case", "counselling_spell", "counselling_contact", "counselling_status",
+           "referral"}
 OF_NOBODY = {"known_offer"}
 OF_GROUP = "WHERE mentor_group_id = $1"
 OF_MEMBERS = "WHERE person_ref IN (SELECT person_ref FROM mentor_group_member WHERE mentor_group_id = $1)"

@@ -31,7 +31,7 @@ async def test_a_group_that_pauses_is_proposed_to_nobody(field: Field) -> None:
     run = await field.run(field.sponsorship)
     (unserved,) = (await field.get(f"/runs/{run['id']}/unserved"))["items"]
     assert (run["proposed"], unserved["removed"]) == (0, {"paused": 1})
-    choice = {"household_id": household["id"], "unit_id": group["id"]}
+    choice = {"household_id": household["id"], "unit_id": group["id"], "reason": "known_to_fit"}
     answer = await field.send("POST", "/options/propose", choice, headers=field.coordinator | {
         "Idempotency-Key": "a-group-that-pauses"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "pair-not-possible")
@@ -53,7 +53,7 @@ async def test_a_household_that_pauses_is_proposed_to_nobody(field: Field) -> No
     run = await field.run()
     assert (run["households"], run["proposed"]) == (0, 0)
     assert (await field.send("GET", f"/options?household_id={household['id']}")).json()["slug"] == "paused"
-    choice = {"household_id": household["id"], "unit_id": mentor["id"]}
+    choice = {"household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"}
     answer = await field.send("POST", "/options/propose", choice, headers=field.coordinator | {
         "Idempotency-Key": "a-household-that-pauses"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "paused")

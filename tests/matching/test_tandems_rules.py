@@ -297,7 +297,7 @@ def test_a_beginning_is_not_corrected_to_after_they_met() -> None:
     assert tandem.started_on == first
     tandem.begin_otherwise(NOW, None)
     tandem.end_early(EndReason.MOVED, NOW)
-    with pytest.raises(Refused, match="ended_early"):
+    with pytest.raises(Refused, match="ended early"):
         tandem.begin_otherwise(NOW, None)
 
 
