@@ -14,6 +14,8 @@ from services.matching.links.queries import OWN_DATA
 from tests.harness import new_idempotency_key
 from tests.matching.field import LONG_AGO, Field, Json, rules
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ("record_seen_on", "record_certificate_date", "record_relevant_entry", "record_next_due")
 
 

@@ -22,6 +22,8 @@ from tests.matching.test_consents_http import checkins as checkin_states
 from tests.matching.test_persons_facts import erased, reached
 from tests.matching.test_tandems_trial_over import told_of_checkin, told_of_trial
 
+pytestmark = pytest.mark.slow
+
 AGREED = {"given_on": LONG_AGO, "text_version": 2, "besides": ["checkins", "learnings"]}
 YUSUF = {"contact": a_person("Yusuf Demo", written_in=["en"]), "consent": AGREED}
 

@@ -9,6 +9,8 @@ from libs.common.callers import Role
 from services.matching.links.queries import CHECKIN, CONCERN
 from tests.matching.field import REGION, Field, Json
 
+pytestmark = pytest.mark.slow
+
 BROWSER = {"Accept": "text/html"}
 FORM = BROWSER | {"Content-Type": "application/x-www-form-urlencoded"}
 

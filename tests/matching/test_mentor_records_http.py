@@ -10,6 +10,8 @@ from services.matching.links.queries import OWN_DATA
 from tests.matching.field import Field
 from tests.matching.test_persons_facts import erased
 
+pytestmark = pytest.mark.slow
+
 
 async def due_about(field: Field, mentor_id: str) -> list[str]:
     """The kinds of work that will fall due about a mentor."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -16,6 +17,8 @@ from libs.common.callers import Caller, Role, Scope
 from libs.common.db import sqlalchemy_url
 from services.matching.profiles.rules import today
 from tests.migrating import empty_database, upgraded
+
+pytestmark = pytest.mark.slow
 
 BEFORE = ("spine@head", "matching_0004")
 LONG_AGO, NEXT_DUE = date(2024, 1, 8), date(2027, 3, 1)

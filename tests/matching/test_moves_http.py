@@ -13,6 +13,8 @@ from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import OWN_DATA
 from tests.matching.field import PARTNER, REGION, Field, Headers, Json
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = Path(__file__).resolve().parents[1] / "contract" / "columns" / "matching.txt"
 THERE = "15084"
 TO = {"region": THERE, "postcode": "06618"}

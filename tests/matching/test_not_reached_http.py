@@ -9,6 +9,8 @@ from libs.common.facts.notify import Channel, DeliveryBounced, DeliverySuppresse
 from services.matching.links.queries import ANSWER
 from tests.matching.field import Field, Json, a_person
 
+pytestmark = pytest.mark.slow
+
 SAMIRA = a_person("Samira Demo", email=None, phone="+49 3464 123456", written_in=["ar"])
 SINCE = {"mentors": "mentors_not_reached_since", "household": "household_not_reached_since"}
 

@@ -11,6 +11,8 @@ from libs.common.callers import Role
 from services.matching.links.queries import ANSWER
 from tests.matching.field import Field, Json
 
+pytestmark = pytest.mark.slow
+
 FAMILY = [{"age_band": "27-44", "gender": "f"}] * 7
 
 

@@ -4,11 +4,15 @@ import re
 from urllib.parse import urljoin
 from uuid import UUID
 
+import pytest
+
 from libs.common.callers import Role
 from services.matching.links.queries import CONCERN, MEETINGS, OWN_DATA
 from tests.matching.field import LONG_AGO, REGION, Field, Json
 from tests.matching.test_persons_facts import erased, reached
 from tests.matching.test_self_service_http import BROWSER, own
+
+pytestmark = pytest.mark.slow
 
 
 async def ways_to_neutral(field: Field, path: str) -> list[str]:

@@ -13,6 +13,8 @@ from tests.matching.field import Field, Json, a_person
 from tests.matching.test_consents_http import LEARNING
 from tests.matching.test_self_service_http import BROWSER, own, refused, sent
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_link_is_for_one_person_and_one_purpose(field: Field) -> None:
     """Not another's data, not by a link of another purpose, not after its time, not for what there is not."""

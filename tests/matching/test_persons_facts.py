@@ -18,6 +18,8 @@ from services.matching.mentors.routes import MentorFields
 from services.matching.persons.reactions import describe, find_persons, reach
 from tests.matching.field import REGION, Field, Json, a_person
 
+pytestmark = pytest.mark.slow
+
 NOTIFY = Caller("service", Role.SYSTEM, EVERYTHING)
 
 
