@@ -1,6 +1,7 @@
 """Who is of a group, main contact or not, reads and ends what is theirs; from there all reach the neutral contact."""
 
 import re
+from datetime import timedelta
 from urllib.parse import urljoin
 from uuid import UUID
 
@@ -117,3 +118,34 @@ async def test_who_was_not_there_or_is_erased_raises_nothing(field: Field) -> No
 
     assert await ways_to_neutral(field, await field.link(OWN_DATA, late["id"], late["person_ref"])) == []
     assert await sides_of(field, tandem) == []
+
+
+async def read_of(field: Field, member: Json) -> Json:
+    """What a member reads of what became of their group."""
+    path = await field.link(OWN_DATA, member["id"], member["person_ref"])
+    found = (await field.client.get(path)).json()
+    return {"pairs": [one["id"] for one in found["pairs"]],
+            **{name: len(found["noted"][name]) for name in ("tandems", "proposals", "closings")}}
+
+
+async def test_a_member_reads_nothing_of_a_household_that_came_after_they_left_or_went_before_they_came(
+    field: Field,
+) -> None:
+    """Who was there reads all of it, main contact or not; nobody else its goals, ratings or reasons."""
+    group = await field.ready_group(members=6)
+    _, plain, *_, gone = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/members/{gone['id']}/leave")
+    await field.network.move(timedelta(days=2))
+    tandem = await field.tandem(group=group)
+    nothing = {"pairs": [], "tandems": 0, "proposals": 0, "closings": 0}
+    assert await read_of(field, plain) == {"pairs": [tandem["id"]], "tandems": 1, "proposals": 1, "closings": 0}
+    assert await read_of(field, gone) == nothing
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+    await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day), "mentors_rating": 2,
+                                     "goals_reached": ["school"]})
+    await field.network.move(timedelta(days=2))
+    late = await field.create("/members", {"mentor_group_id": group["id"], "consented_on": LONG_AGO,
+                                           "contact": {"name": "Vera Neu", "email": "vera@example.org"}})
+
+    assert await read_of(field, plain) == {"pairs": [], "tandems": 1, "proposals": 1, "closings": 1}
+    assert [await read_of(field, one) for one in (gone, late)] == [nothing, nothing]

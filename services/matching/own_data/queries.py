@@ -1,6 +1,7 @@
 """What is stored about a mentor, a household's contact or a group's member; all of it, but nothing about others."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,14 @@ from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.holders.queries import Holder, Reader, kind_of, may_pause, side_of, state_of
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
+from services.matching.members.model import Member
 from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, FormerContact, OwnDataOut, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
 from services.matching.profiles.queries import beyond_scope, contact_out, inside
-from services.matching.profiles.rules import slots_of
+from services.matching.profiles.rules import slots_of, today
 from services.matching.proposals.model import OPEN, Proposal
-from services.matching.proposals.queries import Unit, of_side, why_for_both
+from services.matching.proposals.queries import of_side, why_for_both
 from services.matching.referrals.model import Referral
 from services.matching.runs.explanation import LANGUAGES as TEXTS
 from services.matching.runs.explanation import what_is_missing
@@ -94,7 +96,9 @@ async def _opened(transaction: OpenTransaction, ref: UUID, label: str, sealed: b
 
 
 async def _pairs(transaction: OpenTransaction, holder: Holder) -> Any:
-    """The proposals that they were told of, and the tandems that run."""
+    """The proposals that they were told of, and the tandems that run; nothing goes on with who has left."""
+    if not holder.takes_part:
+        return
     of = await side_of(transaction, holder)
     proposals = await transaction.scalars(select(Proposal).where(
         of_side(Proposal, of), col(Proposal.state).in_(OPEN)).order_by(col(Proposal.id)))
@@ -135,13 +139,15 @@ async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dic
     """What became of them: tandems, closings, invitations; and for a household how large it was and what it lacked."""
     ref, household = holder.person_ref, isinstance(holder, Household)
     of = await side_of(transaction, holder)
-    tandems = select(Tandem).where(of_side(Tandem, of)).order_by(col(Tandem.id))
+    known = (await transaction.scalars(select(Tandem).where(of_side(Tandem, of)))).all()
+    theirs = col(Tandem.id).in_([one.id for one in known if _was_there(holder, one.started_at, one.ended_at)])
     proposals = select(Proposal).where(of_side(Proposal, of), col(Proposal.invited_at).is_not(None))
     invited = (await transaction.scalars(proposals.order_by(col(Proposal.id)))).all()
     found = {
-        "tandems": await _rows(transaction, ref, tandems),
-        "closings": await _closings(transaction, ref, of),
-        "proposals": [_invitation(one, household=household) for one in invited],
+        "tandems": await _rows(transaction, ref, select(Tandem).where(theirs).order_by(col(Tandem.id))),
+        "closings": await _closings(transaction, ref, theirs, household=household),
+        "proposals": [_invitation(one, household=household) for one in invited
+                      if one.invited_at and _was_there(holder, one.invited_at, one.ended_at)],
     }
     if not household:
         return found
@@ -152,13 +158,20 @@ async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dic
     }
 
 
-async def _closings(transaction: OpenTransaction, ref: UUID, of: Household | Unit) -> list[dict[str, Any]]:
+def _was_there(holder: Holder, began: datetime, ended: datetime | None) -> bool:
+    """Whether it was theirs: of what a group had, a member's is what fell into the time that they were of it."""
+    return not isinstance(holder, Member) or holder.was_there(today(began), today(ended) if ended else None)
+
+
+async def _closings(
+    transaction: OpenTransaction, ref: UUID, theirs: Any, *, household: bool,
+) -> list[dict[str, Any]]:
     """The closings of their tandems: each side reads what it said itself, a household's contact not what a former said.
 
     The draft is sealed for who was the contact then.
     """
-    found = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(of_side(Tandem, of))))
-    if not isinstance(of, Household):
+    found = select(Closing).where(col(Closing.tandem_id).in_(select(Tandem.id).where(theirs)))
+    if not household:
         return await _rows(transaction, ref, found, besides={"household_rating", "draft"})
     own, others = found.where(Closing.person_ref == ref), found.where(Closing.person_ref != ref)
     return [*await _rows(transaction, ref, own, besides={"mentors_rating"}),
