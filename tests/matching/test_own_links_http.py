@@ -9,7 +9,7 @@ import pytest
 from libs.common import http
 from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import CALENDAR, OWN_DATA
-from tests.matching.field import Field, Json, a_person
+from tests.matching.field import LONG_AGO, Field, Json, a_person
 from tests.matching.test_consents_http import LEARNING
 from tests.matching.test_self_service_http import BROWSER, own, refused, sent
 
@@ -124,6 +124,38 @@ async def test_who_has_left_takes_back_what_they_still_consent_to(field: Field) 
     assert {one["purpose"] for one in await field.told(mentor["person_ref"], kind="consent.withdrawn")} == {
         "checkins", "authority", "matching", "learnings"}
     assert (await field.get(f"/mentors/{mentor['id']}"))["consented_on"] is None
+
+
+async def taken_back(field: Field, path: str) -> tuple[str, str]:
+    """What the page says before somebody takes back the consent to be matched, and afterwards."""
+    asked = await field.client.get(f"{path}/withdraw_consent", headers=BROWSER)
+    answer = await field.client.post(f"{path}/withdraw_consent", headers=BROWSER | {
+        "Content-Type": "application/x-www-form-urlencoded"})
+    assert (asked.status_code, answer.status_code) == (200, 200)
+    return asked.text, answer.text
+
+
+async def test_only_whose_tandem_ends_by_it_reads_that_it_does(field: Field) -> None:
+    """A mentor does; not a member whose group goes on, nor who spoke for the household before."""
+    group = await field.ready_group(members=6)
+    of_group, tandem = await field.tandem(group=group), await field.tandem()
+    *_, plain = await field.get(f"/members?mentor_group_id={group['id']}")
+    asked, said = await taken_back(field, await own(field, plain))
+    assert ("auch Patenschaften" in asked, "geht ohne Sie weiter" in asked) == (False, True)
+    assert ("ist beendet" in said, "nicht mehr zu Ihrer Gruppe" in said) == (False, True)
+    mentor, former = await field.refs(tandem)
+    household = f"/households/{tandem['household_id']}"
+    await field.act(f"{household}/contact", {"name": "Samira Demo", "email": "samira@example.org"}, method="PUT")
+    await field.act(f"{household}/contact/replace", {
+        "contact": {"name": "Noura Demo", "email": "noura@example.org"}, "consent": {"given_on": LONG_AGO}})
+    _, said = await taken_back(field, await field.link(OWN_DATA, tandem["household_id"], former))
+    assert ("ist beendet" in said, "Geendet hat dadurch nichts" in said) == (False, True)
+    states = [(await field.get(f"/tandems/{one['id']}"))["state"] for one in (of_group, tandem)]
+    assert states == ["trial", "trial"]
+    asked, said = await taken_back(field, await field.link(OWN_DATA, tandem["mentor_id"], mentor))
+
+    assert ("auch Patenschaften" in asked, "ist beendet" in said) == (True, True)
+    assert (await field.get(f"/tandems/{tandem['id']}"))["state"] == "ended_early"
 
 
 @pytest.mark.parametrize("side", [0, 1])

@@ -182,4 +182,15 @@ def confirming(which: str, holder: Reader, purpose: Purpose) -> tuple[str, str, 
         text, action = f"own_withdraw_text_{purpose.value}", f"{which}?purpose={purpose.value}"
     elif not holder.takes_part:
         text = "own_withdraw_text_left"
+    elif which == "withdraw_consent" and kind_of(holder) is OwnKind.MEMBER:
+        text = "own_withdraw_text_member"
     return f"own_{which}_asked", text, f"own_{which}_yes", action
+
+
+def withdrawn(purpose: Purpose, holder: Reader) -> str:
+    """The phrase that says what a consent taken back has ended; holder: as they were before."""
+    if purpose is not Purpose.MATCHING:
+        return "own_withdrawn_purpose"
+    if not holder.takes_part:
+        return "own_withdrawn_left"
+    return "own_withdrawn_member" if kind_of(holder) is OwnKind.MEMBER else "own_withdrawn"

@@ -41,7 +41,7 @@ from services.matching.own_data.queries import own_data
 from services.matching.profiles.queries import contact_out
 from services.matching.profiles.rules import ContactIn
 from services.matching.self_service import reactions
-from services.matching.self_service.queries import confirming, own_page
+from services.matching.self_service.queries import confirming, own_page, withdrawn
 from services.matching.self_service.rules import (
     Availability,
     AvailabilityIn,
@@ -170,8 +170,8 @@ async def withdraw_consent_by_link(request: Request, holding: Own, purpose: Purp
 
     Who has left may, too: what they told at the end may still wait to become a learning.
     """
-    said = "own_withdrawn" if purpose is Purpose.MATCHING else "own_withdrawn_purpose"
-    return await _changed(request, holding, said, partial(reactions.withdraw_consent, purpose=purpose), find=reader_of)
+    return await _changed(request, holding, partial(withdrawn, purpose),
+                          partial(reactions.withdraw_consent, purpose=purpose), find=reader_of)
 
 
 async def _back_to_page(request: Request) -> Response:
@@ -201,10 +201,13 @@ async def _data(holding: Holding) -> OwnDataOut:
     return await own_data(holding.transaction, await reader_of(holding.transaction, holding.link))
 
 
-async def _changed(request: Request, holding: Holding, key: str, change: Change, find: Any = locked_holder) -> Any:
-    """Do what a button says; `find` locks what the change does not lock by itself."""
+async def _changed(
+    request: Request, holding: Holding, key: str | Callable[[Reader], str], change: Change, find: Any = locked_holder,
+) -> Any:
+    """Do what a button says; `find` locks what the change does not lock by itself. key: also by whose it is before."""
     try:
         holder = await find(holding.transaction, holding.link)
+        key = key if isinstance(key, str) else key(holder)
         await _do(holding, holder, lambda transaction: change(transaction, holder))
     except Refused as refused:
         return await turned_down(request, holding, refused)
