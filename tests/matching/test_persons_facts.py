@@ -99,6 +99,23 @@ async def test_a_group_is_told_what_it_has_ticked_off(field: Field) -> None:
             await described(field, about)
 
 
+async def test_a_group_is_told_that_a_household_is_looked_for_only_while_one_is(field: Field) -> None:
+    """Not in a pause, in which its checklist may close; and with a household nothing is to come when it has all."""
+    group = await field.ready_group()
+    address, about = f"/mentor_groups/{group['id']}", f"mentor_group/{group['id']}"
+    first, *_ = await field.get(f"/prerequisites?mentor_group_id={group['id']}")
+    line = f"prerequisite/{first['id']}"
+    assert {"searching", "preparing"} <= (await described(field, about)).values.keys()
+    await field.act(f"{address}/pause")
+    assert "searching" not in (await described(field, about)).values
+    assert "preparing" in (await described(field, line)).values
+    await field.act(f"{address}/resume")
+    await field.tandem(group=group)
+
+    for thing in (about, line):
+        assert not {"searching", "preparing"} & (await described(field, thing)).values.keys()
+
+
 async def test_persons_are_found_by_address(field: Field) -> None:
     """By mail address or telephone number in any form; for nobody else's."""
     contact = a_person("Zora Suche", email="Zora.Suche@Example.org", phone="03475 / 12 34 56")

@@ -100,6 +100,17 @@ def test_every_template_reads_well_in_every_language(key: str, language: str) ->
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", ["mentor_group_ready", "prerequisite_fulfilled"])
+def test_a_group_is_promised_nothing_that_is_not_to_come(key: str, language: str) -> None:
+    """What follows for it is said only where the group prepares, or a household is looked for."""
+    *_, promise = FILES.templates[key][language].paragraphs
+    said = re.sub(r"\{%.*?%\}", "", promise)
+
+    assert said in read(key, language).text
+    assert said not in read(key, language, bare(key)).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("key", KEYS)
 def test_a_subject_names_the_thing_and_nobody(key: str, language: str) -> None:
     """A subject is read on locked screens: it says at most the title of an offer or event."""

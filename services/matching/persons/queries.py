@@ -21,7 +21,7 @@ from services.matching.households.model import Household
 from services.matching.households.queries import was_contact
 from services.matching.links.queries import ANSWER, CHECKIN, CONCERN, CONSENT, FILE, MEETINGS, OWN_DATA, say
 from services.matching.members.model import Member
-from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, PREPARED, MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.model import Prerequisite
 from services.matching.profiles.queries import address_mark
@@ -73,13 +73,14 @@ async def words_about(transaction: OpenTransaction, about: str) -> Words:
             times = {"expires": one.expires_at.isoformat()} if one.expires_at else {}
             return Words(values=values, texts=texts if one.shared else {}, times=times)
         case Prerequisite():
-            return Words(values=values, texts={"prerequisite": _prerequisite(one)})
+            group = await transaction.get_one(MentorGroup, one.mentor_group_id)
+            return Words(values=values | _where(group), texts={"prerequisite": _prerequisite(one)})
         case Checkin():
             return Words(values=values, times={"due": one.due_at.isoformat()})
         case Tandem():
             return Words(values=values, times={"trial_until": one.trial_until.isoformat()})
         case MentorGroup():
-            return Words(values=values | {"label": one.label})
+            return Words(values=values | _where(one) | {"label": one.label})
     return Words(values=values)
 
 
@@ -138,6 +139,13 @@ async def _other_side(transaction: OpenTransaction, pair: Pair, person_ref: UUID
     if person_ref in mentors:
         return household
     return mentors if person_ref in household else ()
+
+
+def _where(group: MentorGroup) -> dict[str, str]:
+    """What is to come for a group: whether it prepares for a household, and whether one is looked for."""
+    said = {"preparing": group.state in BEFORE_HOUSEHOLD,
+            "searching": group.state in PREPARED and group.paused_on is None}
+    return {name: "yes" for name, true in said.items() if true}
 
 
 def _prerequisite(line: Prerequisite) -> dict[str, str]:
