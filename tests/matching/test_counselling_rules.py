@@ -109,6 +109,14 @@ def test_what_is_erased_stays_counted(state: CaseState) -> None:
     assert case.origin_region is WorldRegion.WESTERN_ASIA
 
 
+def test_who_is_erased_after_a_clock_was_set_back_is_erased() -> None:
+    """Their case ends on the day on which it began: no spell ends before, which the database refuses."""
+    case, spell = a_case(), a_spell()
+    case.erase(spell, DAY - timedelta(days=3))
+
+    assert (case.closed_on, spell.closed_on) == (DAY, DAY)
+
+
 @dataclass
 class Entered:
     """An entry as a history has it."""

@@ -174,7 +174,9 @@ class CounsellingCase(Table, table=True):
     def erase(self, last: CounsellingSpell, day: date) -> None:
         """Blank what can be read of the person; that there was a case, and the region of the world, stays counted."""
         if self.is_open:
-            self.state, self.closed_on, last.closed_on = CaseState.CLOSED, day, day
+            # A clock may have been set back meanwhile.
+            self.state, self.closed_on = CaseState.CLOSED, max(day, last.opened_on)
+            last.closed_on = self.closed_on
         self.forget()
         self.languages, self.gender, self.age_band = [], Gender.NOT_STATED, None
 
