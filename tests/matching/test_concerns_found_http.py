@@ -4,8 +4,9 @@ from dataclasses import replace
 from uuid import uuid4
 
 from libs.common.callers import Role
-from tests.matching.field import REGION, Field, Headers, Json, a_person
-from tests.matching.test_concerns_http import a_call, neutral
+from services.matching.links.queries import OWN_DATA
+from tests.matching.field import LONG_AGO, REGION, Field, Headers, Json, a_person
+from tests.matching.test_concerns_http import a_call, neutral, refusal
 from tests.matching.test_persons_facts import erased
 
 
@@ -30,7 +31,7 @@ async def test_who_called_is_found_by_their_address_and_noted(field: Field) -> N
     tandem = await field.tandem(mentor=mentor, contact=contact)
     (one,) = await found(field, contact["email"].upper())
     assert one == {"tandem_id": tandem["id"], "kind": "everyday", "state": "trial", "region": REGION,
-                   "side": "household", "member_id": None}
+                   "side": "household", "member_id": None, "former_contact": None}
     (other,) = await found(field, phone)
     assert other == one | {"side": "mentors"}
     body = a_call(tandem, **{name: one[name] for name in ("tandem_id", "side", "member_id")})
@@ -113,3 +114,50 @@ async def test_a_search_is_noted_in_the_audit_and_is_for_the_neutral_contact_alo
     for wrong in ({}, {"caller": ""}, {"caller": None}, {"caller": contact["email"], "name": "Nadia"}):
         answer = await field.send("POST", "/concerns/find_tandems", wrong, headers=await neutral(field))
         assert (answer.status_code, contact["email"] in answer.text) == (422, False)
+
+
+async def replaced(field: Field) -> tuple[Json, str, str]:
+    """A tandem, who spoke for its household before, and who does now."""
+    tandem = await field.tandem()
+    _, former = await field.refs(tandem)
+    now = await field.act(f"/households/{tandem['household_id']}/contact/replace", {
+        "contact": a_person("Noura Demo"), "consent": {"given_on": LONG_AGO}})
+    return tandem, former, now["person_ref"]
+
+
+async def test_what_a_former_contact_tells_is_theirs_and_not_the_new_ones(field: Field) -> None:
+    """They alone read it in their own data; who never spoke for the household, or does now, is no former contact."""
+    tandem, former, now = await replaced(field)
+    noted = await field.create("/concerns", a_call(tandem, former_contact=former), headers=await neutral(field))
+    assert noted["person_ref"] == former
+    for ref, concerns in ((former, 1), (now, 0)):
+        read = (await field.client.get(await field.link(OWN_DATA, tandem["household_id"], ref))).json()
+        assert len(read["noted"]["concerns"]) == concerns
+    mentor, _ = await field.refs(tandem)
+    for given, status in (({"former_contact": mentor}, 404), ({"former_contact": now}, 404),
+                          ({"former_contact": former, "side": "mentors"}, 422),
+                          ({"former_contact": former, "member_id": mentor}, 422)):
+        assert (await refusal(field, a_call(tandem, **given)))[0] == status, given
+
+
+async def test_a_former_contact_is_found_for_what_began_in_their_time(field: Field) -> None:
+    """As such, by what they are known by; not for a later tandem of the household, nor once they are erased."""
+    tandem, former, now = await replaced(field)
+    (one,) = await found(field, former)
+    assert (one["tandem_id"], one["side"], one["former_contact"]) == (tandem["id"], "household", former)
+    assert [one["former_contact"] for one in await found(field, now)] == [None]
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+    household = await field.get(f"/households/{tandem['household_id']}")
+    proposal = await field.proposed(household, mentor=await field.ready_mentor())
+    address = f"/proposals/{proposal['id']}"
+    for step in ("approve", "invite"):
+        await field.act(f"{address}/{step}", {} if step == "approve" else None)
+    for side in ("mentors", "household"):
+        await field.act(f"{address}/answers", {"side": side, "accepted": True})
+    await field.act(f"{address}/first_meeting", {"on": str(field.day)})
+    later = await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
+    assert [[one["tandem_id"] for one in await found(field, ref)] for ref in (former, now)] == [
+        [tandem["id"]], [later["id"]]]
+    await erased(field, former)
+
+    assert await found(field, former) == []

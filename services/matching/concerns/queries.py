@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import true
 from sqlmodel import col, or_, select
 
 from libs.common.audit import audited
@@ -14,8 +16,10 @@ from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.persons import persons_at
 from services.matching.households.model import Household
+from services.matching.households.queries import spoke_before
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
+from services.matching.options.queries import first_id
 from services.matching.own_data.model import OwnDataOut, OwnKind
 from services.matching.profiles.queries import beyond_scope, inside, is_erased
 from services.matching.profiles.rules import today
@@ -25,11 +29,15 @@ from services.matching.tandems.queries import side_in
 
 @dataclass(frozen=True)
 class Found:
-    """A tandem that somebody who called belongs to; member_id: as whom, where they are of its group."""
+    """A tandem that somebody who called belongs to; member_id: as whom, where they are of its group.
+
+    former_contact: who they are, where another speaks for the household today.
+    """
 
     tandem: Tandem
     side: Side
-    member_id: UUID | None
+    member_id: UUID | None = None
+    former_contact: UUID | None = None
 
 
 async def side_heard(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> Side:
@@ -67,18 +75,34 @@ async def found_by(transaction: OpenTransaction, caller: str) -> list[Found]:
                 await audited(transaction, "find", f"tandem/{tandem.id}", one.person_ref)
                 found.append(Found(tandem, Side.HOUSEHOLD if kind is Household else Side.MENTORS,
                                    one.id if kind is Member else None))
+    found += await _found_before(transaction, refs, scope)
     if not found:
         await audited(transaction, "find", "tandem/none")
     return found
 
 
-async def _of(transaction: OpenTransaction, one: Household | Mentor | Member, scope: Scope) -> Sequence[Tandem]:
+async def _found_before(transaction: OpenTransaction, refs: Sequence[UUID], scope: Scope) -> list[Found]:
+    """The tandems that began while one of these persons was the contact of a household for which another speaks now."""
+    found: list[Found] = []
+    for household, ref, until in await spoke_before(transaction, refs):
+        if await is_erased(transaction, ref):
+            continue
+        for tandem in await _of(transaction, household, scope, until):
+            await audited(transaction, "find", f"tandem/{tandem.id}", ref)
+            found.append(Found(tandem, Side.HOUSEHOLD, former_contact=ref))
+    return found
+
+
+async def _of(
+    transaction: OpenTransaction, one: Household | Mentor | Member, scope: Scope, until: datetime | None = None,
+) -> Sequence[Tandem]:
     if isinstance(one, Member):
         own = col(Tandem.mentor_group_id) == one.mentor_group_id
     else:
         own = col(Tandem.household_id if isinstance(one, Household) else Tandem.mentor_id) == one.id
+    entered = col(Tandem.id) < first_id(until) if until else true()
     found = (await transaction.scalars(
-        select(Tandem).where(own, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
+        select(Tandem).where(own, entered, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
     return _running_or_last([each for each in found if not isinstance(one, Member) or accompanied(one, each)])
 
 

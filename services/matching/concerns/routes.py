@@ -3,12 +3,12 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, Field, ValidationError, WrapValidator, model_validator
 from sqlmodel import col, select
 
 from libs.common.audit import audited
@@ -25,7 +25,8 @@ from libs.common.refusals import Invalid, Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
 from services.matching.concerns.queries import found_by, side_heard
 from services.matching.concerns.reactions import raised, refuse_waiting
-from services.matching.households.model import Note
+from services.matching.holders.queries import former_contact
+from services.matching.households.model import Household, Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
 from services.matching.links.rules import read_form
 from services.matching.members.model import Member
@@ -56,6 +57,15 @@ class CallIn(Body):
     member_id: UUID | None = Field(
         None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
                           " side.")
+    former_contact: UUID | None = Field(
+        None, description="Who it was that spoke for the household before another, and alone reads what is noted.")
+
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if self.former_contact and (self.member_id or self.side is not Side.HOUSEHOLD):
+            raise ValueError("a former contact spoke for the household, and is no member of the group")
+        return self
 
 
 class CallerIn(Body):
@@ -74,6 +84,7 @@ class FoundOut(BaseModel):
     region: str
     side: Side
     member_id: UUID | None = Field(description="Who of its group they are, or were.")
+    former_contact: UUID | None = Field(description="Who they are, where another speaks for the household today.")
 
 
 class OutcomeIn(Body):
@@ -134,7 +145,8 @@ async def note_concern(body: CallIn, transaction: Transaction, once: Creation, r
 async def find_tandems(body: CallerIn, transaction: Transaction) -> list[FoundOut]:
     """Of which tandems somebody who called can speak: those that run, else the last one. Noted in the audit."""
     return [FoundOut(tandem_id=one.tandem.id, kind=one.tandem.kind, state=one.tandem.state, region=one.tandem.region,
-                     side=one.side, member_id=one.member_id) for one in await found_by(transaction, body.caller)]
+                     side=one.side, member_id=one.member_id, former_contact=one.former_contact)
+            for one in await found_by(transaction, body.caller)]
 
 
 @router.get("")
@@ -198,7 +210,10 @@ async def raise_concern(request: Request, holding: Raising, body: Concerning | N
 
 
 async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn) -> UUID:
-    """The person whose concern it is: the member that is named, or who speaks for the side first."""
+    """The person whose concern it is: the member or former contact that is named, or who speaks for the side first."""
+    if body.former_contact is not None:
+        household = await transaction.get_one(Household, tandem.household_id)
+        return (await former_contact(transaction, household, body.former_contact)).person_ref
     if body.member_id is None:
         found = next(iter(await persons_of_side(transaction, tandem, body.side)), None)
         if found is None:

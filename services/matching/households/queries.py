@@ -1,8 +1,10 @@
 """Reads about households: for whom somebody is looked for, and who spoke for one before."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlmodel import col
 
 from libs.common.db import OpenTransaction
@@ -22,3 +24,16 @@ async def was_contact(transaction: OpenTransaction, household: Household, person
     return await transaction.scalar(select(audit.c.id).where(
         audit.c.person_ref == person_ref, audit.c.about == f"household/{household.id}",
         audit.c.action == "change").limit(1)) is not None
+
+
+async def spoke_before(
+    transaction: OpenTransaction, person_refs: Iterable[UUID],
+) -> list[tuple[Household, UUID, datetime]]:
+    """The households whose contact these persons were before another: which, who, and until when."""
+    noun = "household/"
+    rows = await transaction.execute(select(audit.c.about, audit.c.person_ref, func.max(audit.c.at)).where(
+        audit.c.person_ref.in_(list(person_refs)), audit.c.about.startswith(noun), audit.c.action == "change",
+    ).group_by(audit.c.about, audit.c.person_ref).order_by(audit.c.about))
+    found = [(await transaction.get_one(Household, UUID(about.removeprefix(noun))), ref, until)
+             for about, ref, until in rows]
+    return [(household, ref, until) for household, ref, until in found if household.person_ref != ref]
