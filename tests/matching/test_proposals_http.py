@@ -1,5 +1,6 @@
 """Proposals through the HTTP door: approval, invitation, both sides' answers, and what each refuses."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -59,6 +60,49 @@ async def test_what_both_read_is_as_they_say_it_today(field: Field) -> None:
     assert all(said in before for said in ("Gemeinsame Sprachen: العربية, Deutsch", "in der Woche: 3."))
     for text in map(_plain, (mailed, after)):
         assert all(said in text for said in ("Gemeinsame Sprachen: Deutsch.", "in der Woche: 2.")), text
+
+
+async def test_coordinators_read_reasons_in_the_words_of_today(field: Field) -> None:
+    """With what they were where a side has changed since; points stay, and once it is over it is told as it was.
+
+    The mentor lives in the next district, outside what the coordinator reads.
+    """
+    wide = replace(field, coordinator=await field.network.key(Role.COORDINATOR, region="15"))
+    await wide.ready_mentor(region="15084")
+    household = await field.waiting_household()
+    run = await wide.run(region="15")
+    (before,) = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    await field.act(f"/households/{household['id']}", field.household_fields(slots=SLOTS[:2]), method="PUT")
+    (listed,) = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    read, now = await field.get(f"/proposals/{before['id']}"), _reasons(listed)
+    dismissed = await field.act(f"/proposals/{before['id']}/dismiss", {"reason": "conflict"})
+
+    assert {one["found"] for one in before["reasons"]} == {None}
+    assert "3 gemeinsame freie Zeiten" in _reasons(before)["availability"]["de"]
+    assert "2 gemeinsame freie Zeiten" in now["availability"]["de"]
+    assert "3 gemeinsame freie Zeiten" in now["availability"]["found"]["de"]
+    assert [name for name, one in now.items() if one["found"]] == ["availability"]
+    assert read["reasons"] == listed["reasons"]
+    assert (listed["points"], listed["besides"]) == (before["points"], before["besides"])
+    assert dismissed["reasons"] == before["reasons"]
+
+
+async def test_what_was_chosen_without_a_run_is_told_by_today_too(field: Field) -> None:
+    """The mentor moves, and the way is another."""
+    mentor, household = await field.ready_mentor(), await field.waiting_household()
+    made = await field.create("/options/propose", {
+        "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
+    await field.act(f"/mentors/{mentor['id']}", field.mentor_fields(postcode="06526"), method="PUT")
+    approved = await field.act(f"/proposals/{made['id']}/approve", {})
+
+    assert _reasons(made)["distance"]["found"] is None
+    assert _reasons(approved)["distance"]["found"]["de"] == _reasons(made)["distance"]["de"]
+    assert _reasons(approved)["distance"]["de"] == "Sie wohnen weniger als 1 km voneinander entfernt."
+
+
+def _reasons(proposal: Json) -> Json:
+    """The reasons by criterion."""
+    return {one["criterion"]: one for one in proposal["reasons"]}
 
 
 def _plain(text: str) -> str:

@@ -158,17 +158,27 @@ def test_reasons_are_told_from_what_was_found() -> None:
     kept = a_proposal(points=asdict(found.points), shared=facts, bonus=found.bonus, worth=found.worth,
                       unit_price=found.unit_price, next_best=next_best)
 
-    assert reasons_of(kept) == in_all_languages(found, weights)
+    reasons, besides = in_all_languages(found, weights)
+
+    assert reasons_of(kept, {}) == ([one | {"found": None} for one in reasons], besides)
+    fewer = facts | {"slots": 1, "week": 1}
+    told, unchanged = reasons_of(kept, fewer)
+    changed = [(now, then) for now, then in zip(told, reasons, strict=True) if now["found"]]
+    assert unchanged == besides
+    ((now, then),) = changed
+    assert (now["criterion"], now["points"], now["most"]) == ("availability", then["points"], then["most"])
+    assert now["found"] == {"de": then["de"], "en": then["en"]}
+    assert now["de"].startswith("Sie haben eine gemeinsame freie Zeit")
 
 
 def test_reasons_that_were_written_down_are_still_told() -> None:
     """Those of proposals from before; an erased one has none."""
     told: list[dict[str, Any]] = [{"criterion": "language", "points": 7, "de": "…"}]
     old = a_proposal(points={"language": 7}, shared={"slots": 3}, reasons=told, besides={"de": ["…"]})
-    assert reasons_of(old) == (told, {"de": ["…"]})
+    assert reasons_of(old, {"slots": 2}) == (told, {"de": ["…"]})
     old.forget()
 
-    assert reasons_of(old) == ([], {})
+    assert reasons_of(old, {"slots": 2}) == ([], {})
 
 
 @given(st.lists(st.integers(0, 3), max_size=8), st.integers(1, 4), st.sampled_from(S), st.booleans())

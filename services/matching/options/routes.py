@@ -15,7 +15,7 @@ from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse, touch
-from libs.common.dependencies import Creation, Transaction, tag
+from libs.common.dependencies import Creation, Transaction
 from libs.common.due import schedule
 from libs.common.facts.matching import ProposalCreated
 from libs.common.outbox import announce
@@ -40,7 +40,7 @@ from services.matching.profiles.queries import beyond_scope, locked
 from services.matching.profiles.rules import begin_of, today
 from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit
-from services.matching.proposals.routes import ProposalOut
+from services.matching.proposals.routes import ProposalOut, shown
 from services.matching.proposals.rules import proposal_fact
 from services.matching.runs.live_worker import LiveWorker
 from services.matching.runs.oversight import decisions_file
@@ -136,7 +136,7 @@ async def propose_option(
 ) -> ProposalOut:
     """The coordinator brings a household and a unit together without a run: a proposal like any other follows."""
     if once.repeated:
-        return _shown(await get_or_refuse(transaction, Proposal, once.id), response)
+        return await shown(transaction, await get_or_refuse(transaction, Proposal, once.id), response)
     await get_or_refuse(transaction, Household, body.household_id)
     unit = await _unit(transaction, body.unit_id)
     await beyond_scope(transaction)
@@ -153,7 +153,7 @@ async def propose_option(
     await transaction.flush()
     announce(transaction, proposal_fact(ProposalCreated, proposal))
     await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
-    return _shown(proposal, response)
+    return await shown(transaction, proposal, response)
 
 
 async def _prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:
@@ -184,8 +184,3 @@ async def _examined(transaction: OpenTransaction, household: Household, unit: Un
                       why=LEFT_OR_ENDED if found is None else in_sentences(found))
     proposal: dict[str, Any] = found
     return proposal
-
-
-def _shown(proposal: Proposal, response: Response) -> ProposalOut:
-    tag(response, proposal.version)
-    return ProposalOut.of(proposal)

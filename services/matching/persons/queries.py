@@ -68,7 +68,7 @@ async def words_about(transaction: OpenTransaction, about: str) -> Words:
     values = {"region": region_of(getattr(one, "region", "")).name}
     match one:
         case Proposal():
-            shared = await shared_now(transaction, one)
+            shared = (await shared_now(transaction, [one]))[one.id]
             texts = {"reasons": {tag: "\n".join(why_for_both(shared, [tag])) for tag in LANGUAGES}}
             times = {"expires": one.expires_at.isoformat()} if one.expires_at else {}
             return Words(values=values, texts=texts if one.shared else {}, times=times)

@@ -24,11 +24,11 @@ from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.prerequisites.queries import contact_refs, members_of, refuse_unprepared, rules_on
 from services.matching.profiles.model import Awaited
-from services.matching.profiles.queries import address_mark, beyond_scope, locked
+from services.matching.profiles.queries import address_mark, among, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.proposals.model import ANSWERABLE, FIRM, OPEN, PENDING, Proposal, ProposalState
 from services.matching.runs.pairs import in_common
-from services.matching.runs.queries import load_pair
+from services.matching.runs.queries import household_rows, rules_of_day, units_by_id
 from services.matching.tandems.model import RUNNING, Tandem
 
 Unit = Mentor | MentorGroup
@@ -245,7 +245,7 @@ async def told_before(transaction: OpenTransaction, proposal: Proposal, pair: Pa
     """What a side learns before it accepts, in its language: whom in outline, why, and until when. Never a name."""
     languages = await languages_of(transaction, ref)
     until = proposal.expires_at.astimezone(BERLIN).strftime("%d.%m.%Y") if proposal.expires_at else ""
-    reasons = why_for_both(await shared_now(transaction, proposal), languages)
+    reasons = why_for_both((await shared_now(transaction, [proposal]))[proposal.id], languages)
     lines = [await _outline(transaction, pair, side, languages), *reasons,
              say("invitation_until", languages, until=until).text, say("no_names_yet", languages).text]
     await audited(transaction, "read", f"proposal/{proposal.id}", pair.household.person_ref)
@@ -260,12 +260,27 @@ async def _outline(transaction: OpenTransaction, pair: Pair, side: Side, languag
     return say("outline_group", languages, persons=len(await members_of(transaction, pair.unit.id))).text
 
 
-async def shared_now(transaction: OpenTransaction, proposal: Proposal) -> dict[str, Any]:
-    """What the two have in common as they are today; as it was once nothing is going on; nothing once one is erased."""
-    if not proposal.shared or proposal.state not in PENDING | OPEN:
-        return proposal.shared
-    pair = await load_pair(transaction, proposal)
-    return in_common(pair, pair["households"][0], pair["units"][0])
+async def shared_now(transaction: OpenTransaction, proposals: Sequence[Proposal]) -> dict[UUID, dict[str, Any]]:
+    """By proposal, what the two have in common as they are today, reached beyond the caller's scope.
+
+    As it was once nothing is going on; nothing once one is erased.
+    """
+    await beyond_scope(transaction)
+    live = [one for one in proposals if one.shared and one.state in PENDING | OPEN]
+    shared = {one.id: one.shared for one in proposals}
+    for programme_id in {one.programme_id for one in live}:
+        own = [one for one in live if one.programme_id == programme_id]
+        shared |= await _in_programme(transaction, programme_id, own)
+    return shared
+
+
+async def _in_programme(transaction: OpenTransaction, programme_id: UUID, of: Sequence[Proposal]) -> dict[UUID, Any]:
+    rules, ids = await rules_of_day(transaction, programme_id), {one.household_id for one in of}
+    households = {row["id"]: row for row in await household_rows(transaction, lambda kind: among(kind.id, ids))}
+    found = await units_by_id(transaction, programme_id, {one.unit_id for one in of}, rules)
+    units = {row["id"]: row for row in found}
+    return {one.id: in_common(rules, households[one.household_id], units[one.unit_id])
+            for one in of if one.household_id in households and one.unit_id in units}
 
 
 def why_for_both(shared: dict[str, Any], languages: Sequence[str]) -> list[str]:

@@ -32,7 +32,14 @@ from services.matching.proposals.model import (
     Proposal,
     ProposalState,
 )
-from services.matching.proposals.queries import Pair, locked_proposal, side_of, told_before, was_not_reached
+from services.matching.proposals.queries import (
+    Pair,
+    locked_proposal,
+    shared_now,
+    side_of,
+    told_before,
+    was_not_reached,
+)
 from services.matching.proposals.reactions import accepted, approved, declined, dismissed, invited
 from services.matching.proposals.rules import reasons_of
 
@@ -94,8 +101,9 @@ class ProposalOut(BaseModel):
     worth: int
     unit_price: int
     points: dict[str, int]
-    reasons: list[dict[str, Any]]
-    besides: dict[str, list[str]]
+    reasons: list[dict[str, Any]] = Field(
+        description="In the words of today. `found`: where a side has changed since, those that the points are for.")
+    besides: dict[str, list[str]] = Field(description="As of when they were found, like all points.")
     obstacles: list[Obstacle]
     next_best: dict[str, Any] | None
     approved_at: datetime | None
@@ -114,9 +122,9 @@ class ProposalOut(BaseModel):
     first_meeting_on: date | None
 
     @classmethod
-    def of(cls, proposal: Proposal) -> "ProposalOut":
-        """The answer's form of a proposal."""
-        reasons, besides = reasons_of(proposal)
+    def of(cls, proposal: Proposal, now: dict[str, Any]) -> "ProposalOut":
+        """The answer's form of a proposal; now: what the two have in common today."""
+        reasons, besides = reasons_of(proposal, now)
         return cls(**proposal.model_dump() | {
             "reasons": reasons, "besides": besides, "obstacles": told(proposal.obstacles)})
 
@@ -144,7 +152,8 @@ async def list_proposals(
         query = query.where(col(Proposal.state).in_(OPEN), col(Proposal.obstacles) != [])
     query = query.where(was_not_reached()) if not_reached else query
     rows, following = await page(transaction, query, paging, col(Proposal.id))
-    return Page(items=[ProposalOut.of(row) for row in rows], next=following)
+    now = await shared_now(transaction, rows)
+    return Page(items=[ProposalOut.of(row, now[row.id]) for row in rows], next=following)
 
 
 @router.get("/{proposal_id}")
@@ -154,7 +163,7 @@ async def read_proposal(proposal_id: UUID, transaction: Transaction, response: R
     await beyond_scope(transaction)  # they may have moved since
     household = await transaction.get_one(Household, proposal.household_id)
     await audited(transaction, "read", f"proposal/{proposal.id}", household.person_ref)
-    return _shown(proposal, response)
+    return await shown(transaction, proposal, response)
 
 
 @router.post("/{proposal_id}/approve")
@@ -278,9 +287,11 @@ async def _told(
 ) -> ProposalOut:
     await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
     await transaction.flush()
-    return _shown(proposal, response)
+    return await shown(transaction, proposal, response)
 
 
-def _shown(proposal: Proposal, response: Response) -> ProposalOut:
+async def shown(transaction: OpenTransaction, proposal: Proposal, response: Response) -> ProposalOut:
+    """The proposal as it is answered, with its version."""
+    now = await shared_now(transaction, [proposal])
     tag(response, proposal.version)
-    return ProposalOut.of(proposal)
+    return ProposalOut.of(proposal, now[proposal.id])

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from libs.common.facts.matching import ProposalFact
 from services.matching.proposals.model import Proposal
-from services.matching.runs.explanation import in_all_languages
+from services.matching.runs.explanation import LANGUAGES, in_all_languages
 from services.matching.runs.outcome import NextBest
 from services.matching.runs.outcome import Proposal as Found
 from services.matching.runs.points import Points
@@ -21,18 +21,32 @@ def proposal_fact(kind: type[Told], proposal: Proposal, person_refs: tuple[UUID,
                 mentor_id=proposal.mentor_id, mentor_group_id=proposal.mentor_group_id, person_refs=person_refs, **more)
 
 
-def reasons_of(proposal: Proposal) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
-    """A sentence per criterion in German and English, and what else to know, by language; nothing once it is erased."""
+def reasons_of(proposal: Proposal, now: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """A sentence per criterion in German and English, and what else to know, by language; nothing once it is erased.
+
+    now: what the two have in common today. `found` of a reason: the sentence that its points were given for, where it
+    is another one today.
+    """
     if WEEK not in proposal.shared:
         return proposal.reasons, proposal.besides
-    given = dict(proposal.shared)
-    weights, next_best = Weights(**given.pop("most")), proposal.next_best
+    reasons, besides = _told_of(proposal, proposal.shared)
+    today = {one["criterion"]: one for one in _told_of(proposal, proposal.shared | now)[0]}
+    return [_with_found(one, today[one["criterion"]]) for one in reasons], besides
+
+
+def _with_found(found: dict[str, Any], today: dict[str, Any]) -> dict[str, Any]:
+    return today | {"found": None if found == today else {language: found[language] for language in LANGUAGES}}
+
+
+def _told_of(proposal: Proposal, shared: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """The proposal's points and price, in the words for what two have in common."""
+    weights, next_best = Weights(**proposal.shared["most"]), proposal.next_best
     return in_all_languages(Found(
         household=proposal.household_id, unit=proposal.unit_id, points=Points(**proposal.points), bonus=proposal.bonus,
-        worth=proposal.worth, languages=dict(sorted(given["languages"].items())),
-        interpreter=given["interpreter"], metres=given["metres"],
-        slots=given[WEEK], wishes_met=tuple(given["wishes_met"]), wishes_missing=tuple(given["wishes_missing"]),
-        interests=tuple(given["common_interests"]), unit_price=proposal.unit_price,
+        worth=proposal.worth, languages=dict(sorted(shared["languages"].items())),
+        interpreter=shared["interpreter"], metres=shared["metres"],
+        slots=shared[WEEK], wishes_met=tuple(shared["wishes_met"]), wishes_missing=tuple(shared["wishes_missing"]),
+        interests=tuple(shared["common_interests"]), unit_price=proposal.unit_price,
         next_best=NextBest(unit=UUID(next_best["unit_id"]), score=next_best["score"],
                            unit_price=next_best["unit_price"]) if next_best else None), weights,
         "price" if proposal.run_id else "live_price", alone=proposal.run_id is None)
