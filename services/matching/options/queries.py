@@ -17,6 +17,7 @@ from libs.common.db import OpenTransaction
 from services.matching.households.model import Household
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import beyond_scope
+from services.matching.proposals.model import OPEN, PENDING, Proposal
 from services.matching.runs.live_worker import Known, LiveWorker, Plain, being_read
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import (
@@ -126,6 +127,13 @@ async def price_of(transaction: OpenTransaction, programme_id: UUID, unit_id: UU
     query = select_columns(col(PriceSet.prices)[str(unit_id)].as_integer()).where(
         col(PriceSet.programme_id) == programme_id)
     return await transaction.scalar(query) or 0
+
+
+async def proposed_already(transaction: OpenTransaction, household: Household) -> UUID | None:
+    """The proposal of a household that is under way: a place is held for it, and nobody else is proposed meanwhile."""
+    query = select(Proposal.id).where(
+        Proposal.household_id == household.id, col(Proposal.state).in_(PENDING | OPEN))
+    return await transaction.scalar(query)
 
 
 async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:

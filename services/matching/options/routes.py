@@ -35,6 +35,7 @@ from services.matching.options.queries import (
     pair_rows,
     price_of,
     prices_of,
+    proposed_already,
 )
 from services.matching.profiles.queries import beyond_scope, locked
 from services.matching.profiles.rules import begin_of, today
@@ -42,6 +43,7 @@ from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit
 from services.matching.proposals.routes import ProposalOut, shown
 from services.matching.proposals.rules import proposal_fact
+from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.live_worker import LiveWorker
 from services.matching.runs.oversight import decisions_file
 from services.matching.runs.pairs import examined
@@ -60,6 +62,11 @@ async def with_live_process(app: FastAPI) -> AsyncIterator[None]:
 
 
 router = APIRouter(prefix="/options", tags=["options"], lifespan=with_live_process)
+
+
+# What is told of who has a proposal: their own place is held by it, and neither missing nor to be proposed.
+PROPOSED = {"advice": Advice.PROPOSED, "missing": {},
+            "said": {language: label("advice", Advice.PROPOSED, language) for language in LANGUAGES}}
 
 
 class OptionOut(BaseModel):
@@ -85,8 +92,11 @@ class OptionsOut(BaseModel):
     possible: int = Field(description="How many units are possible at all.")
     advice: Advice
     said: dict[str, str] = Field(description="The advice as a sentence, by language.")
+    proposal_id: UUID | None = Field(
+        description="The proposal that the household has already; the place there is held for it.")
     options: list[OptionOut]
-    missing: dict[str, list[str]] = Field(description="Where nobody is possible: what is missing, by language.")
+    missing: dict[str, list[str]] = Field(
+        description="Where nobody is possible, nor proposed already: what is missing, by language.")
     priced_at: datetime | None = Field(description="When prices were computed; none yet: the last run's stand in.")
 
 
@@ -112,8 +122,9 @@ async def list_options(
     async with live.turn(household.programme_id):  # before anything is written that the next one would wait for
         prices = await _prices(transaction, household.programme_id)
         found = await options_of(transaction, live, household, prices, top=top)
-    return OptionsOut(household_id=household.id, priced_at=prices.computed_at, **found | {
-        "options": [OptionOut.model_validate(one) for one in found["options"]]})
+    proposal_id = await proposed_already(transaction, household)
+    return OptionsOut(household_id=household.id, priced_at=prices.computed_at, proposal_id=proposal_id, **found | {
+        "options": [OptionOut.model_validate(one) for one in found["options"]]} | (PROPOSED if proposal_id else {}))
 
 
 @router.get("/decisions.csv", response_class=Response, responses={
