@@ -1,5 +1,6 @@
 """What is wrong about weights, and why a run failed, is told in words: the field, the sum, the pair."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from libs.common.callers import Role
 from services.matching.runs.explanation import why_failed
 from services.matching.runs.hard import HardCode
+from services.matching.runs.what_if_bodies import RulesRow
 from services.matching.runs.words import Failed
+from services.matching.weights.routes import FullWeights, WeightsIn
 from tests.matching.field import REGION, Field, Headers
 
 GERMAN: Headers = {"Accept-Language": "de"}
@@ -36,6 +39,50 @@ async def test_weights_that_do_not_make_1000_are_told_with_their_sum(field: Fiel
     tried = await refusal(field, "/runs/simulate", run, field.coordinator)
     assert (tried[:2], "make 800 points" in tried[2]) == (("weights-not-full", "weights.distance"), True)
     assert (await field.get(f"/weights?programme_id={field.programme}"))["items"] == []
+
+
+async def test_a_weight_that_is_left_out_stays_as_the_programme_has_it(field: Field) -> None:
+    """In a new version as in a simulated run, so that a trial changes what it says and nothing else."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    body: dict[str, Any] = {"programme_id": str(field.programme), "reason": "Versuch"}
+    first = await field.create("/weights", body | {"base": 5000, "needs": 350, "interests": 50}, headers=admin)
+    second = await field.create("/weights", body | {"far_km": 60}, headers=admin)
+    tried = await field.run(simulate=True, weights={"urgency_bonus": 0})
+    both = body | {"needs": 250, "interests": 150}
+    third = await field.create("/weights", both, headers=admin)
+
+    assert (first["base"], first["needs"], first["language"], first["far_km"]) == (5000, 350, 250, 40)
+    told = {"id", "number", "set_at", "far_km"}
+    assert {name: value for name, value in second.items() if name not in told} == {
+        name: value for name, value in first.items() if name not in told}
+    assert (second["number"], second["far_km"]) == (2, 60)
+    weights = (await field.get(f"/runs/{tried['id']}"))["weights"]
+    assert weights == {name: second[name] for name in weights} | {"urgency_bonus": 0}
+    assert (third["base"], third["far_km"], third["needs"], third["interests"]) == (5000, 60, 250, 150)
+    refused = await refusal(field, "/weights", body | {"needs": 300}, admin)
+    assert (refused[:2], "make 1050 points" in refused[2]) == (("weights-not-full", "needs"), True)
+
+
+async def test_two_who_change_weights_at_once_keep_each_others(field: Field) -> None:
+    """The later version has both changes."""
+    admin = await field.network.key(Role.NETWORK_ADMIN)
+    body = {"programme_id": str(field.programme), "reason": "Versuch"}
+    changes: list[dict[str, int]] = [{"base": 5000}, {"far_km": 60}, {"urgency_bonus": 0}, {"enough_slots": 4}]
+    await asyncio.gather(*(field.create("/weights", body | change, headers=admin) for change in changes))
+    versions = (await field.get(f"/weights?programme_id={field.programme}"))["items"]
+
+    assert [one["number"] for one in versions] == [1, 2, 3, 4]
+    assert {name: versions[-1][name] for change in changes for name in change} == {
+        name: value for change in changes for name, value in change.items()}
+
+
+def test_no_usual_weight_is_promised_to_who_leaves_one_out() -> None:
+    """By the schema; a file, which knows no programme, has the usual ones."""
+    for body in (FullWeights, WeightsIn):
+        told = body.model_json_schema()
+        assert [name for name, one in told["properties"].items() if "default" in one] == []
+        assert set(told.get("required", ())) == {"programme_id", "reason"} & told["properties"].keys()
+    assert RulesRow.model_json_schema()["properties"]["base"]["default"] == 1000
 
 
 async def test_weights_are_only_tried(field: Field) -> None:

@@ -37,8 +37,7 @@ from services.matching.profiles.rules import today
 from services.matching.proposals.model import NOT_BARRING, OPEN, PENDING, Proposal, ProposalState
 from services.matching.runs.model import Run
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
-from services.matching.weights.model import WeightSet
-from services.matching.weights.queries import weights_now
+from services.matching.weights.queries import values_of, weights_now
 
 DESCRIBED = ("version", "slots", "radius_km", "lat", "lon")
 LISTED = ("languages", "interests", "conflict_groups")
@@ -47,8 +46,6 @@ ACCOMPANYING_LISTED = (*LISTED, "offers", "accepts_genders", "accepts_bands", "v
 HOUSEHOLD = ("least_level", "interpreter", "urgency", "waiting_since")
 HOUSEHOLD_LISTED = (*LISTED, "members", "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units",
                     "vetoed_persons", "vetoed_partners")
-WEIGHTS = ("language", "distance", "needs", "interests", "availability", "base", "min_common_slots",
-           "waiting_per_week", "waiting_most", "urgency_bonus", "far_km", "enough_slots")
 BARRING: tuple[Any, Any] = (Proposal, Tandem)
 Selected = dict[str, Any]
 Row = dict[str, Any]
@@ -135,21 +132,15 @@ async def rules_of_day(transaction: OpenTransaction, programme_id: UUID, on: dat
     """What a programme computes with today, or on a day: the home that it asks for, who chooses; today's weights."""
     day = on or today(transaction.clock.now())
     rules, weights = await rules_on(transaction, programme_id, day), await weights_now(transaction, programme_id)
-    given = {name: getattr(weights, name) for name in WEIGHTS} if weights else _usual()
     return {"today": day, "rent_months": rules.rent_months if rules else 0,
             "rules_valid_from": rules.valid_from if rules else None,
             "authority_chooses": bool(rules and rules.authority_chooses),
-            "weights": given | {"weights_version": str(weights.number if weights else 0)}}
+            "weights": values_of(weights) | {"weights_version": str(weights.number if weights else 0)}}
 
 
 def kept_pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
     """Pairs as a run keeps them."""
     return [(UUID(household), UUID(unit)) for household, unit in written]
-
-
-def _usual() -> dict[str, int]:
-    """The weights of a programme for which nobody has set any."""
-    return {name: WeightSet.model_fields[name].get_default() for name in WEIGHTS}
 
 
 def in_pool(kind: Any, run: Run) -> ColumnElement[bool]:

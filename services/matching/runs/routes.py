@@ -28,7 +28,7 @@ from services.matching.runs.model import CancelReason, PairReason, Run, RunPair,
 from services.matching.runs.steps import Step
 from services.matching.runs.wanted import PairIn, Pinned, refuse_too_many, refuse_unknown, written
 from services.matching.runs.words import Failed
-from services.matching.weights.routes import FullWeights
+from services.matching.weights.routes import FullWeights, tried
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -40,7 +40,7 @@ class SimulationIn(Body):
     region: Ags = Field(examples=["15087"])
     pinned: Pinned = Field(default=[], max_length=500, description="Part of it whatever else were better.")
     forbidden: list[PairIn] = Field(default=[], max_length=500, description="Ruled out for this run.")
-    weights: FullWeights | None = Field(None, description="To be tried; unless given, those of the programme.")
+    weights: FullWeights | None = Field(None, description="To be tried; what is left out is as in the programme.")
 
 
 class RunIn(SimulationIn):
@@ -50,7 +50,8 @@ class RunIn(SimulationIn):
     """
 
     simulate: bool = False
-    weights: FullWeights | None = Field(None, description="To be tried; in a simulated run only.")
+    weights: FullWeights | None = Field(
+        None, description="To be tried, in a simulated run only; what is left out is as in the programme.")
 
     def refuse_real_trial(self) -> None:
         """Nobody is proposed by weights that are not the programme's."""
@@ -270,19 +271,18 @@ async def _started(
     response.headers["Location"] = f"/v1/runs/{once.id}"
     if once.repeated:
         return RunOut.of(await get_or_refuse(transaction, Run, once.id))
-    if body.weights:
-        body.weights.refuse_unless_full(inside="weights.")
     refuse_outside(transaction.caller.scope, body.region)
     await refuse_too_many(transaction)
     now = transaction.clock.now()
     await rules_or_refuse(transaction, body.programme_id, today(now))
     for field, pairs in (("pinned", body.pinned), ("forbidden", body.forbidden)):
         await refuse_unknown(transaction, body.programme_id, pairs, field)
+    weights = await tried(transaction, body.programme_id, body.weights)
     run = Run(id=once.id, region=body.region, programme_id=body.programme_id, started_at=now,
               started_by=transaction.caller.principal, simulated=simulated, pinned=written(body.pinned),
               forbidden=written(body.forbidden), pinned_reasons=[one.reason for one in body.pinned],
               forbidden_reasons=[one.reason for one in body.forbidden],
-              weights=body.weights.model_dump() if body.weights else None)
+              weights=weights)
     transaction.add(run)
     await schedule(transaction, "run", run.id, now)
     await transaction.flush()

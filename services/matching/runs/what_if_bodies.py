@@ -115,7 +115,10 @@ class HouseholdRow(HouseholdFields, Placed):
 
 
 class RulesRow(WeightFields, Body):
-    """What the programme computes with, and for how many months a home's rent has to be secured (0: none needed)."""
+    """What the programme computes with, and for how many months a home's rent has to be secured (0: none needed).
+
+    A file knows no programme: what it leaves out is as in one for which nobody has set any weights.
+    """
 
     model_config = ConfigDict(strict=True)
 

@@ -1,23 +1,24 @@
 """The HTTP door of weights: read the versions of a programme, set a new one."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
-from sqlalchemy import func, text
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from libs.common.bodies import Body, Line
 from libs.common.codes.words import Said
-from libs.common.db import get_or_refuse
+from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.refusals import Invalid
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.rules import today
 from services.matching.runs.pool import CRITERIA
 from services.matching.weights.model import WeightSet
+from services.matching.weights.queries import values_of, weights_now
 
 router = APIRouter(prefix="/weights", tags=["weights"])
 FULL_SCORE = 1000
@@ -48,24 +49,40 @@ class Weights(BaseModel):
     enough_slots: Slots = Field(8, ge=1)
 
 
-class FullWeights(Weights, Body):
-    """Weights as somebody gives them: the criteria make 1000 points together."""
+def _without_usual(schema: dict[str, Any]) -> None:
+    for told in schema["properties"].values():
+        told.pop("default", None)
 
-    def refuse_unless_full(self, *, inside: str = "") -> None:
-        """No run computes with other scores than of 1000 points; inside: where the weights stand in a request."""
-        points = {name: getattr(self, name) for name in CRITERIA}
-        if sum(points.values()) != FULL_SCORE:
+
+class FullWeights(Weights, Body):
+    """Weights as somebody gives them; what is left out is as the programme has it now."""
+
+    # Whoever leaves a weight out is not given the usual one.
+    model_config = ConfigDict(json_schema_extra=_without_usual)
+
+    def full(self, now: dict[str, int], *, inside: str = "") -> dict[str, int]:
+        """All of them, those left out as they are now; no run computes with other scores than of 1000 points.
+
+        inside: where the weights stand in a request.
+        """
+        given = self.model_fields_set & now.keys()
+        weights = now | {name: getattr(self, name) for name in given}
+        made = sum(weights[name] for name in CRITERIA)
+        if made != FULL_SCORE:
             german, english = (
-                ", ".join(f"{word} {points[name]}" for name, word in zip(CRITERIA, words, strict=True))
+                ", ".join(f"{word} {weights[name]}" for name, word in zip(CRITERIA, words, strict=True))
                 for words in (IN_GERMAN, CRITERIA))
-            given = next((name for name in CRITERIA if name in self.model_fields_set), CRITERIA[0])
+            at = next((name for name in CRITERIA if name in given), CRITERIA[0])
             raise Invalid("weights-not-full", "The criteria make {made} points together, and not {full}: {points}.",
-                          field=inside + given, made=sum(points.values()), full=FULL_SCORE,
-                          points=Said(german, english))
+                          field=inside + at, made=made, full=FULL_SCORE, points=Said(german, english))
+        return weights
 
 
 class WeightsIn(FullWeights):
-    """A new version for a programme; earlier runs keep the version they computed with."""
+    """A new version for a programme; earlier runs keep the version they computed with.
+
+    A weight that is left out stays as it is in the version before.
+    """
 
     programme_id: UUID
     reason: Line = Field(description="Why, for those who look at runs later; no person's name.", examples=[
@@ -93,17 +110,21 @@ async def set_weights(body: WeightsIn, transaction: Transaction, once: Creation)
     """A network admin sets how much each criterion counts; protected traits are none of them."""
     if once.repeated:
         return WeightsOut.of(await get_or_refuse(transaction, WeightSet, once.id))
-    body.refuse_unless_full()
     await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
     await transaction.execute(text("SELECT pg_advisory_xact_lock(hashtext(:programme))"),
                               {"programme": f"weights {body.programme_id}"})
-    last = await transaction.scalar(
-        select(func.max(WeightSet.number)).where(WeightSet.programme_id == body.programme_id))
-    weights = WeightSet(id=once.id, number=(last or 0) + 1, set_by=transaction.caller.principal,
-                        set_at=transaction.clock.now(), **body.model_dump())
+    last = await weights_now(transaction, body.programme_id)
+    weights = WeightSet(
+        id=once.id, number=last.number + 1 if last else 1, programme_id=body.programme_id, reason=body.reason,
+        set_by=transaction.caller.principal, set_at=transaction.clock.now(), **body.full(values_of(last)))
     transaction.add(weights)
     await transaction.flush()
     return WeightsOut.of(weights)
+
+
+async def tried(transaction: OpenTransaction, programme_id: UUID, given: FullWeights | None) -> dict[str, int] | None:
+    """All that a simulated run computes with, where it tries weights: what it leaves out is as in the programme now."""
+    return given.full(values_of(await weights_now(transaction, programme_id)), inside="weights.") if given else None
 
 
 @router.get("")
