@@ -19,8 +19,9 @@ from services.matching.profiles.rules import AccompanyingIn
 from services.matching.runs import hard, points
 from services.matching.runs.fairness import by_languages, by_members, by_region, counted, shown
 from services.matching.runs.pool import CRITERIA, Member, Rules, Weights
-from services.matching.runs.reading import BONUS, HARD
+from services.matching.runs.reading import BONUS, HARD, told
 from services.matching.runs.reading import CRITERIA as READ
+from services.matching.runs.rows import unit_of
 from services.matching.weights.model import WeightSet
 from services.matching.weights.routes import FullWeights
 from tests.matching.field import LONG_AGO, Field, Headers, Json
@@ -64,6 +65,19 @@ def test_each_hard_constraint_reads_what_is_told_of_it() -> None:
             check(household, unit, rules[seed % 2])
         assert seen == set(HARD[code.value]), code
     assert set(HARD) == {code.value for code in hard.HardCode}
+
+
+@pytest.mark.parametrize("home", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_home_without_steps_makes_its_group_step_free(*, home: bool, own: bool) -> None:
+    """So that housing is told with whatever reads that, and once."""
+    row = {"id": UUID(int=1), "kind": "group", "free": 1, "largest": 5, "district": "15087", "radius_km": 40,
+           "lat": None, "lon": None, "step_free": own, "housing": {
+               "max_persons": 4, "barrier_free": home, "available_from": "2026-03-02", "secured_months": 12}}
+
+    assert unit_of(row, TODAY).step_free is (home or own)
+    assert told(["unit.step_free", "unit.housing"]) == told(["unit.step_free"]) == ["unit.step_free", "unit.housing"]
+    assert told(["unit.slots"]) == ["unit.slots"]
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -179,6 +193,9 @@ async def test_a_run_is_accounted_for(field: Field) -> None:
         "most": 250, "data": ["household.languages", "household.least_level", "unit.languages"]}
     assert account["criteria"]["bonus"]["most"] == 500
     assert account["hard"]["paused"] == ["unit.paused"]
+    offered = ["unit.childcare", "unit.offers", "unit.step_free", "unit.housing"]
+    assert account["hard"]["must_have_missing"] == ["household.must_haves", *offered]
+    assert account["criteria"]["needs"]["data"] == ["household.wishes", *offered]
     assert decisions[first["id"]]["approved_reason"] == "waited_longest"
     assert decisions[first["id"]]["approved_by"]
     dismissed = decisions[second["id"]]

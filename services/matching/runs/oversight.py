@@ -18,7 +18,7 @@ from services.matching.profiles.queries import among, inside
 from services.matching.proposals.model import Proposal
 from services.matching.proposals.queries import bool_column
 from services.matching.runs.model import CancelReason, PairReason, Run
-from services.matching.runs.reading import BONUS, CRITERIA, HARD
+from services.matching.runs.reading import BONUS, CRITERIA, HARD, told
 from services.matching.runs.releases import figures
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -103,10 +103,10 @@ async def read_account(run_id: UUID, transaction: Transaction) -> AccountOut:
     """Which data of the two sides each hard constraint and each criterion read, and with which weights."""
     run = await get_or_refuse(transaction, Run, run_id)
     weights = run.weights or {}
-    criteria = {name: CriterionOut(most=weights.get(name), data=list(data)) for name, data in CRITERIA.items()}
+    criteria = {name: CriterionOut(most=weights.get(name), data=told(data)) for name, data in CRITERIA.items()}
     criteria["bonus"] = CriterionOut(
         most=weights["waiting_most"] + 3 * weights["urgency_bonus"] if weights else None, data=list(BONUS))
-    return AccountOut(run_id=run.id, criteria=criteria, hard={code: list(data) for code, data in HARD.items()},
+    return AccountOut(run_id=run.id, criteria=criteria, hard={code: told(data) for code, data in HARD.items()},
                       **{name: getattr(run, name) for name in AccountOut.model_fields
                          if name not in {"run_id", "criteria", "hard"}})
 

@@ -1,12 +1,17 @@
 """Which data of the two sides moves what: what each hard constraint, each criterion and the bonus reads.
 
-A test watches the computing itself read, and compares it with this list. Where somebody comes from, what they believe,
-their health or their status is in none of it; gender and age only as a person's own wish, or as the limit of a home.
+A test watches the computing itself read, and compares it with this list; `told` names what a field is made of besides.
+Where somebody comes from, what they believe, their health or their status is in none of it; gender and age only as a
+person's own wish, or as the limit of a home.
 """
+
+from collections.abc import Iterable
 
 HOUSING = ("unit.housing",)
 POINTS = ("household.point", "unit.point")
 OFFERED = ("unit.childcare", "unit.offers", "unit.step_free")
+# A group is step-free also by its home (rows.unit_of).
+MADE_OF = {"unit.step_free": HOUSING}
 
 HARD = {
     "not_vetted": ("unit.vetted",),
@@ -43,3 +48,9 @@ CRITERIA = {
     "availability": ("household.slots", "unit.slots"),
 }
 BONUS = ("household.waiting_since", "household.urgency")
+
+
+def told(data: Iterable[str]) -> list[str]:
+    """These fields, and behind them those that they are made of besides."""
+    named = list(data)
+    return [*named, *(more for one in named for more in MADE_OF.get(one, ()) if more not in named)]
