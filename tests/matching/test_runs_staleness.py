@@ -9,7 +9,7 @@ from libs.common.callers import Role
 from services.matching.profiles.rules import AccompanyingIn
 from services.matching.runs.rows import HOME_WITHIN
 from tests.harness import new_idempotency_key
-from tests.matching.field import Field, Json, rules
+from tests.matching.field import SLOTS, Field, Json, rules
 from tests.matching.test_runs_together_http import USUAL
 
 UNCHANGED = {"changed": False, "households_new": 0, "households_gone": 0, "households_changed": 0, "units_new": 0,
@@ -94,6 +94,32 @@ async def test_what_the_run_brought_about_is_no_change(field: Field, capacity: i
     assert running == UNCHANGED
     assert (await since(field, run))["pairs_barred"] == 1
     assert (await since(field, run))["households_changed"] == 1
+
+
+async def test_a_further_tandem_hides_no_change_of_the_mentor(field: Field) -> None:
+    """Who was active before the run is no other by its tandem: a single change afterwards is one of theirs."""
+    mentor = await field.ready_mentor(capacity=2)
+    await field.tandem(mentor=mentor)
+    await field.waiting_household()
+    run = await field.run()
+    await begun(field, run)
+    running = await since(field, run)
+    languages = {"de": "B1", "ar": "C2", "uk": "C2"}
+    await field.act(f"/mentors/{mentor['id']}", field.mentor_fields(capacity=2, languages=languages), method="PUT")
+
+    assert running == UNCHANGED
+    assert await since(field, run) == UNCHANGED | {"changed": True, "units_changed": 1}
+
+
+async def test_a_change_of_who_became_active_by_the_run_is_one(field: Field) -> None:
+    """The first tandem counts for one version; what the mentor says afterwards for one more."""
+    mentor = await field.ready_mentor()
+    await field.waiting_household()
+    run = await field.run()
+    await begun(field, run)
+    await field.act(f"/mentors/{mentor['id']}", field.mentor_fields(slots=SLOTS[:2]), method="PUT")
+
+    assert await since(field, run) == UNCHANGED | {"changed": True, "units_changed": 1}
 
 
 async def test_a_group_that_accompanies_by_the_run_is_no_change_until_it_says_something_else(field: Field) -> None:

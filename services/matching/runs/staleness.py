@@ -1,6 +1,7 @@
 """What has changed in the pool, and in what a programme asks of a run, since a run looked at them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, literal, union_all
@@ -103,7 +104,7 @@ async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
     """
     if pool is None:
         return dict.fromkeys(("units_new", "units_gone", "units_changed", "units_places"))
-    now, free = await _standing(transaction, run, homes=bool((pool.rules or {}).get("rent_months"))), pool.free
+    now, free = await _standing(transaction, run, pool), pool.free
     both = {one: found for one, found in now.items() if one in pool.units}
     places = None if free is None else sum(free.get(one, found.free) != found.free for one, found in both.items())
     return {"units_new": len(now) - len(both), "units_gone": len(pool.units) - len(both), "units_places": places,
@@ -111,17 +112,18 @@ async def _units(transaction: OpenTransaction, run: Run, pool: RunPool | None) -
                 found.lapsed or not 0 <= found.version - pool.units[one] <= found.steps for one, found in both.items())}
 
 
-async def _standing(transaction: OpenTransaction, run: Run, *, homes: bool) -> dict[str, Standing]:
-    """The mentors and groups of the pool. homes: whether the run asked for homes that are to be had in time."""
+async def _standing(transaction: OpenTransaction, run: Run, pool: RunPool) -> dict[str, Standing]:
+    """The mentors and groups of the pool."""
+    homes, read_at = (pool.rules or {}).get("rent_months"), pool.read_at or run.started_at
     day = today(transaction.clock.now())
     then = run.today or day
     home = col(MentorGroup.housing)["available_from"].astext
     in_time_by_now = and_(home > str(then + HOME_WITHIN), home <= str(day + HOME_WITHIN)) if homes else false()
     mentors = _with_places(
-        Mentor, run, _held(Mentor, run, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
+        Mentor, run, _held(Mentor, run, read_at, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
         lapsed=and_(col(Mentor.record_next_due) > then, col(Mentor.record_next_due) <= day),
     ).where(col(Mentor.state) != MentorState.LEFT)
-    held = _held(MentorGroup, run, Proposal.mentor_group_id, Tandem.mentor_group_id)
+    held = _held(MentorGroup, run, read_at, Proposal.mentor_group_id, Tandem.mentor_group_id)
     elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
     groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=in_time_by_now).where(
         col(MentorGroup.state).not_in(ENDED))
@@ -139,16 +141,18 @@ def _with_places(
     ).outerjoin(held, held.c.unit_id == kind.id).where(in_pool(kind, run))
 
 
-def _held(kind: Any, run: Run, of_proposal: Any, of_tandem: Any) -> Subquery:
+def _held(kind: Any, run: Run, read_at: datetime, of_proposal: Any, of_tandem: Any) -> Subquery:
     """How many places of each are taken or spoken for, how many of them by what the run proposed; and its steps.
 
-    A mentor becomes active with the first tandem; a group is matched once both have accepted, and then accompanies.
+    A mentor becomes active with the first tandem, and no other by a further one; a group is matched once both have
+    accepted, and then accompanies.
     """
     own, group = func.coalesce(col(Proposal.run_id) == run.id, false()).label("own"), int(kind is MentorGroup)
     firm = case((col(Proposal.state).in_(FIRM), group), else_=0).label("steps")
+    begun: Any = literal(2) if group else case((col(Mentor.active_since) >= read_at, 1), else_=0)
     spoken_for = select_columns(of_proposal.label("unit_id"), own, firm).where(
         col(Proposal.state).in_(OPEN | PENDING))
-    running = select_columns(of_tandem.label("unit_id"), own, literal(1 + group).label("steps")).join(
+    running = select_columns(of_tandem.label("unit_id"), own, begun.label("steps")).join(
         Proposal, col(Proposal.id) == col(Tandem.proposal_id)).where(col(Tandem.state).in_(RUNNING))
     each = union_all(*(query.join(kind, kind.id == unit).where(in_pool(kind, run)) for query, unit in (
         (spoken_for, of_proposal), (running, of_tandem)))).subquery()
