@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 YEARS_OF_FILES, USUAL_PROCESSES = 5, 2
 DESCRIBED = "docs/simulation.md describes the files."
-Kind = Annotated[Literal["thin", "large"], typer.Option(help="Many mentors, mostly of one place, or few large places.")]
+Kind = Annotated[Literal["thin", "large"] | None, typer.Option(
+    help="Many mentors, mostly of one place (thin, unless told), or few large places.")]
 Seeds = Annotated[int | None, typer.Option(
     min=1, max=1000, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
 Processes = Annotated[int | None, typer.Option(
@@ -39,7 +40,7 @@ Plotted = Annotated[Path | None, typer.Option("--plot", help="Draw the shares of
 
 
 def simulate(
-    market: Kind = "thin", seeds: Seeds = None, households: Households = None, units: Units = None,
+    market: Kind = None, seeds: Seeds = None, households: Households = None, units: Units = None,
     arrivals: Arrivals = None, places: Places = None, written: Written = None, plotted: Plotted = None,
     processes: Processes = None,
     language: Annotated[Literal["de", "en"], typer.Option(help="The language of table and plot.")] = "de",
@@ -54,13 +55,14 @@ def simulate(
 
     began = time.monotonic()
     given = arrivals is not None or places is not None
-    years = seeds or (YEARS_OF_FILES if given else YEARS[market])
-    sizes = households, units
-    markets = _read(arrivals, places, years, sizes) if given else _invented(market, years, sizes)
+    kind, sizes = market or "thin", (households, units)
+    years = seeds or (YEARS_OF_FILES if given else YEARS[kind])
+    of_invented = market is not None or any(sizes)
+    markets = _read(arrivals, places, years, refused=of_invented) if given else _invented(kind, years, sizes)
     lines = _played(markets, processes or min(USUAL_PROCESSES, os.cpu_count() or 1))
     # Goals are about the markets that they were set for.
     by_name = {line.policy: line for line in lines}
-    goals = [] if given or households or units else [(goal, goal.reached(by_name)) for goal in GOALS[market]]
+    goals = [] if given or households or units else [(goal, goal.reached(by_name)) for goal in GOALS[kind]]
     if plotted:
         write_text(plotted, plot(lines, language))
     if written:
@@ -102,15 +104,18 @@ def _invented(kind: str, seeds: int, sizes: "Sizes") -> "Markets":
             for seed in range(1, seeds + 1)}
 
 
-def _read(arrivals: Path | None, places: Path | None, seeds: int, sizes: "Sizes") -> "Markets":
-    """The market of the files for each seed; the seeds then differ in the futures that are drawn."""
+def _read(arrivals: Path | None, places: Path | None, seeds: int, *, refused: bool) -> "Markets":
+    """The market of the files for each seed; the seeds then differ in the futures that are drawn.
+
+    refused: there are options beside them that only an invented market has.
+    """
     from services.matching.simulation.reading import Malformed, read_market
 
     if arrivals is None or places is None:
         raise CannotGoOn("--arrivals and --places belong together.", DESCRIBED, code=Exit.USAGE)
-    if any(sizes):
-        raise CannotGoOn("--households and --units are of invented markets; files say how many there are.", DESCRIBED,
-                         code=Exit.USAGE)
+    if refused:
+        raise CannotGoOn("--market, --households and --units are of invented markets; files say how many there are.",
+                         DESCRIBED, code=Exit.USAGE)
     try:
         market = read_market(read_text(arrivals), read_text(places))
     except Malformed as raised:

@@ -33,6 +33,7 @@ WORDS: dict[Language, dict[str, str]] = {
     },
 }
 BAR_WIDTH = 30
+NOTHING = "-"
 # Shares are close to one another: the plot begins here, and says so.
 FROM = 0.5
 
@@ -55,8 +56,10 @@ SVG = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, 
 """)
 
 
-def percent(number: float, language: Language) -> str:
-    """A share as a person of this language writes it."""
+def percent(number: float | None, language: Language) -> str:
+    """A share as a person of this language writes it; a dash where there was nothing to be had a share of."""
+    if number is None:
+        return NOTHING
     text = f"{100 * number:.1f} %"
     return text.replace(".", ",") if language == "de" else text
 
@@ -71,10 +74,16 @@ def rows(lines: "Sequence[Line]", language: Language) -> Table:
     table.add_column(f"{percent(FROM, language)} … {percent(1, language)}", width=BAR_WIDTH)
     for line in lines:
         table.add_row(
-            words[line.policy], f"{line.matched:.0f}", percent(line.share, language), percent(line.spread, language),
-            f"{line.waited_half:.0f}, {line.waited_most:.0f}",
-            Bar(1 - FROM, 0, max(0.0, line.share - FROM), width=BAR_WIDTH))
+            words[line.policy], f"{line.matched:.0f}", percent(line.share, language),
+            percent(line.spread if line.shares else None, language),
+            ", ".join(NOTHING if days is None else f"{days:.0f}" for days in (line.waited_half, line.waited_most)),
+            Bar(1 - FROM, 0, _beyond(line), width=BAR_WIDTH))
     return table
+
+
+def _beyond(line: "Line") -> float:
+    """How long its bar is."""
+    return max(0.0, (line.share or 0.0) - FROM)
 
 
 def told(goal: "Goal", reached: "Reached", language: Language) -> str:
@@ -99,5 +108,5 @@ def plot(lines: "Sequence[Line]", language: Language) -> str:
               "en": f"The bars begin at {percent(FROM, language)}."}
     bars = [(words[line.policy], percent(line.share, language),
              f" ± {percent(line.spread, language)}" if line.spread else "",
-             round(360 * max(0.0, line.share - FROM) / (1 - FROM))) for line in lines]
+             round(360 * _beyond(line) / (1 - FROM))) for line in lines]
     return SVG.render(title=words["title"], language=language, bars=bars, begins=begins[language])

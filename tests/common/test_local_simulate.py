@@ -114,6 +114,31 @@ def test_files_that_cannot_be_used_are_a_sentence(files: tuple[str, ...], tmp_pa
     assert (unreadable[0], "is not UTF-8" in unreadable[2]) == (2, True)
 
 
+@pytest.mark.parametrize("market", ["thin", "large"])
+def test_no_market_is_invented_beside_files(market: str, files: tuple[str, ...], lotse: Lotse) -> None:
+    """Refused, also where it is the usual one; without files it is played."""
+    code, _, said = lotse("simulate", *files, "--market", market)
+
+    assert (code, "--market, --households and --units are of invented markets" in said) == (2, True)
+
+
+def test_where_nobody_could_be_matched_no_share_is_told(
+    files: tuple[str, ...], tmp_path: Path, lotse: Lotse,
+) -> None:
+    """Neither all of hindsight nor no day of waiting: there is nothing to be had a share of."""
+    Path(files[1]).write_text("household,arrives,departs,score:halle\na,0,30,\n", encoding="utf-8")
+    code, shown, _ = lotse("simulate", *files, "--seeds", "2", "--plot", str(tmp_path / "plot.svg"))
+    _, told, _ = lotse("simulate", *files, "--seeds", "2", "--json", "-")
+
+    assert code == 0
+    table = shown.replace("50,0 % … 100,0 %", "")
+    assert ("100,0 %" in table, "-, -" in table) == (False, True)
+    assert "im Rückblick: -." in (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    for one in json.loads(told)["policies"]:
+        assert (one["matched"], one["share"], one["shares"]) == (0, None, [])
+        assert (one["waited_half"], one["waited_most"]) == (None, None)
+
+
 @pytest.mark.parametrize("options", [("--seeds", "0"), ("--market", "other"), ("--households", "0")])
 def test_numbers_that_cannot_be_meant_are_refused(options: tuple[str, ...], lotse: Lotse) -> None:
     """Exit code 2 before anything is played."""

@@ -23,7 +23,8 @@ def test_every_policy_has_a_line_and_hindsight_the_last() -> None:
 
     assert [line.policy for line in lines] == [*POLICIES, HINDSIGHT]
     assert (lines[-1].share, lines[-1].spread) == (1.0, 0.0)
-    assert all(0 < line.share <= 1 and line.waited_half <= line.waited_most for line in lines)
+    assert all(0 < (line.share or 0) <= 1 for line in lines)
+    assert all((line.waited_half or 0) <= (line.waited_most or 0) for line in lines)
     alone = [compare({seed: partial(in_turn, seed)})[0].matched for seed in (1, 2)]
     assert lines[0].matched == sum(alone) / 2
     assert told[0] == "year 1 of 2: who suits whom"
@@ -45,11 +46,16 @@ def test_two_processes_find_what_one_finds() -> None:
     assert told == ["3 years, 2 at once", *(f"{done} of 3 years, 2 at once" for done in (1, 2, 3))]
 
 
-def test_where_nobody_can_be_matched_every_policy_reaches_all() -> None:
-    """Nothing of nothing is all of it: no division by zero."""
+def test_where_nobody_can_be_matched_no_policy_has_a_share() -> None:
+    """Nothing of nothing is no share; beside a year in which somebody can be, that one alone counts."""
     nobody = a_market({}, arrives=[0], departs=[9], joins=[], leaves=[], places=[], days=5)
 
-    assert {line.share for line in compare({1: lambda: nobody})} == {1.0}
+    somebody = a_market({(0, 0): 900}, arrives=[0], departs=[9], joins=[0], leaves=[9], places=[1], days=5)
+
+    assert {(line.share, line.waited_half, line.waited_most) for line in compare({1: lambda: nobody})} == {
+        (None, None, None)}
+    (*_, best) = compare({1: lambda: nobody, 2: lambda: somebody})
+    assert (best.share, best.matched, best.waited_half) == (1.0, 0.5, 0)
 
 
 def test_a_goal_is_a_share_or_a_lead() -> None:

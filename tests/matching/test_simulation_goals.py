@@ -28,4 +28,4 @@ def test_large_places_are_filled_nearly_as_in_hindsight() -> None:
     lines = played("large", (1, 2))
 
     assert all(goal.reached(lines).mean >= goal.least for goal in GOALS["large"])
-    assert lines["live_prices"].share > lines["greedy"].share + 0.03
+    assert (lines["live_prices"].share or 0) > (lines["greedy"].share or 1) + 0.03

@@ -28,21 +28,22 @@ YEARS = {"thin": 40, "large": 5}
 class Line:
     """One policy over all years, as means; `spread` is the standard deviation of its share of hindsight by year.
 
-    `shares` are those of each year. `waited_half` and `waited_most` are the days within which half and 95 percent of
-    the matched households had found somebody.
+    `shares` are those of each year in which anybody could be matched. `waited_half` and `waited_most` are the days
+    within which half and 95 percent of the matched households had found somebody, in years in which anybody did.
+    None: there was no such year.
     """
 
     policy: str
     matched: float
     worth: float
     shares: tuple[float, ...]
-    waited_half: float
-    waited_most: float
+    waited_half: float | None
+    waited_most: float | None
 
     @property
-    def share(self) -> float:
+    def share(self) -> float | None:
         """The mean share of hindsight."""
-        return mean(self.shares)
+        return mean(self.shares) if self.shares else None
 
     @property
     def spread(self) -> float:
@@ -135,9 +136,12 @@ def _year(seed: int, make: Callable[[], Market], tell: Tell = lambda _: None) ->
 
 
 def _line(name: str, years: Sequence[Played], best: Sequence[Played]) -> Line:
-    shares = tuple(
-        one.worth / optimum.worth if optimum.worth else 1.0 for one, optimum in zip(years, best, strict=True))
+    shares = tuple(one.worth / optimum.worth for one, optimum in zip(years, best, strict=True) if optimum.worth)
     return Line(
         policy=name, matched=mean(one.matched for one in years), worth=mean(one.worth for one in years),
-        shares=shares, waited_half=mean(one.waited(50) for one in years),
-        waited_most=mean(one.waited(95) for one in years))
+        shares=shares, waited_half=_waited(years, 50), waited_most=_waited(years, 95))
+
+
+def _waited(years: Sequence[Played], percent: int) -> float | None:
+    waits = [one.waited(percent) for one in years if one.matched]
+    return mean(waits) if waits else None
