@@ -141,8 +141,8 @@ def test_what_is_missing_is_added_and_nothing_overwritten() -> None:
     closing.mentors_rating, closing.goals_reached = 5, ["school"]
     closing.write(b"sealed", LearningKind.LESSON, None, "de")
     nothing: dict[str, Any] = {"mentors_rating": None, "household_rating": None, "goals_reached": []}
-    closing.add(**nothing | {"household_rating": 3, "goals_reached": ["school", "language"]})
-    closing.add(**nothing | {"mentors_rating": 5})
+    closing.add(uuid4(), **nothing | {"household_rating": 3, "goals_reached": ["school", "language"]})
+    closing.add(uuid4(), **nothing | {"mentors_rating": 5})
     assert (closing.mentors_rating, closing.household_rating) == (5, 3)
     assert closing.goals_reached == ["language", "school"]
     assert (closing.draft, closing.learning_state) == (b"sealed", LearningState.DRAFT)
@@ -150,7 +150,7 @@ def test_what_is_missing_is_added_and_nothing_overwritten() -> None:
                             ({"household_rating": 4}, "closing-rated"),
                             ({"goals_reached": [f"goal_{number}" for number in range(9)]}, "closing-goals")):
         with pytest.raises(Refused) as refused:
-            closing.add(**nothing | given_now)
+            closing.add(uuid4(), **nothing | given_now)
         assert refused.value.slug == slug
     assert (closing.mentors_rating, closing.household_rating, len(closing.goals_reached)) == (5, 3, 2)
 

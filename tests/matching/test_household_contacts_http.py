@@ -82,6 +82,20 @@ async def test_what_is_noted_from_then_on_is_sealed_for_the_new_contact(field: F
     assert (after["state"], after["note"]) == ("waiting", "Zwei Kinder gehen in die Kita")
 
 
+async def test_a_rating_that_comes_later_is_that_of_who_speaks_now(field: Field) -> None:
+    """Not of who was the contact when the closing was noted: they read nothing of it."""
+    tandem = await field.active()
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "mentor_unavailable"})
+    closing = await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
+    _, former = await field.refs(tandem)
+    now = await replaced(field, tandem["household_id"])
+    await field.act(f"/closings/{closing['id']}", {"household_rating": 2}, method="PUT")
+    told = [(await own_data_of(field, tandem["household_id"], ref))["noted"]["closings"]
+            for ref in (former, now["person_ref"])]
+
+    assert [[one.get("household_rating") for one in closings] for closings in told] == [[], [2]]
+
+
 async def test_without_consent_nobody_speaks_for_who_is_looked_for(field: Field) -> None:
     """Refused with what to do; before anybody is looked for it may be noted later, and is needed then."""
     waiting = await field.waiting_household()

@@ -56,14 +56,21 @@ class Closing(Table, table=True):
     approved_by: str | None = plain(None)
     approved_at: datetime | None = moment(None)
 
-    def add(self, *, mentors_rating: int | None, household_rating: int | None, goals_reached: list[str]) -> None:
-        """What a side said after the talk was noted, or reached besides; what stands there is not overwritten."""
+    def add(
+        self, contact: UUID, *, mentors_rating: int | None, household_rating: int | None, goals_reached: list[str],
+    ) -> None:
+        """What a side said after the talk was noted, or reached besides; what stands there is not overwritten.
+
+        contact: who speaks for the household now, whose word its rating is, unless another's learning is sealed there.
+        """
         for said, given in ((self.mentors_rating, mentors_rating), (self.household_rating, household_rating)):
             if None not in (said, given) and said != given:
                 raise Refused("closing-rated", "This side's rating has been noted already; it stays as it is.")
         goals = sorted({*self.goals_reached, *goals_reached})
         if len(goals) > MOST_GOALS:
             raise Refused("closing-goals", "A closing has {most} goals at most.", most=MOST_GOALS)
+        if household_rating and self.household_rating is None and self.draft is None:
+            self.person_ref = contact
         self.mentors_rating = self.mentors_rating or mentors_rating
         self.household_rating = self.household_rating or household_rating
         self.goals_reached = goals

@@ -142,7 +142,7 @@ async def add_to_closing(
     closing = await locked(transaction, Closing, closing_id, version=expected)
     if body.tells:
         await _refuse_erased(transaction, pair)
-    closing.add(**body.model_dump())
+    closing.add(pair.household.person_ref, **body.model_dump())
     return await _told(transaction, closing, response)
 
 
