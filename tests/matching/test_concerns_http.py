@@ -12,6 +12,8 @@ from services.matching.links.queries import CONCERN, OWN_DATA
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Headers, Json
 
+pytestmark = pytest.mark.slow
+
 WORDS = "Sie fühlt sich bedrängt"
 
 

@@ -4,10 +4,14 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from services.matching.links.queries import MEETINGS
 from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json
+
+pytestmark = pytest.mark.slow
 
 BROWSER = {"Accept": "text/html"}
 FORM = BROWSER | {"Content-Type": "application/x-www-form-urlencoded"}

@@ -12,6 +12,8 @@ from services.matching.links.queries import ANSWER
 from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json, rules, sponsorship
 
+pytestmark = pytest.mark.slow
+
 PLAN = {"document": "support_plan"}
 MISTAKE = {"reason": "entered_by_mistake"}
 WHY = {"why": "Die Behörde hat den Plan vorliegen."}

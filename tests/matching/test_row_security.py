@@ -3,6 +3,7 @@
 from datetime import date
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
@@ -11,6 +12,8 @@ from libs.common.facts.registry import ProjectOpened
 from services.matching.links.queries import CONCERN, MEETINGS
 from services.matching.tables import Table
 from tests.matching.field import REGION, Field, Json
+
+pytestmark = pytest.mark.slow
 
 # Of a region and of the partner whose case or group it is.
 OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_spell",

@@ -9,6 +9,8 @@ import pytest
 from services.matching.proposals import reactions
 from tests.matching.field import Field, Json, sponsorship
 
+pytestmark = pytest.mark.slow
+
 
 async def a_run(field: Field, pairs: int) -> tuple[Json, list[str]]:
     """A run that found so many pairs, and the ids of its proposals."""

@@ -12,6 +12,8 @@ from tests.harness import new_idempotency_key
 from tests.matching.field import SLOTS, Field, Json, rules
 from tests.matching.test_runs_together_http import USUAL
 
+pytestmark = pytest.mark.slow
+
 UNCHANGED = {"changed": False, "households_new": 0, "households_gone": 0, "households_changed": 0, "units_new": 0,
              "units_gone": 0, "units_changed": 0, "units_places": 0, "pairs_barred": 0, "weights_changed": False,
              "rules_changed": False}

@@ -4,11 +4,15 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from libs.common.callers import Role
 from libs.common.facts.registry import ErasureRequested
 from services.matching.runs.wanted import MOST_UNFINISHED
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Headers, Json
+
+pytestmark = pytest.mark.slow
 
 USUAL = {"language": 250, "distance": 200, "needs": 250, "interests": 150, "availability": 150}
 LANGUAGE_ONLY = USUAL | {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0}

@@ -10,6 +10,8 @@ import pytest
 from tests.matching.field import Field, Json, rules, sponsorship
 from tests.matching.test_mentor_groups_http import checklist, standings
 
+pytestmark = pytest.mark.slow
+
 MISTAKE = {"reason": "entered_by_mistake"}
 PLAN = {"document": "support_plan"}
 TRAINED = {"training_code": "basic"}

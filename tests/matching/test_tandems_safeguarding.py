@@ -4,8 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.matching.links.queries import OWN_DATA
 from tests.matching.field import Field, Json
+
+pytestmark = pytest.mark.slow
 
 SAFETY = {"reason": "safeguarding"}
 TALKED = {"why": "Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."}
