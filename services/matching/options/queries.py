@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
-from services.matching.households.model import Household
+from services.matching.households.model import Household, HouseholdState
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import beyond_scope
 from services.matching.proposals.model import OPEN, PENDING, Proposal
@@ -131,6 +131,8 @@ async def price_of(transaction: OpenTransaction, programme_id: UUID, unit_id: UU
 
 async def proposed_already(transaction: OpenTransaction, household: Household) -> UUID | None:
     """The proposal of a household that is under way: a place is held for it, and nobody else is proposed meanwhile."""
+    if household.state is not HouseholdState.PROPOSED:
+        return None
     query = select(Proposal.id).where(
         Proposal.household_id == household.id, col(Proposal.state).in_(PENDING | OPEN))
     return await transaction.scalar(query)

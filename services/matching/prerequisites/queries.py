@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import and_, col, not_, or_, select
 
 from libs.common.db import OpenTransaction
@@ -18,13 +18,16 @@ from services.matching.prerequisites.rules import GroupStand
 from services.matching.profiles.rules import begin_of, today
 from services.matching.tandems.model import Tandem
 
+# Put together once, since each question for options asks it.
+RULES_ON = select(RuleSet).where(
+    RuleSet.programme_id == bindparam("programme"), RuleSet.valid_from <= bindparam("day"),
+    or_(col(RuleSet.valid_until).is_(None), col(RuleSet.valid_until) >= bindparam("day")),
+).order_by(col(RuleSet.valid_from).desc()).limit(1)
+
 
 async def rules_on(transaction: OpenTransaction, programme_id: UUID, day: date) -> RuleSet | None:
     """The programme's rule set that held on the day; None when none did."""
-    query = select(RuleSet).where(
-        RuleSet.programme_id == programme_id, RuleSet.valid_from <= day,
-        or_(col(RuleSet.valid_until).is_(None), col(RuleSet.valid_until) >= day))
-    return (await transaction.scalars(query.order_by(col(RuleSet.valid_from).desc()).limit(1))).first()
+    return (await transaction.scalars(RULES_ON, {"programme": programme_id, "day": day})).first()
 
 
 async def rules_or_refuse(transaction: OpenTransaction, programme_id: UUID, day: date) -> RuleSet:
