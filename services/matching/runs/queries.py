@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    Executable,
     Select,
     Subquery,
     Uuid,
@@ -108,17 +109,18 @@ async def copied_units(
 async def units_by_id(
     transaction: OpenTransaction, programme_id: UUID, ids: Collection[UUID], rules: dict[str, Any],
 ) -> list[Row]:
-    """Those of a programme that are named, as rows; asked often, so the queries are made once a day."""
-    given = {"programme_id": programme_id, "ids": list(ids)}
-    return await _rows(transaction, *_units_by_id(rules["today"], authority_chooses=rules["authority_chooses"]),
-                       given=given)
+    """Those of a programme that are named, as rows; asked often, so the query is made once a day."""
+    query = _units_by_id(rules["today"], authority_chooses=rules["authority_chooses"])
+    return await _rows(transaction, query, {"programme_id": programme_id, "ids": list(ids)})
 
 
 @lru_cache(maxsize=8)
-def _units_by_id(day: date, *, authority_chooses: bool) -> tuple[Select[Any], Select[Any]]:
+def _units_by_id(day: date, *, authority_chooses: bool) -> CompoundSelect[Any]:
+    """Mentors and groups in one question."""
     ids: Any = bindparam("ids", type_=ARRAY(Uuid))
-    return _units(lambda kind: and_(kind.programme_id == bindparam("programme_id"), kind.id == any_(ids)),
-                  day, authority_chooses=authority_chooses)
+    mentors, groups = _units(lambda kind: and_(kind.programme_id == bindparam("programme_id"), kind.id == any_(ids)),
+                             day, authority_chooses=authority_chooses)
+    return mentors.union_all(groups)
 
 
 def row_of(household: Household, now: datetime) -> Row:
@@ -163,9 +165,9 @@ async def _copied(transaction: OpenTransaction, *queries: Select[Any]) -> Lines:
     return list(queries[0].selected_columns.keys()), b"".join(parts)
 
 
-async def _rows(transaction: OpenTransaction, *queries: Select[Any], given: dict[str, Any] | None = None) -> list[Row]:
-    """All rows of these queries as values by name."""
-    return [dict(row) for query in queries for row in (await transaction.execute(query, given)).mappings()]
+async def _rows(transaction: OpenTransaction, query: Executable, given: dict[str, Any] | None = None) -> list[Row]:
+    """All rows of a query as values by name."""
+    return [dict(row) for row in (await transaction.execute(query, given)).mappings()]
 
 
 def _selected(columns: Selected) -> Select[Any]:
