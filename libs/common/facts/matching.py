@@ -253,8 +253,7 @@ class ConcernRaised(Fact):
 class MeetingDocumented(Fact):
     """A tandem met, as one of its sides noted.
 
-    counts_on: the day as which it counts for its project, None of what counts for none or an earlier version told; on
-    which day they met nobody is told.
+    counts_on: as which day it counts for its project, None if for none or unknown; when they met nobody is told.
     """
 
     subject: ClassVar[str] = "matching.meeting.documented.v1"
@@ -270,10 +269,9 @@ class MeetingDocumented(Fact):
 
 
 class MeetingCorrected(Fact):
-    """A meeting took another time than was noted, or counts for another project; this is right.
+    """A meeting took another time than was noted, or counts for another project; counts_on as of MeetingDocumented.
 
-    documented_on: the day on which it had been noted, if known. counts_on: as of MeetingDocumented. former_project_id:
-    the project for which it counted until now, and counts no longer.
+    documented_on: on which day it had been noted, if known. former_project_id: for which it counts no longer.
     """
 
     subject: ClassVar[str] = "matching.meeting.corrected.v1"
@@ -336,8 +334,7 @@ class CounsellingCorrected(CounsellingFact):
 class CounsellingCaseFact(Fact):
     """What is told of a case: whose counsellors have it, in which district and month. Of whom, nobody learns.
 
-    spell_id: of which of the times that it was open, where one ends or goes on; what earlier versions told has none,
-    and the first time has the case's id.
+    spell_id: of which of the times that it was open, where one ends or goes on; the first has the case's id.
     """
 
     counselling_case_id: UUID

@@ -19,9 +19,8 @@ from services.matching.households.model import Household
 from services.matching.households.queries import spoke_before
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
-from services.matching.options.queries import first_id
 from services.matching.own_data.model import OwnDataOut, OwnKind
-from services.matching.profiles.queries import beyond_scope, inside, is_erased
+from services.matching.profiles.queries import beyond_scope, first_id, inside, is_erased
 from services.matching.profiles.rules import today
 from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import side_in

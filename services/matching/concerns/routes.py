@@ -60,7 +60,6 @@ class CallIn(Body):
     former_contact: UUID | None = Field(
         None, description="Who it was that spoke for the household before another, and alone reads what is noted.")
 
-
     @model_validator(mode="after")
     def _one_side(self) -> Self:
         if self.former_contact and (self.member_id or self.side is not Side.HOUSEHOLD):

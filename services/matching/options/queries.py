@@ -1,7 +1,7 @@
 """Reads about options: what the live process has to be told, and what it answers."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from libs.common.db import OpenTransaction
 from services.matching.households.model import Household, HouseholdState
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
-from services.matching.profiles.queries import beyond_scope
+from services.matching.profiles.queries import beyond_scope, first_id
 from services.matching.proposals.model import OPEN, PENDING, Proposal
 from services.matching.runs.live_worker import Known, LiveWorker, Plain, being_read
 from services.matching.runs.model import Run, RunState
@@ -209,8 +209,3 @@ async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Pla
     return rules | {
         "units": await copied_units(transaction, of_programme, rules), "past": past, "days": YEAR.days,
         "joined_since": first_id(since), "seed": programme_id.int ^ rules["today"].toordinal()}
-
-
-def first_id(since: datetime) -> UUID:
-    """The least id of what was made since then: ids are UUIDv7, and begin with the time in milliseconds since 1970."""
-    return UUID(int=max(0, int(since.timestamp() * 1000)) << 80)

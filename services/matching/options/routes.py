@@ -28,7 +28,6 @@ from services.matching.obstacles.rules import LEFT_OR_ENDED, in_sentences
 from services.matching.options.model import PriceSet
 from services.matching.options.queries import (
     YEAR,
-    first_id,
     first_prices,
     noted_as_asked,
     options_of,
@@ -37,7 +36,7 @@ from services.matching.options.queries import (
     prices_of,
     proposed_already,
 )
-from services.matching.profiles.queries import beyond_scope, locked
+from services.matching.profiles.queries import beyond_scope, first_id, locked
 from services.matching.profiles.rules import begin_of, today
 from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit

@@ -1,6 +1,7 @@
 """What every noun of matching reads: what lies inside a caller's scope, and who somebody is and how to reach them."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
@@ -119,3 +120,8 @@ async def sharing_address(transaction: OpenTransaction, person_ref: UUID) -> tup
         return ()
     return tuple(await transaction.scalars(select(person.c.person_ref).where(
         or_(*known), person.c.person_ref != person_ref)))
+
+
+def first_id(since: datetime) -> UUID:
+    """The least id of what was made since then: ids are UUIDv7, and begin with the time in milliseconds since 1970."""
+    return UUID(int=max(0, int(since.timestamp() * 1000)) << 80)
