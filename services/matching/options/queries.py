@@ -1,12 +1,13 @@
 """Reads about options: what the live process has to be told, and what it answers."""
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, func, text, update
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import defer
@@ -16,16 +17,19 @@ from uuid_utils.compat import uuid7
 from libs.common.db import OpenTransaction
 from services.matching.households.model import Household, HouseholdState
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
-from services.matching.profiles.queries import beyond_scope, first_id
+from services.matching.profiles.queries import first_id
+from services.matching.profiles.rules import today
 from services.matching.proposals.model import OPEN, PENDING, Proposal
+from services.matching.runs.decided import barring
 from services.matching.runs.live_worker import Known, LiveWorker, Plain, being_read
 from services.matching.runs.model import Run, RunState
 from services.matching.runs.queries import (
-    barred_pairs,
+    RULES,
     copied_households,
     copied_units,
     row_of,
     rules_of_day,
+    rules_told,
     units_by_id,
 )
 
@@ -33,62 +37,95 @@ YEAR, DAY = timedelta(days=364), timedelta(days=1)
 # So often a pool is read for one question, should it be gone again each time.
 READINGS = 2
 NOT_TOLD = object()
+# Above every number that a transaction has.
+NEVER = (1 << 63) - 1
 # Whatever is not committed yet has a number that is not below that of the oldest transaction which is still open.
-HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-CHANGED = text("""
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon,
-    (SELECT coalesce(array_agg(DISTINCT unit_id), '{}') FROM unit_change WHERE changed >= :since) AS units
-""")
+HORIZON: ColumnElement[int] = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint", BigInteger)
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is committed at this moment of all that a household's options depend on, besides the pool itself.
+
+    changed: units that have changed since the pool was told of changes last; horizon: up to which change that is so.
+    """
+
+    rules: Plain
+    barred: list[UUID]
+    prices: PriceSet | None
+    changes: int
+    horizon: int
+    changed: list[UUID]
+
+
+async def read_now(transaction: OpenTransaction, live: LiveWorker, household: Household) -> Now:
+    """It in one question: whoever asks for options waits for each way to the database and back."""
+    known, day = live.known.get(household.programme_id), today(transaction.clock.now())
+    found = (await transaction.execute(_now(), {
+        "programme": household.programme_id, "household": household.id, "day": day,
+        "since": known.horizon if known else NEVER})).one()
+    return Now(rules_told(day, found), found.barred or [], found.PriceSet, found.changes, found.horizon,
+               found.changed or [])
+
+
+@lru_cache(maxsize=1)
+def _now() -> Select[Any]:
+    barred = barring(of_household=True).subquery()
+    changed = select_columns(func.array_agg(func.distinct(UnitChange.unit_id))).where(
+        col(UnitChange.changed) >= bindparam("since"))
+    many = select_columns(col(UnitChange.id)).where(
+        col(UnitChange.changed) >= PriceSet.counted_from, col(PriceSet.awaited).is_(False)).limit(CHANGES + 1)
+    question: Select[Any] = RULES.outerjoin(
+        PriceSet, col(PriceSet.programme_id) == bindparam("programme"),
+    ).add_columns(
+        PriceSet, HORIZON.label("horizon"), changed.scalar_subquery().label("changed"),
+        select_columns(func.array_agg(barred.c.unit_id)).scalar_subquery().label("barred"),
+        select_columns(func.count()).select_from(many.correlate(PriceSet).lateral()).scalar_subquery().label("changes"),
+    ).options(defer(PriceSet.prices))  # type: ignore[arg-type]
+    return question
 
 
 async def options_of(
-    transaction: OpenTransaction, live: LiveWorker, household: Household, prices: PriceSet, *, top: int,
+    transaction: OpenTransaction, live: LiveWorker, household: Household, now: Now, prices: PriceSet, *, top: int,
 ) -> Plain:
     """The best options of a household, from the pool as it is committed now.
 
-    The household has been found inside the caller's scope; from here on the transaction reads beyond it, and only units
-    inside it are answered. The caller holds the programme's turn.
+    The household has been found inside the caller's scope, the transaction reads beyond it, and only units inside it
+    are answered. The caller holds the programme's turn.
     """
     programme_id, scope = household.programme_id, transaction.caller.scope
-    await beyond_scope(transaction)
-    barred = await barred_pairs(transaction, programme_id, household.id)
     ask = {
-        "household": row_of(household, transaction.clock.now()), "top": top, "barred": [unit for _, unit in barred],
+        "household": row_of(household, transaction.clock.now()), "top": top,
         "within": {"everything": scope.everything, "regions": tuple(scope.regions),
                    "partners": frozenset(scope.partners)}}
     for anew in (False, *[True] * READINGS):
         if anew:
             await live.read_whole(programme_id, partial(whole_pool, programme_id))
-        answer = await _answered(transaction, live, programme_id, prices, ask, math.inf if anew else MOST_NEWS)
+            now = await read_now(transaction, live, household)
+        answer = await _answered(transaction, live, programme_id, now, prices, ask, math.inf if anew else MOST_NEWS)
         if answer:
             return answer
     raise being_read()
 
 
 async def _answered(
-    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, prices: PriceSet, ask: Plain, most: float,
-) -> Plain | None:
-    """The answer by the rules of the day; None where the process does not know them, or knows nothing."""
-    known, rules = live.known.get(programme_id), await rules_of_day(transaction, programme_id)
-    if known is None or known.rules != rules:
-        return None
-    return await _from_known(transaction, live, programme_id, known, prices, ask | {"today": rules["today"]}, most)
-
-
-async def _from_known(
-    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, known: Known, prices: PriceSet, ask: Plain,
+    transaction: OpenTransaction, live: LiveWorker, programme_id: UUID, now: Now, prices: PriceSet, ask: Plain,
     most: float,
 ) -> Plain | None:
-    """The answer; None where the pool is not there any more, or more units than `most` have changed."""
-    horizon, changed = (await transaction.execute(CHANGED, {"since": known.horizon})).one()
-    if len(changed) > most:
+    """The answer by the rules of the day.
+
+    None where the process does not know them, or has no pool (any more), or more units than `most` have changed.
+    """
+    known = live.known.get(programme_id)
+    if known is None or known.rules != now.rules or len(now.changed) > most:
         return None
-    news = await _news(transaction, programme_id, set(changed), known.rules) | {
+    news = await _news(transaction, programme_id, set(now.changed), known.rules) | {
         "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
-    answer = await live.serve({"programme": programme_id, "token": known.token, "ask": ask} | news)
+    asked = ask | {"today": now.rules["today"], "barred": now.barred}
+    answer = await live.serve({"programme": programme_id, "token": known.token, "ask": asked} | news)
     if answer.get("unknown"):
         return None
-    live.known[programme_id] = Known(known.token, known.rules, horizon, prices.computed_at)
+    live.known[programme_id] = Known(known.token, known.rules, now.horizon, prices.computed_at)
     return answer
 
 
@@ -143,7 +180,6 @@ async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> Pric
     query = select(Run.unit_prices).where(
         Run.programme_id == programme_id, col(Run.state) == RunState.DONE, col(Run.simulated).is_(False))
     last = (await transaction.scalars(query.order_by(col(Run.finished_at).desc()).limit(1))).first() or {}
-    await beyond_scope(transaction)
     made = insert(PriceSet).values(id=uuid7(), version=1, programme_id=programme_id, prices=last, past=0,
                                    counted_from=0, asked_at=transaction.clock.now(), awaited=True)
     await transaction.execute(made.on_conflict_do_nothing(index_elements=["programme_id"]))
@@ -152,40 +188,32 @@ async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> Pric
     return found
 
 
-async def noted_as_asked(transaction: OpenTransaction, prices: PriceSet) -> bool:
+async def noted_as_asked(transaction: OpenTransaction, prices: PriceSet, changes: int) -> bool:
     """Note, once a day, that somebody uses the prices; and say, once, that they are to be computed anew.
 
-    They are where nobody has used them for long, much has changed, or the clock was set back. Past the object: two may
-    ask at once.
+    They are where nobody has used them for long, much has changed (`changes`: how often units have, up to one more
+    than need be), or the clock was set back. Past the object: two may ask at once.
     """
     now = transaction.clock.now()
     # Otherwise they would come in the night after the time from which the clock was set back.
     set_back = prices.asked_at - now > DAY
     if abs(now - prices.asked_at) > DAY:
-        await beyond_scope(transaction)
         await transaction.execute(update(PriceSet).where(col(PriceSet.id) == prices.id)
                                   .values(asked_at=now, awaited=set_back or PriceSet.awaited)
                                   .execution_options(synchronize_session=False))
     if set_back:
         return True
-    if prices.awaited or (prices.is_asked(now) and await changes_since(transaction, prices) <= CHANGES):
+    if prices.awaited or (prices.is_asked(now) and changes <= CHANGES):
         return False
-    await beyond_scope(transaction)
     done = await transaction.execute(
         update(PriceSet).where(col(PriceSet.id) == prices.id, col(PriceSet.awaited).is_(False)).values(awaited=True)
         .execution_options(synchronize_session=False))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
-async def changes_since(transaction: OpenTransaction, prices: PriceSet) -> int:
-    """How often units have changed since the prices were computed, in all programmes."""
-    query = select_columns(func.count()).select_from(UnitChange).where(col(UnitChange.changed) >= prices.counted_from)
-    return await transaction.scalar(query) or 0
-
-
 async def horizon_now(transaction: OpenTransaction) -> int:
     """The oldest transaction that is still open: whatever is not seen yet has a number that is not below it."""
-    return await transaction.scalar(HORIZON) or 0
+    return await transaction.scalar(select_columns(HORIZON)) or 0
 
 
 async def pair_rows(

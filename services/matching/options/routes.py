@@ -28,13 +28,14 @@ from services.matching.obstacles.rules import LEFT_OR_ENDED, in_sentences
 from services.matching.options.model import PriceSet
 from services.matching.options.queries import (
     YEAR,
+    Now,
     first_prices,
     noted_as_asked,
     options_of,
     pair_rows,
     price_of,
-    prices_of,
     proposed_already,
+    read_now,
 )
 from services.matching.profiles.queries import beyond_scope, first_id, locked
 from services.matching.profiles.rules import begin_of, today
@@ -42,11 +43,11 @@ from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit
 from services.matching.proposals.routes import ProposalOut, shown
 from services.matching.proposals.rules import proposal_fact
+from services.matching.runs.decided import barred_pairs
 from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.live_worker import LiveWorker
 from services.matching.runs.oversight import decisions_file
 from services.matching.runs.pairs import examined
-from services.matching.runs.queries import barred_pairs
 from services.matching.runs.words import Advice, Scarcity
 
 
@@ -119,8 +120,10 @@ async def list_options(
     await audited(transaction, "read", f"household/{household.id}", household.person_ref)
     live: LiveWorker = request.app.state.live
     async with live.turn(household.programme_id):  # before anything is written that the next one would wait for
-        prices = await _prices(transaction, household.programme_id)
-        found = await options_of(transaction, live, household, prices, top=top)
+        await beyond_scope(transaction)
+        now = await read_now(transaction, live, household)
+        prices = await _prices(transaction, household.programme_id, now)
+        found = await options_of(transaction, live, household, now, prices, top=top)
     proposal_id = await proposed_already(transaction, household)
     return OptionsOut(household_id=household.id, priced_at=prices.computed_at, proposal_id=proposal_id, **found | {
         "options": [OptionOut.model_validate(one) for one in found["options"]]} | (PROPOSED if proposal_id else {}))
@@ -166,12 +169,10 @@ async def propose_option(
     return await shown(transaction, proposal, response)
 
 
-async def _prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:
+async def _prices(transaction: OpenTransaction, programme_id: UUID, now: Now) -> PriceSet:
     """The programme's prices; where nobody has asked before, or much has changed, they are computed soon."""
-    prices = await prices_of(transaction, programme_id)
-    asked_first = prices is None
-    prices = prices or await first_prices(transaction, programme_id)
-    if asked_first or await noted_as_asked(transaction, prices):
+    prices = now.prices or await first_prices(transaction, programme_id)
+    if now.prices is None or await noted_as_asked(transaction, prices, now.changes):
         await schedule(transaction, "prices", programme_id, transaction.clock.now())
     return prices
 

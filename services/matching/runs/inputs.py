@@ -17,16 +17,10 @@ from services.matching.households.model import Household, HouseholdState
 from services.matching.households.queries import waits
 from services.matching.profiles.queries import beyond_scope
 from services.matching.proposals.model import OPEN, PENDING, Proposal
+from services.matching.runs.decided import barred_pairs
 from services.matching.runs.model import Run
 from services.matching.runs.process import Process, called, end_with_parent
-from services.matching.runs.queries import (
-    barred_pairs,
-    copied_households,
-    copied_units,
-    in_pool,
-    kept_pairs,
-    rules_of_day,
-)
+from services.matching.runs.queries import copied_households, copied_units, in_pool, kept_pairs, rules_of_day
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 IDLE_SECONDS = 5.0

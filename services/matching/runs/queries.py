@@ -34,12 +34,15 @@ from services.matching.households.queries import waits
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.mentors.model import VETTED, Mentor, MentorState
-from services.matching.prerequisites.queries import rules_on, still_prepared
+from services.matching.prerequisites.model import Chooser, RuleSet
+from services.matching.prerequisites.queries import RULES_ON, still_prepared
 from services.matching.profiles.rules import today
-from services.matching.proposals.model import NOT_BARRING, OPEN, PENDING, Proposal, ProposalState
+from services.matching.proposals.model import OPEN, PENDING, Proposal
+from services.matching.runs.decided import barred_pairs
 from services.matching.runs.model import Run
-from services.matching.tandems.model import RUNNING, Tandem, TandemState
-from services.matching.weights.queries import values_of, weights_now
+from services.matching.tandems.model import RUNNING, Tandem
+from services.matching.weights.model import WeightSet
+from services.matching.weights.queries import NAMES, WEIGHTS_NOW, values_of
 
 DESCRIBED = ("version", "slots", "radius_km", "lat", "lon")
 LISTED = ("languages", "interests", "conflict_groups")
@@ -48,7 +51,14 @@ ACCOMPANYING_LISTED = (*LISTED, "offers", "accepts_genders", "accepts_bands", "v
 HOUSEHOLD = ("least_level", "interpreter", "urgency", "waiting_since")
 HOUSEHOLD_LISTED = (*LISTED, "members", "kinds", "contact_genders", "must_haves", "wishes", "vetoed_units",
                     "vetoed_persons", "vetoed_partners")
-BARRING: tuple[Any, Any] = (Proposal, Tandem)
+# A row, whether or not anybody has set anything: what rules_told reads, and whoever asks besides adds their columns.
+RULES: Select[Any] = select_columns(
+    col(RuleSet.rent_months), col(RuleSet.valid_from),
+    (col(RuleSet.chooser) == Chooser.AUTHORITY).label("authority_chooses"), col(WeightSet.number),
+    *(getattr(WeightSet, name) for name in NAMES),
+).select_from(select_columns(literal(1)).subquery()).outerjoin(
+    RuleSet, col(RuleSet.id) == RULES_ON.with_only_columns(col(RuleSet.id)).scalar_subquery(),
+).outerjoin(WeightSet, col(WeightSet.id) == WEIGHTS_NOW.with_only_columns(col(WeightSet.id)).scalar_subquery())
 Selected = dict[str, Any]
 Row = dict[str, Any]
 Lines = tuple[list[str], bytes]
@@ -134,11 +144,15 @@ def row_of(household: Household, now: datetime) -> Row:
 async def rules_of_day(transaction: OpenTransaction, programme_id: UUID, on: date | None = None) -> dict[str, Any]:
     """What a programme computes with today, or on a day: the home that it asks for, who chooses; today's weights."""
     day = on or today(transaction.clock.now())
-    rules, weights = await rules_on(transaction, programme_id, day), await weights_now(transaction, programme_id)
-    return {"today": day, "rent_months": rules.rent_months if rules else 0,
-            "rules_valid_from": rules.valid_from if rules else None,
-            "authority_chooses": bool(rules and rules.authority_chooses),
-            "weights": values_of(weights) | {"weights_version": str(weights.number if weights else 0)}}
+    return rules_told(day, (await transaction.execute(RULES, {"programme": programme_id, "day": day})).one())
+
+
+def rules_told(day: date, found: Any) -> dict[str, Any]:
+    """The same from a row with the columns of RULES."""
+    weights = values_of(found if found.number is not None else None)
+    return {"today": day, "rent_months": found.rent_months or 0, "rules_valid_from": found.valid_from,
+            "authority_chooses": bool(found.authority_chooses),
+            "weights": weights | {"weights_version": str(found.number or 0)}}
 
 
 def kept_pairs(written: list[list[str]]) -> list[tuple[UUID, UUID]]:
@@ -256,45 +270,3 @@ def _held(
         running = running.where(col(Tandem.id) != besides.id)
     each = spoken_for.union_all(running).subquery()
     return select_columns(each.c.unit_id, func.count().label("places")).group_by(each.c.unit_id).subquery()
-
-
-async def barred_pairs(
-    transaction: OpenTransaction, programme_id: UUID, household_id: UUID | None = None,
-) -> list[tuple[UUID, UUID]]:
-    """(household, unit) of pairs that do not come back: declined, expired though both were reached, dismissed, parted.
-
-    Of one household only where it is named.
-    """
-    rows = await transaction.execute(
-        _barred(of_household=household_id is not None), {"programme": programme_id, "household": household_id})
-    return sorted({(household_id, unit_id) for household_id, unit_id in rows})
-
-
-@lru_cache(maxsize=2)
-def _barred(*, of_household: bool) -> CompoundSelect[Any]:
-    """Made once: with each question for options it would take a tenth of the service's time to put it together."""
-    proposals, tandems = (
-        query.where(kind.household_id == bindparam("household")) if of_household else query
-        for query, kind in zip(_barring(), BARRING, strict=True))
-    return proposals.union_all(tandems)
-
-
-async def barred_since(transaction: OpenTransaction, run: Run, moment: datetime) -> int:
-    """How many pairs of the run's programme and region came to nothing since a moment, and do not come back."""
-    proposals, tandems = (query.where(kind.ended_at >= moment, col(kind.region).startswith(run.region))
-                          for query, kind in zip(_barring(), BARRING, strict=True))
-    both = select_columns(func.count()).select_from(proposals.union(tandems).subquery())
-    return await transaction.scalar(both, {"programme": run.programme_id}) or 0
-
-
-def _barring() -> tuple[Select[Any], Select[Any]]:
-    """The proposals, and the tandems, of a programme that bar their pair: household and unit."""
-    said_no = or_(
-        col(Proposal.state) == ProposalState.DECLINED,
-        and_(col(Proposal.state) == ProposalState.EXPIRED,
-             func.num_nonnulls(Proposal.mentors_not_reached_since, Proposal.household_not_reached_since) == 0),
-        and_(col(Proposal.state) == ProposalState.DISMISSED, col(Proposal.dismissed_reason).not_in(NOT_BARRING)))
-    proposals, tandems = (
-        select_columns(kind.household_id, func.coalesce(kind.mentor_id, kind.mentor_group_id).label("unit_id")).where(
-            kind.programme_id == bindparam("programme")) for kind in BARRING)
-    return proposals.where(said_no), tandems.where(col(Tandem.state) == TandemState.ENDED_EARLY)

@@ -15,8 +15,9 @@ from services.matching.mentor_groups.model import ENDED, WITH_HOUSEHOLD, MentorG
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import FIRM, OPEN, PENDING, Proposal
+from services.matching.runs.decided import barred_since
 from services.matching.runs.model import Run, RunPool
-from services.matching.runs.queries import barred_since, in_pool, rules_of_day
+from services.matching.runs.queries import in_pool, rules_of_day
 from services.matching.runs.rows import HOME_WITHIN
 from services.matching.tandems.model import RUNNING, Tandem
 
