@@ -117,6 +117,7 @@ class Database:
         self.due_changed = asyncio.Event()
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url), pool_size=pool, max_overflow=0, pool_timeout=5, pool_recycle=1800,
+            pool_use_lifo=True,  # the one that was used last has its statements prepared, and is warm
             connect_args={"server_settings": {"statement_timeout": "10000", "jit": "off"}, "timeout": 5,
                           "connection_class": _OpeningConnection},
         )

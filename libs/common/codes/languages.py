@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from libs.common.codes.rows import DATA, read_rows
@@ -72,6 +72,7 @@ def direction(tag: str) -> Direction:
     return "rtl" if language in _RTL_BEYOND_THE_LIST else "ltr"
 
 
+@lru_cache(maxsize=1024)
 def language_name(tag: str, in_language: str) -> str:
     """What a language is called: in German, in English or in itself; in another language its German name.
 

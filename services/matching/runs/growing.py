@@ -19,6 +19,7 @@ class GrowingColumns(Generic[Columns]):
     def __init__(self, columns: Columns, n_rows: int) -> None:
         """Begin with these rows."""
         self._columns, self._n_rows, self._room = columns, n_rows, n_rows
+        self._views: Columns | None = None
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -26,7 +27,9 @@ class GrowingColumns(Generic[Columns]):
 
     def now(self) -> Columns:
         """All rows as views: what is changed later changes them, too."""
-        views: Columns = mapped(self._columns, lambda array: array[..., : self._n_rows])
+        if self._views is None:
+            self._views = mapped(self._columns, lambda array: array[..., : self._n_rows])
+        views: Columns = self._views
         return views
 
     def at(self, rows: Array) -> Columns:
@@ -50,13 +53,13 @@ class GrowingColumns(Generic[Columns]):
             more = max(16, self._room // 4)
             self._columns = mapped(self._columns, lambda array: _longer(array, more))
             self._room += more
-        self._n_rows += 1
+        self._n_rows, self._views = self._n_rows + 1, None
         self.set(self._n_rows - 1, one)
         return self._n_rows - 1
 
     def drop(self, row: int) -> int:
         """Take a row away; returns where the one was that stands in its place now (its own place for the last one)."""
-        self._n_rows -= 1
+        self._n_rows, self._views = self._n_rows - 1, None
         for mine in _arrays(self._columns):
             mine[..., row] = mine[..., self._n_rows]
         return self._n_rows

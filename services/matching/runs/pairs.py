@@ -11,7 +11,7 @@ from services.matching.runs.explanation import LANGUAGES, in_all_languages, shar
 from services.matching.runs.hard import HardCode, common_languages, level_reached, metres_between, obstacles
 from services.matching.runs.outcome import NextBest, Proposal, Unserved
 from services.matching.runs.points import Points, bonus, points
-from services.matching.runs.pool import LEVELS, Household, Rules, Unit, Weights
+from services.matching.runs.pool import CRITERIA, LEVELS, Household, Rules, Unit, Weights
 from services.matching.runs.rows import household_of, rules_of, unit_of
 
 
@@ -39,8 +39,8 @@ def proposal_told(
     return {
         "household_id": proposal.household, "unit_id": proposal.unit, "score": proposal.score,
         "pinned": proposal.pinned, "bonus": proposal.bonus, "worth": proposal.worth, "unit_price": proposal.unit_price,
-        "points": asdict(proposal.points), "reasons": reasons, "besides": also, "shared": shared(proposal),
-        "next_best": next_best_told(proposal),
+        "points": {name: getattr(proposal.points, name) for name in CRITERIA}, "reasons": reasons, "besides": also,
+        "shared": shared(proposal), "next_best": next_best_told(proposal),
     }
 
 
