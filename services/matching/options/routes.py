@@ -37,7 +37,7 @@ from services.matching.options.queries import (
     proposed_already,
     read_now,
 )
-from services.matching.profiles.queries import beyond_scope, first_id, locked
+from services.matching.profiles.queries import PLANNED_ONCE, beyond_scope, first_id, locked
 from services.matching.profiles.rules import begin_of, today
 from services.matching.proposals.model import ApproveReason, Proposal
 from services.matching.proposals.queries import Unit
@@ -120,7 +120,7 @@ async def list_options(
     await audited(transaction, "read", f"household/{household.id}", household.person_ref)
     live: LiveWorker = request.app.state.live
     async with live.turn(household.programme_id):  # before anything is written that the next one would wait for
-        await beyond_scope(transaction)
+        await beyond_scope(transaction, PLANNED_ONCE)
         now = await read_now(transaction, live, household)
         prices = await _prices(transaction, household.programme_id, now)
         found = await options_of(transaction, live, household, now, prices, top=top)

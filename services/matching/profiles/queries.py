@@ -32,13 +32,19 @@ def inside(kind: Any, scope: Scope) -> ColumnElement[bool]:
     return or_(*own) if own else false()
 
 
-async def beyond_scope(transaction: OpenTransaction) -> None:
+# For a question that is planned for longer than it takes to answer: it is not planned anew for the values of each time.
+PLANNED_ONCE = ("plan_cache_mode", "force_generic_plan")
+
+
+async def beyond_scope(transaction: OpenTransaction, *besides: tuple[str, str]) -> None:
     """From here on this transaction also reaches what lies outside the caller's scope.
 
     Called once the thing that the caller acts on has been found inside it: what follows may reach further. A place is
     counted wherever it was given, and a household in the next district waits again when its mentor pauses.
+    besides: what else is set until the transaction ends.
     """
-    await transaction.execute(select(func.set_config("lotse.scope", "all", True)))  # noqa: FBT003
+    wanted = (("lotse.scope", "all"), *besides)
+    await transaction.execute(select(*(func.set_config(name, value, True) for name, value in wanted)))  # noqa: FBT003
 
 
 def among(column: Any, ids: Iterable[UUID]) -> ColumnElement[bool]:
