@@ -1,6 +1,7 @@
 """Reads about options: what the live process has to be told, and what it answers."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -32,6 +33,7 @@ from services.matching.runs.queries import (
     rules_told,
     units_by_id,
 )
+from services.matching.tandems.model import RUNNING, Tandem
 
 YEAR, DAY = timedelta(days=364), timedelta(days=1)
 # So often a pool is read for one question, should it be gone again each time.
@@ -87,15 +89,16 @@ def _now() -> Select[Any]:
 
 async def options_of(
     transaction: OpenTransaction, live: LiveWorker, household: Household, now: Now, prices: PriceSet, *, top: int,
+    but: Collection[UUID] = (),
 ) -> Plain:
-    """The best options of a household, from the pool as it is committed now.
+    """The best options of a household, from the pool as it is committed now; never one of `but`.
 
     The household has been found inside the caller's scope, the transaction reads beyond it, and only units inside it
     are answered. The caller holds the programme's turn.
     """
     programme_id, scope = household.programme_id, transaction.caller.scope
     ask = {
-        "household": row_of(household, transaction.clock.now()), "top": top,
+        "household": row_of(household, transaction.clock.now()), "top": top, "barred": list(but),
         "within": {"everything": scope.everything, "regions": tuple(scope.regions),
                    "partners": frozenset(scope.partners)}}
     for anew in (False, *[True] * READINGS):
@@ -121,7 +124,7 @@ async def _answered(
         return None
     news = await _news(transaction, programme_id, set(now.changed), known.rules) | {
         "prices": None if known.priced_at == prices.computed_at else await _by_unit(transaction, prices)}
-    asked = ask | {"today": now.rules["today"], "barred": now.barred}
+    asked = ask | {"today": now.rules["today"], "barred": [*ask["barred"], *now.barred]}
     answer = await live.serve({"programme": programme_id, "token": known.token, "ask": asked} | news)
     if answer.get("unknown"):
         return None
@@ -166,13 +169,17 @@ async def price_of(transaction: OpenTransaction, programme_id: UUID, unit_id: UU
     return await transaction.scalar(query) or 0
 
 
-async def proposed_already(transaction: OpenTransaction, household: Household) -> UUID | None:
-    """The proposal of a household that is under way: a place is held for it, and nobody else is proposed meanwhile."""
-    if household.state is not HouseholdState.PROPOSED:
+async def held_already(transaction: OpenTransaction, household: Household) -> Proposal | Tandem | None:
+    """The proposal of a household that is under way, or its tandem: nobody else is proposed meanwhile."""
+    if household.state is HouseholdState.PROPOSED:
+        query: Any = select(Proposal).where(
+            Proposal.household_id == household.id, col(Proposal.state).in_(PENDING | OPEN))
+    elif household.state is HouseholdState.IN_TANDEM:
+        query = select(Tandem).where(Tandem.household_id == household.id, col(Tandem.state).in_(RUNNING))
+    else:
         return None
-    query = select(Proposal.id).where(
-        Proposal.household_id == household.id, col(Proposal.state).in_(PENDING | OPEN))
-    return await transaction.scalar(query)
+    found: Proposal | Tandem | None = (await transaction.scalars(query)).one_or_none()
+    return found
 
 
 async def first_prices(transaction: OpenTransaction, programme_id: UUID) -> PriceSet:

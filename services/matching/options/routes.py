@@ -30,11 +30,11 @@ from services.matching.options.queries import (
     YEAR,
     Now,
     first_prices,
+    held_already,
     noted_as_asked,
     options_of,
     pair_rows,
     price_of,
-    proposed_already,
     read_now,
 )
 from services.matching.profiles.queries import PLANNED_ONCE, beyond_scope, first_id, locked
@@ -49,6 +49,7 @@ from services.matching.runs.live_worker import LiveWorker
 from services.matching.runs.oversight import decisions_file
 from services.matching.runs.pairs import examined
 from services.matching.runs.words import Advice, Scarcity
+from services.matching.tandems.model import Tandem
 
 
 @asynccontextmanager
@@ -64,9 +65,13 @@ async def with_live_process(app: FastAPI) -> AsyncIterator[None]:
 router = APIRouter(prefix="/options", tags=["options"], lifespan=with_live_process)
 
 
-# What is told of who has a proposal: their own place is held by it, and neither missing nor to be proposed.
-PROPOSED = {"advice": Advice.PROPOSED, "missing": {},
-            "said": {language: label("advice", Advice.PROPOSED, language) for language in LANGUAGES}}
+def _held(advice: Advice) -> dict[str, Any]:
+    """What is told of who has somebody already: that place is neither missing nor to be proposed."""
+    return {"advice": advice, "missing": {},
+            "said": {language: label("advice", advice, language) for language in LANGUAGES}}
+
+
+PROPOSED, ACCOMPANIED = _held(Advice.PROPOSED), _held(Advice.ACCOMPANIED)
 
 
 class OptionOut(BaseModel):
@@ -94,9 +99,10 @@ class OptionsOut(BaseModel):
     said: dict[str, str] = Field(description="The advice as a sentence, by language.")
     proposal_id: UUID | None = Field(
         description="The proposal that the household has already; the place there is held for it.")
+    tandem_id: UUID | None = Field(description="The tandem in which the household is accompanied already.")
     options: list[OptionOut]
     missing: dict[str, list[str]] = Field(
-        description="Where nobody is possible, nor proposed already: what is missing, by language.")
+        description="Where nobody is possible, nor there already: what is missing, by language.")
     priced_at: datetime | None = Field(description="When prices were computed; none yet: the last run's stand in.")
 
 
@@ -121,12 +127,13 @@ async def list_options(
     live: LiveWorker = request.app.state.live
     async with live.turn(household.programme_id):  # before anything is written that the next one would wait for
         await beyond_scope(transaction, PLANNED_ONCE)
-        now = await read_now(transaction, live, household)
+        now, held = await read_now(transaction, live, household), await held_already(transaction, household)
         prices = await _prices(transaction, household.programme_id, now)
-        found = await options_of(transaction, live, household, now, prices, top=top)
-    proposal_id = await proposed_already(transaction, household)
-    return OptionsOut(household_id=household.id, priced_at=prices.computed_at, proposal_id=proposal_id, **found | {
-        "options": [OptionOut.model_validate(one) for one in found["options"]]} | (PROPOSED if proposal_id else {}))
+        found = await options_of(
+            transaction, live, household, now, prices, top=top, but=[held.unit_id] if held else [])
+    return OptionsOut(
+        household_id=household.id, priced_at=prices.computed_at,
+        **found | {"options": [OptionOut.model_validate(one) for one in found["options"]]} | _told(held))
 
 
 @router.get("/decisions.csv", response_class=Response, responses={
@@ -167,6 +174,16 @@ async def propose_option(
     announce(transaction, proposal_fact(ProposalCreated, proposal))
     await audited(transaction, "change", f"proposal/{proposal.id}", household.person_ref)
     return await shown(transaction, proposal, response)
+
+
+def _told(held: Proposal | Tandem | None) -> dict[str, Any]:
+    """What is told in place of the advice where a household has somebody already, and by what."""
+    none = {"proposal_id": None, "tandem_id": None}
+    if held is None:
+        return none
+    if isinstance(held, Tandem):
+        return none | ACCOMPANIED | {"tandem_id": held.id}
+    return none | PROPOSED | {"proposal_id": held.id}
 
 
 async def _prices(transaction: OpenTransaction, programme_id: UUID, now: Now) -> PriceSet:

@@ -8,13 +8,14 @@ CHANGED_MEANWHILE: Final = "changed_meanwhile"
 
 
 class Advice(StrEnum):
-    """What speaks for proposing the best option now; the people decide; of who has a proposal already nothing is."""
+    """What speaks for proposing the best option now; the people decide; of who has somebody already nothing is."""
 
     PROPOSE = "propose"
     ONLY_OPTION = "only_option"
     WAIT = "waiting_is_likely_better"
     NOBODY = "nobody"
     PROPOSED = "already_proposed"
+    ACCOMPANIED = "already_accompanied"
 
 
 class Failed(StrEnum):
