@@ -125,6 +125,20 @@ async def replaced(field: Field) -> tuple[Json, str, str]:
     return tandem, former, now["person_ref"]
 
 
+async def another(field: Field, tandem: Json) -> Json:
+    """A tandem ends, and its household begins another one."""
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+    household = await field.get(f"/households/{tandem['household_id']}")
+    proposal = await field.proposed(household, mentor=await field.ready_mentor())
+    address = f"/proposals/{proposal['id']}"
+    for step in ("approve", "invite"):
+        await field.act(f"{address}/{step}", {} if step == "approve" else None)
+    for side in ("mentors", "household"):
+        await field.act(f"{address}/answers", {"side": side, "accepted": True})
+    await field.act(f"{address}/first_meeting", {"on": str(field.day)})
+    return await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
+
+
 async def test_what_a_former_contact_tells_is_theirs_and_not_the_new_ones(field: Field) -> None:
     """They alone read it in their own data; who never spoke for the household, or does now, is no former contact."""
     tandem, former, now = await replaced(field)
@@ -141,23 +155,22 @@ async def test_what_a_former_contact_tells_is_theirs_and_not_the_new_ones(field:
 
 
 async def test_a_former_contact_is_found_for_what_began_in_their_time(field: Field) -> None:
-    """As such, by what they are known by; not for a later tandem of the household, nor once they are erased."""
+    """As such, by what they are known by; not for a later tandem of the household, nor once they are erased.
+
+    What is found is what a call may be noted of, and nothing else.
+    """
     tandem, former, now = await replaced(field)
     (one,) = await found(field, former)
     assert (one["tandem_id"], one["side"], one["former_contact"]) == (tandem["id"], "household", former)
     assert [one["former_contact"] for one in await found(field, now)] == [None]
-    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
-    household = await field.get(f"/households/{tandem['household_id']}")
-    proposal = await field.proposed(household, mentor=await field.ready_mentor())
-    address = f"/proposals/{proposal['id']}"
-    for step in ("approve", "invite"):
-        await field.act(f"{address}/{step}", {} if step == "approve" else None)
-    for side in ("mentors", "household"):
-        await field.act(f"{address}/answers", {"side": side, "accepted": True})
-    await field.act(f"{address}/first_meeting", {"on": str(field.day)})
-    later = await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
+    later = await another(field, tandem)
     assert [[one["tandem_id"] for one in await found(field, ref)] for ref in (former, now)] == [
         [tandem["id"]], [later["id"]]]
+    headers = await neutral(field)
+    assert await refusal(field, a_call(later, former_contact=former)) == (422, "former-contact-too-early")
+    assert await field.told(later["id"], kind="concern") == []
+    noted = await field.create("/concerns", a_call(tandem, former_contact=former), headers=headers)
+    assert (noted["person_ref"], noted["tandem_id"]) == (former, tandem["id"])
     await erased(field, former)
 
     assert await found(field, former) == []

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import true
 from sqlmodel import col, or_, select
 
 from libs.common.audit import audited
-from libs.common.callers import Scope
+from libs.common.callers import EVERYTHING, Scope
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.persons import persons_at
 from services.matching.households.model import Household
-from services.matching.households.queries import spoke_before
+from services.matching.households.queries import spoke_before, spoke_until
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
 from services.matching.own_data.model import OwnDataOut, OwnKind
@@ -40,16 +39,32 @@ class Found:
 
 
 async def side_heard(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> Side:
-    """The side of who speaks for one today, or was of the group while the tandem ran; NotFound when of neither."""
+    """The side of who speaks for one today, was of the group while the tandem ran, or the contact when it began.
+
+    NotFound when of neither.
+    """
     member = (await transaction.scalars(select(Member).where(
         Member.person_ref == person_ref, Member.mentor_group_id == tandem.mentor_group_id))).first()
     if member and accompanied(member, tandem) and not await is_erased(transaction, person_ref):
         return Side.MENTORS
+    if await spoke_then(transaction, tandem, person_ref) and not await is_erased(transaction, person_ref):
+        return Side.HOUSEHOLD
     return await side_in(transaction, tandem, person_ref)
+
+
+async def spoke_then(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> bool:
+    """Whether somebody was the household's contact when a tandem began, and another is today."""
+    household = await transaction.get_one(Household, tandem.household_id)
+    until = await spoke_until(transaction, household, person_ref)
+    return until is not None and began_before(tandem, until)
 
 
 async def to_speak_of(transaction: OpenTransaction, data: OwnDataOut) -> Sequence[Tandem]:
     """The tandems of whoever reads these data that run, else the last one."""
+    if data.kind is OwnKind.FORMER_CONTACT:
+        household = await transaction.get_one(Household, data.id)
+        until = await spoke_until(transaction, household, data.contact.person_ref)
+        return await _of(transaction, household, EVERYTHING, until) if until else ()
     ids = [one["id"] for one in data.noted.get("tandems", ())]
     found = (await transaction.scalars(select(Tandem).where(col(Tandem.id).in_(ids)).order_by(col(Tandem.id)))).all()
     if data.kind is OwnKind.MEMBER:
@@ -99,10 +114,10 @@ async def _of(
         own = col(Tandem.mentor_group_id) == one.mentor_group_id
     else:
         own = col(Tandem.household_id if isinstance(one, Household) else Tandem.mentor_id) == one.id
-    entered = col(Tandem.id) < first_id(until) if until else true()
     found = (await transaction.scalars(
-        select(Tandem).where(own, entered, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
-    return _running_or_last([each for each in found if not isinstance(one, Member) or accompanied(one, each)])
+        select(Tandem).where(own, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
+    return _running_or_last([each for each in found if (until is None or began_before(each, until))
+                             and (not isinstance(one, Member) or accompanied(one, each))])
 
 
 def _pseudonym(caller: str) -> UUID | None:
@@ -118,3 +133,8 @@ def _running_or_last(found: Sequence[Tandem]) -> Sequence[Tandem]:
 def accompanied(member: Member, tandem: Tandem) -> bool:
     """Whether somebody was of the group while its tandem ran."""
     return member.was_there(today(tandem.started_at), today(tandem.ended_at) if tandem.ended_at else None)
+
+
+def began_before(tandem: Tandem, until: datetime) -> bool:
+    """Whether a tandem began before another person became the household's contact."""
+    return tandem.id < first_id(until)

@@ -23,7 +23,7 @@ from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import Invalid, Refused
 from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
-from services.matching.concerns.queries import found_by, side_heard
+from services.matching.concerns.queries import found_by, side_heard, spoke_then
 from services.matching.concerns.reactions import raised, refuse_waiting
 from services.matching.holders.queries import former_contact
 from services.matching.households.model import Household, Note
@@ -58,7 +58,8 @@ class CallIn(Body):
         None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
                           " side.")
     former_contact: UUID | None = Field(
-        None, description="Who it was that spoke for the household before another, and alone reads what is noted.")
+        None, description="Who it was that spoke for the household when the tandem began, before another, and alone"
+                          " reads what is noted.")
 
     @model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -194,7 +195,10 @@ async def show_concern(request: Request, holding: Raising) -> HTMLResponse:
 
 @router.post("/raised/{token}", response_model=RaisedOut)
 async def raise_concern(request: Request, holding: Raising, body: Concerning | None = None) -> Any:
-    """A mentor, member or household turns to the neutral contact; neither other side nor coordinators learn of it."""
+    """A mentor, member or household turns to the neutral contact; neither other side nor coordinators learn of it.
+
+    So does who spoke for the household when the tandem began, and the contact of today does not learn of it either.
+    """
     transaction, person_ref = holding.transaction, holding.link.person_ref
     try:
         written = given(body, "concern", ConcernIn)
@@ -212,7 +216,11 @@ async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn
     """The person whose concern it is: the member or former contact that is named, or who speaks for the side first."""
     if body.former_contact is not None:
         household = await transaction.get_one(Household, tandem.household_id)
-        return (await former_contact(transaction, household, body.former_contact)).person_ref
+        person_ref = (await former_contact(transaction, household, body.former_contact)).person_ref
+        if not await spoke_then(transaction, tandem, person_ref):
+            raise Invalid("former-contact-too-early", "This tandem began only once another spoke for the household.",
+                          field="former_contact")
+        return person_ref
     if body.member_id is None:
         found = next(iter(await persons_of_side(transaction, tandem, body.side)), None)
         if found is None:

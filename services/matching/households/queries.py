@@ -18,12 +18,17 @@ def waits() -> ColumnElement[bool]:
 
 
 async def was_contact(transaction: OpenTransaction, household: Household, person_ref: UUID) -> bool:
-    """Whether somebody was a household's contact before another. That is kept nowhere else than in the audit."""
+    """Whether somebody was a household's contact before another."""
+    return await spoke_until(transaction, household, person_ref) is not None
+
+
+async def spoke_until(transaction: OpenTransaction, household: Household, person_ref: UUID) -> datetime | None:
+    """Until when somebody was a household's contact before another. That is kept nowhere else than in the audit."""
     if household.person_ref == person_ref:
-        return False
-    return await transaction.scalar(select(audit.c.id).where(
-        audit.c.person_ref == person_ref, audit.c.about == f"household/{household.id}",
-        audit.c.action == "change").limit(1)) is not None
+        return None
+    until: datetime | None = await transaction.scalar(select(func.max(audit.c.at)).where(
+        audit.c.person_ref == person_ref, audit.c.about == f"household/{household.id}", audit.c.action == "change"))
+    return until
 
 
 async def spoke_before(
