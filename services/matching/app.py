@@ -28,6 +28,7 @@ from services.matching.moves import routes as moves
 from services.matching.offers import reactions as offer_reactions
 from services.matching.options import reactions as option_reactions
 from services.matching.options import routes as options
+from services.matching.pauses import reactions as pause_reactions
 from services.matching.pauses import routes as pauses
 from services.matching.permissions import PERMISSIONS
 from services.matching.persons import reactions as person_reactions
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
                    case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,
-                   tandem_reactions],
+                   tandem_reactions, pause_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs, forget_changes],
         copies=COPIES,

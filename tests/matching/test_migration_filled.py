@@ -283,3 +283,21 @@ async def test_languages_are_kept_as_they_are_spoken(cluster: Cluster, empty: st
     assert {one: languages for one, (languages, _) in rows.items()} == {
         varied: {"ar": "C1", "ckb": "none", "de": "A2"}, plain: {"ar": "literacy"}}
     assert rows[varied][1] == rows[plain][1] + 1
+
+
+async def test_reasons_in_plain_text_are_to_be_sealed(cluster: Cluster, empty: str) -> None:
+    """They stay until somebody with the keys does it; who has none has nothing to be done."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0027")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        held = await a_row(filled, "mentor", person_ref=uuid4(), region="15087", held_back_why="something happened")
+        resumed = await a_row(filled, "mentor_group", region="15087", resumed_why="they talked")
+        await a_row(filled, "mentor", person_ref=uuid4(), region="15087", held_back_on=LONG_AGO)
+        await upgraded(cluster, "matching", empty, "heads")
+        due = {row["about"] for row in await filled.fetch("SELECT about FROM due WHERE kind = 'plain_why'")}
+        why = await filled.fetchval("SELECT held_back_why FROM mentor WHERE id = $1", held)
+    finally:
+        await filled.close()
+
+    assert (due, why) == ({held, resumed}, "something happened")

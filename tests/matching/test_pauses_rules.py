@@ -98,3 +98,21 @@ def test_a_pause_of_ones_own_is_no_way_round_being_held_back() -> None:
     group.resume(by="coordinator", why="they talked")
 
     assert (group.held_back_on, group.paused_on) == (None, None)
+
+
+def test_one_reason_is_kept_and_it_is_that_of_who_gave_one_last() -> None:
+    """Held back once more without any, as when another tandem ends so, leaves it; resumed, or given anew, it goes."""
+    group, ref = a_group(), uuid4()
+    group.hold_back(DAY, by="coordinator", why="something happened")
+    group.resumed_why = "in plain text, by a version before"
+    group.note_why(b"sealed", ref)
+    assert (group.held_back_note, group.held_back_ref) == (b"sealed", ref)
+    assert not {"held_back_why", "resumed_why"} & group.model_dump(exclude_none=True).keys()
+    group.hold_back(DAY, by="another")
+    assert (group.held_back_by, group.held_back_note) == ("coordinator", b"sealed")
+    group.hold_back(DAY, by="another", why="something else happened")
+    assert (group.held_back_by, group.held_back_note, group.held_back_ref) == ("another", None, None)
+    group.note_why(b"sealed anew", ref)
+    group.resume(by="coordinator", why="they talked")
+
+    assert (group.held_back_note, group.held_back_ref, group.resumed_by) == (None, None, "coordinator")

@@ -27,6 +27,7 @@ from services.matching.mentor_groups.rules import (
     TakingDocumentBackIn,
 )
 from services.matching.obstacles.reactions import check, look_again
+from services.matching.pauses.queries import whys_of
 from services.matching.prerequisites.queries import contact_refs, no_longer_prepared, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
 from services.matching.profiles.queries import inside, taken_back
@@ -58,7 +59,7 @@ class GroupIn(GroupFields):
 async def register_interest(body: GroupIn, transaction: Transaction, once: Creation, response: Response) -> GroupOut:
     """The coordinator enters a group that wants to accompany a household; its checklist is that of this day."""
     if once.repeated:
-        return _shown(await get_or_refuse(transaction, MentorGroup, once.id), response)
+        return await _shown(transaction, await get_or_refuse(transaction, MentorGroup, once.id), response)
     refuse_outside(transaction.caller.scope, body.region, body.partner_id)
     day = today(transaction.clock.now())
     await rules_or_refuse(transaction, body.programme_id, day)
@@ -99,13 +100,14 @@ async def list_mentor_groups(
         query = query.where(condition) if given is not None else query
     query = query.where(no_longer_prepared()) if no_longer_ready else query
     rows, following = await page(transaction, query, paging, col(MentorGroup.id))
-    return Page(items=[GroupOut.of(row) for row in rows], next=following)
+    whys = await whys_of(transaction, rows)
+    return Page(items=[GroupOut.of(row, whys[row.id]) for row in rows], next=following)
 
 
 @router.get("/{mentor_group_id}")
 async def read_mentor_group(mentor_group_id: UUID, transaction: Transaction, response: Response) -> GroupOut:
     """One group."""
-    return _shown(await get_or_refuse(transaction, MentorGroup, mentor_group_id), response)
+    return await _shown(transaction, await get_or_refuse(transaction, MentorGroup, mentor_group_id), response)
 
 
 @router.put("/{mentor_group_id}")
@@ -251,9 +253,9 @@ async def told(transaction: OpenTransaction, group: MentorGroup, response: Respo
     """A group that was changed is audited, and answered as it is now."""
     await audited(transaction, "change", f"mentor_group/{group.id}")
     await transaction.flush()
-    return _shown(group, response)
+    return await _shown(transaction, group, response)
 
 
-def _shown(group: MentorGroup, response: Response) -> GroupOut:
+async def _shown(transaction: OpenTransaction, group: MentorGroup, response: Response) -> GroupOut:
     tag(response, group.version)
-    return GroupOut.of(group)
+    return GroupOut.of(group, (await whys_of(transaction, [group]))[group.id])

@@ -1,5 +1,6 @@
 """How mentor groups are written in requests and answers."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -89,6 +90,6 @@ class GroupOut(BaseModel):
     resumed_why: str | None
 
     @classmethod
-    def of(cls, group: MentorGroup) -> "GroupOut":
-        """The answer's form of a group."""
-        return cls(**group.model_dump() | {"slots": slots_of(group.slots)})
+    def of(cls, group: MentorGroup, why: Mapping[str, str | None]) -> "GroupOut":
+        """The answer's form of a group, with the reason that was opened."""
+        return cls(**group.model_dump() | {"slots": slots_of(group.slots), **why})

@@ -1,6 +1,6 @@
 """The HTTP door of mentors: register, screen, approve, leave; and how to reach them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
@@ -19,6 +19,7 @@ from services.matching.consents.reactions import Given, consent_given
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.mentors.queries import without_record_by
 from services.matching.mentors.reactions import described, left, record_noted
+from services.matching.pauses.queries import whys_of
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.queries import contact_changed, contact_out, inside, met, taken_back
 from services.matching.profiles.rules import (
@@ -100,16 +101,16 @@ class MentorOut(BaseModel):
     active_since: datetime | None
 
     @classmethod
-    def of(cls, mentor: Mentor) -> "MentorOut":
-        """The answer's form of a mentor."""
-        return cls(**mentor.model_dump() | {"slots": slots_of(mentor.slots)})
+    def of(cls, mentor: Mentor, why: Mapping[str, str | None]) -> "MentorOut":
+        """The answer's form of a mentor, with the reason that was opened."""
+        return cls(**mentor.model_dump() | {"slots": slots_of(mentor.slots), **why})
 
 
 @router.post("", status_code=201)
 async def register_mentor(body: MentorIn, transaction: Transaction, once: Creation, response: Response) -> MentorOut:
     """The coordinator enters a person who wants to accompany somebody."""
     if once.repeated:
-        return _shown(await get_or_refuse(transaction, Mentor, once.id), response)
+        return await _shown(transaction, await get_or_refuse(transaction, Mentor, once.id), response)
     refuse_outside(transaction.caller.scope, body.region, body.partner_id)
     await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
     if body.consented_on:
@@ -145,7 +146,8 @@ async def list_mentors(
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Mentor.id))
-    return Page(items=[MentorOut.of(row) for row in rows], next=following)
+    whys = await whys_of(transaction, rows)
+    return Page(items=[MentorOut.of(row, whys[row.id]) for row in rows], next=following)
 
 
 @router.get("/{mentor_id}")
@@ -153,7 +155,7 @@ async def read_mentor(mentor_id: UUID, transaction: Transaction, response: Respo
     """One mentor, without name. Reading it is noted in the audit."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id)
     await audited(transaction, "read", f"mentor/{mentor.id}", mentor.person_ref)
-    return _shown(mentor, response)
+    return await _shown(transaction, mentor, response)
 
 
 @router.get("/{mentor_id}/contact")
@@ -261,9 +263,9 @@ async def told(transaction: OpenTransaction, mentor: Mentor, response: Response)
     """A mentor who was changed is audited, and answered as they are now."""
     await audited(transaction, "change", f"mentor/{mentor.id}", mentor.person_ref)
     await transaction.flush()
-    return _shown(mentor, response)
+    return await _shown(transaction, mentor, response)
 
 
-def _shown(mentor: Mentor, response: Response) -> MentorOut:
+async def _shown(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:
     tag(response, mentor.version)
-    return MentorOut.of(mentor)
+    return MentorOut.of(mentor, (await whys_of(transaction, [mentor]))[mentor.id])

@@ -41,7 +41,8 @@ from services.matching.tandems.queries import running_of
 
 # The version is the database's own, and who registered a household is another person. Why somebody is held back, or no
 # longer, may lead to who told of it (Art. 15(4) GDPR).
-NOT_THEIRS = {"version", "registered_by", "held_back_by", "held_back_why", "resumed_by", "resumed_why"}
+NOT_THEIRS = {"version", "registered_by", "held_back_by", "held_back_note", "held_back_ref", "held_back_why",
+              "resumed_by", "resumed_why"}
 # The languages in which the reasons of a proposal are told to both sides.
 LANGUAGES = ("de", "en", "uk", "ar")
 # What stands between two may be what the other side said: such codes are told to nobody but the coordinators.

@@ -1,13 +1,17 @@
 """What follows when a mentor, a mentor group or a household pauses, is held back, or is back."""
 
+from uuid import UUID
+
 from libs.common.db import OpenTransaction
+from libs.common.reactions import when_due
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.obstacles.reactions import check, look_again
+from services.matching.pauses.queries import keep_why
 from services.matching.profiles.queries import beyond_scope
 from services.matching.profiles.rules import today
-from services.matching.proposals.queries import Unit, awaited_of
+from services.matching.proposals.queries import Unit, awaited_of, lock_unit
 from services.matching.proposals.reactions import let_go
 
 
@@ -31,6 +35,8 @@ async def held_back(transaction: OpenTransaction, unit: Unit, why: str | None = 
     Who was not invited is let go; an invitation is accepted no longer, and what was accepted has an obstacle.
     """
     if unit.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why):
+        if why is not None:
+            await keep_why(transaction, unit, why)
         await let_go(transaction, unit)
         await _looked_at(transaction, unit)
 
@@ -46,8 +52,22 @@ async def resumed(
     if isinstance(of, Household):
         of.resume()
     else:
+        held_back_before = of.held_back_on
         of.resume(by=by, why=why)
+        if held_back_before and why is not None:
+            await keep_why(transaction, of, why)
     await _looked_at(transaction, of)
+
+
+@when_due("plain_why")
+async def seal_plain_why(transaction: OpenTransaction, unit_id: UUID) -> None:
+    """A version before this one kept in plain text why a mentor or group is held back, or no longer is."""
+    is_mentor = await transaction.get(Mentor, unit_id) is not None
+    unit: Unit = await (
+        lock_unit(transaction, Mentor, unit_id) if is_mentor else lock_unit(transaction, MentorGroup, unit_id))
+    why = unit.held_back_why or unit.resumed_why
+    if why:
+        await keep_why(transaction, unit, why)
 
 
 async def _looked_at(transaction: OpenTransaction, of: Household | Unit) -> None:

@@ -132,6 +132,7 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     group, now = await transaction.get_one(MentorGroup, member.mentor_group_id), transaction.clock.now()
     if erase:
         member.erase(today(now))
+        group.forget_why()  # nobody can say of whom in the group it told
     else:
         member.withdraw_consent(today(now))
     await forget_record(transaction, group, member)

@@ -14,7 +14,7 @@ from sqlalchemy import Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import SQLModel
 
-from libs.common.columns import personal, plain
+from libs.common.columns import personal, plain, sealed
 from libs.common.refusals import Invalid, Refused
 
 # s. 72a SGB VIII as the field applies it: not older than three months when seen, and seen again after five years.
@@ -170,19 +170,27 @@ class Pausing(SQLModel):
 
 
 class HeldBack(SQLModel):
-    """Since when somebody is proposed to nobody for somebody's safety, by whom and why; or who ended that, and why."""
+    """Since when somebody is proposed to nobody for somebody's safety, and by whom; or who ended that.
+
+    One reason is kept, that of the last of both: held_back_note, sealed with the key of held_back_ref (the mentor, or
+    who spoke for the group first; None for a group of nobody). Versions before kept it in plain text, in
+    held_back_why and resumed_why; what they left there is sealed by due work.
+    """
 
     held_back_on: date | None = personal(None)
     held_back_by: str | None = plain(None)
-    held_back_why: str | None = personal(None)
     resumed_by: str | None = plain(None)
+    held_back_note: bytes | None = sealed("special")
+    held_back_ref: UUID | None = personal(None)
+    held_back_why: str | None = personal(None)
     resumed_why: str | None = personal(None)
 
     def note_held_back(self, day: date, *, by: str | None, why: str | None) -> None:
         """Until it is resumed. Who is held back already stays so since the same day, by who gave a reason last."""
         if self.held_back_on is None or why:
-            self.held_back_by, self.held_back_why = by, why
-        self.held_back_on, self.resumed_by, self.resumed_why = self.held_back_on or day, None, None
+            self.held_back_by = by
+            self.forget_why()
+        self.held_back_on, self.resumed_by = self.held_back_on or day, None
 
     def note_resumed(self, by: str | None, why: str | None) -> None:
         """It goes on: the coordinators say so, and why. by: None: they themselves, who may not."""
@@ -192,8 +200,18 @@ class HeldBack(SQLModel):
             raise Invalid("reason-missing", "This pause was for somebody's safety: whoever ends it says why.",
                           field="why")
         self.forget_holding_back()
-        self.resumed_by, self.resumed_why = by, why
+        self.resumed_by = by
+
+    def note_why(self, note: bytes, ref: UUID | None) -> None:
+        """The reason is this, sealed with the key of ref."""
+        self.forget_why()
+        self.held_back_note, self.held_back_ref = note, ref
 
     def forget_holding_back(self) -> None:
         """Neither that they were held back is kept any longer, nor who ended it."""
-        self.held_back_on = self.held_back_by = self.held_back_why = self.resumed_by = self.resumed_why = None
+        self.held_back_on = self.held_back_by = self.resumed_by = None
+        self.forget_why()
+
+    def forget_why(self) -> None:
+        """The reason is kept no longer; whoever is held back stays so."""
+        self.held_back_note = self.held_back_ref = self.held_back_why = self.resumed_why = None
