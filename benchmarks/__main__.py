@@ -35,7 +35,7 @@ def _registrations(requests: int) -> list[Measured]:
 
 def _options(requests: int) -> list[Measured]:
     with a_bench() as bench:
-        return asyncio.run(live.measure(bench, requests // 4))
+        return asyncio.run(live.measure(bench, requests))
 
 
 def _show(console: Console, found: list[Measured]) -> None:
