@@ -32,7 +32,7 @@ def checked(mentor: Mentor, seen_on: date = DAY, **given: Any) -> Mentor:
 STEPS: list[tuple[Callable[[Mentor], Any], dict[MentorState, MentorState]]] = [
     (Mentor.begin_screening, {MentorState.REGISTERED: MentorState.SCREENING}),
     (lambda one: one.approve(DAY), {MentorState.SCREENING: MentorState.READY}),
-    (lambda one: one.pause(awaited=None),
+    (lambda one: one.pause(DAY, awaited=None),
      {MentorState.READY: MentorState.PAUSED, MentorState.ACTIVE: MentorState.PAUSED}),
     (Mentor.resume, {MentorState.PAUSED: MentorState.READY}),
     (lambda one: one.leave(NOW, awaited=None, taken=0),
@@ -120,7 +120,7 @@ def test_who_accompanied_somebody_comes_back_active_from_a_pause() -> None:
     """Who has not yet comes back ready."""
     mentor = a_mentor(MentorState.READY)
     mentor.accompany(NOW)
-    mentor.pause(awaited=None)
+    mentor.pause(DAY, awaited=None)
     mentor.resume()
 
     assert mentor.state is MentorState.ACTIVE
@@ -145,11 +145,11 @@ def test_a_pause_for_safety_is_ended_by_a_coordinator_who_says_why() -> None:
 def test_an_open_invitation_holds_back_pausing_and_leaving() -> None:
     """First its answer is noted; leaving also waits for running tandems."""
     with pytest.raises(Refused, match="invitation"):
-        a_mentor(MentorState.READY).pause(awaited=Awaited.ANSWER)
+        a_mentor(MentorState.READY).pause(DAY, awaited=Awaited.ANSWER)
     with pytest.raises(Refused, match="invitation"):
         a_mentor(MentorState.READY).leave(NOW, awaited=Awaited.ANSWER, taken=0)
     with pytest.raises(Refused, match="first meeting is agreed"):
-        a_mentor(MentorState.READY).pause(awaited=Awaited.FIRST_MEETING)
+        a_mentor(MentorState.READY).pause(DAY, awaited=Awaited.FIRST_MEETING)
     with pytest.raises(Refused, match="first meeting is agreed"):
         a_mentor(MentorState.READY).leave(NOW, awaited=Awaited.FIRST_MEETING, taken=1)
     with pytest.raises(Refused, match="run"):

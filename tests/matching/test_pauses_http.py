@@ -184,20 +184,70 @@ async def test_a_group_pauses_by_the_link_of_a_main_contact_alone(field: Field) 
     assert (await field.client.post(f"{other}/pause")).status_code == 200
 
 
-async def test_a_group_that_is_held_back_does_not_come_back_by_itself(field: Field) -> None:
-    """Its pause is no way round: no button, a refusal, and a coordinator says why it goes on."""
-    group = await field.ready_group()
-    (main, *_) = await field.get(f"/members?mentor_group_id={group['id']}")
-    path = await field.link(OWN_DATA, main["id"], main["person_ref"])
-    await field.client.post(f"{path}/pause")
-    address = f"/mentor_groups/{group['id']}"
-    await field.act(f"{address}/hold_back", {"why": "Es ist etwas zu klären."})
-    assert (await field.client.get(path)).json()["may"] is None
-    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "held-back"
-    assert await field.refused(f"{address}/resume") == (422, "reason-missing")
-    back = await field.act(f"{address}/resume", {"why": "Alle haben miteinander gesprochen."})
+async def held_back_unit(field: Field, noun: str) -> tuple[str, str]:
+    """The address of a mentor or group that is held back, and the link of who speaks for it."""
+    unit = await (field.ready_mentor() if noun == "mentors" else field.ready_group())
+    holder = unit if noun == "mentors" else (await field.get(f"/members?mentor_group_id={unit['id']}"))[0]
+    await field.act(f"/{noun}/{unit['id']}/hold_back", {"why": "Es ist etwas zu klären."})
+    return f"/{noun}/{unit['id']}", await field.link(OWN_DATA, holder["id"], holder["person_ref"])
 
-    assert (back["state"], back["held_back_on"], back["paused_on"]) == ("ready", None, None)
+
+@pytest.mark.parametrize("noun", ["mentors", "mentor_groups"])
+async def test_who_is_held_back_ends_their_own_pause_and_nothing_else(field: Field, noun: str) -> None:
+    """By the link they pause and come back; its answers say what goes on, and that this is not theirs to end."""
+    address, path = await held_back_unit(field, noun)
+    assert (await field.client.get(path)).json()["may"] == "pause"
+    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "held-back"
+    assert (await field.client.post(f"{path}/pause")).status_code == 200
+    assert (await field.client.post(f"{path}/pause")).status_code == 409
+    both = await field.get(address)
+    assert (both["paused_on"], both["held_back_on"]) == (str(field.day),) * 2
+    assert (await field.client.get(path)).json()["may"] == "resume"
+    said = (await field.client.post(f"{path}/resume", headers=BROWSER)).text
+    assert ("Schön, dass Sie wieder da sind." in said, "die nur die Koordination beendet" in said) == (False, True)
+    held = await field.get(address)
+    assert (held["paused_on"], held["held_back_on"], held["held_back_why"]) == (
+        None, str(field.day), "Es ist etwas zu klären.")
+    assert (await field.client.post(f"{path}/resume")).json()["slug"] == "held-back"
+    await field.waiting_household(programme_id=str(field.programme if noun == "mentors" else field.sponsorship))
+
+    assert (await field.run(field.programme if noun == "mentors" else field.sponsorship))["proposed"] == 0
+
+
+@pytest.mark.parametrize("noun", ["mentors", "mentor_groups"])
+async def test_a_coordinator_ends_one_of_two_pauses(field: Field, noun: str) -> None:
+    """Without a reason their own, and who is held back stays so; with one that, and their own goes on."""
+    address, path = await held_back_unit(field, noun)
+    assert await field.refused(f"{address}/resume") == (422, "reason-missing")
+    await field.act(f"{address}/pause")
+    away = await field.act(f"{address}/resume")
+    assert (away["paused_on"], away["held_back_on"], away["resumed_by"]) == (None, str(field.day), None)
+    assert await field.refused(f"{address}/resume") == (422, "reason-missing")
+    await field.act(f"{address}/pause")
+    talked = {"why": "Alle haben miteinander gesprochen."}
+    back = await field.act(f"{address}/resume", talked)
+    assert (back["paused_on"], back["held_back_on"], back["resumed_why"]) == (str(field.day), None, talked["why"])
+    assert (await field.client.get(path)).json()["may"] == "resume"
+    page = (await field.client.post(f"{path}/resume", headers=BROWSER)).text
+    there = await field.get(address)
+
+    assert "Schön, dass Sie wieder da sind." in page
+    assert (there["state"], there["paused_on"], there["resumed_why"]) == ("ready", None, talked["why"])
+
+
+@pytest.mark.parametrize("noun", ["mentors", "mentor_groups"])
+async def test_both_pauses_ended_at_once_are_each_ended_once(field: Field, noun: str) -> None:
+    """By the link and by a coordinator: whoever saw what was so before is told to read again, and ends nothing else."""
+    for _ in range(3):
+        address, path = await held_back_unit(field, noun)
+        await field.act(f"{address}/pause")
+        by_link, by_coordinator = await asyncio.wait_for(asyncio.gather(
+            field.client.post(f"{path}/resume"),
+            field.attempt(f"{address}/resume", {"why": "Alle haben miteinander gesprochen."})), 20)
+        found = await field.get(address)
+
+        assert (by_link.status_code, found["paused_on"]) == (200, None)
+        assert (by_coordinator.status_code, found["held_back_on"]) in {(200, None), (412, str(field.day))}
 
 
 async def test_what_has_ended_pauses_no_longer(field: Field) -> None:

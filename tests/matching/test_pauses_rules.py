@@ -1,6 +1,7 @@
-"""A pause of a group or household: a mark beside its state, which stays, so that it is where it was afterwards."""
+"""Pauses: a mark beside the state of a group or household, which stays; and being held back, which is another thing."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,14 +9,20 @@ import pytest
 from libs.common.refusals import Invalid, Refused
 from services.matching.households.model import Household, HouseholdState
 from services.matching.mentor_groups.model import ENDED, GroupState, MentorGroup
+from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.model import Awaited
 
-NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
+NOW, DAY, LATER = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2), date(2026, 4, 7)
 
 
 def a_group(state: GroupState = GroupState.READY) -> MentorGroup:
     """A group in this state."""
     return MentorGroup(region="15087", programme_id=uuid4(), label="Gruppe", interested_on=DAY, state=state)
+
+
+def a_mentor(state: MentorState = MentorState.READY, **given: Any) -> Mentor:
+    """A mentor in this state."""
+    return Mentor(region="15087", programme_id=uuid4(), person_ref=uuid4(), consented_on=DAY, state=state, **given)
 
 
 def a_household(state: HouseholdState = HouseholdState.WAITING) -> Household:
@@ -85,19 +92,77 @@ def test_a_checklist_goes_on_in_a_pause_and_nobody_is_proposed() -> None:
     assert (listed.state, household.state) == (GroupState.LISTED, HouseholdState.WAITING)
 
 
-def test_a_pause_of_ones_own_is_no_way_round_being_held_back() -> None:
-    """Only the coordinators end it, with a reason; then both are over."""
-    group = a_group()
-    group.pause(DAY, awaited=None)
-    group.hold_back(DAY, by="coordinator", why="something happened")
-    with pytest.raises(Refused) as alone:
-        group.resume()
-    with pytest.raises(Invalid) as silent:
-        group.resume(by="coordinator")
-    assert (slug_of(alone), slug_of(silent), group.paused_on) == ("held-back", "reason-missing", DAY)
-    group.resume(by="coordinator", why="they talked")
+@pytest.mark.parametrize("of", [a_group(), a_mentor(), a_mentor(active_since=NOW)])
+def test_a_pause_of_ones_own_and_being_held_back_end_each_by_itself(of: MentorGroup | Mentor) -> None:
+    """First the coordinators, with a reason: they pause on, and come back by themselves."""
+    before = of.state
+    of.pause(DAY, awaited=None)
+    of.hold_back(LATER, by="coordinator", why="something happened")
+    of.resume(by="coordinator", why="they talked")
+    assert (of.held_back_on, of.paused_on, of.resumed_by) == (None, DAY, "coordinator")
+    assert isinstance(of, MentorGroup) or of.state is MentorState.PAUSED
+    of.resume()
 
-    assert (group.held_back_on, group.paused_on) == (None, None)
+    assert (of.paused_on, of.resumed_by) == (None, "coordinator")
+    assert isinstance(of, MentorGroup) or of.state is (MentorState.ACTIVE if of.active_since else before)
+
+
+@pytest.mark.parametrize("of", [a_group(), a_mentor()])
+@pytest.mark.parametrize("by", [None, "coordinator"])
+def test_who_ends_their_own_pause_stays_held_back(of: MentorGroup | Mentor, by: str | None) -> None:
+    """By themselves or through a coordinator, who gives no reason; then only one with a reason goes further."""
+    of.hold_back(DAY, by="coordinator", why="something happened")
+    of.pause(LATER, awaited=None)
+    with pytest.raises(Refused):
+        of.pause(LATER, awaited=None)
+    of.resume(by=by)
+    assert (of.held_back_on, of.held_back_by, of.paused_on) == (DAY, "coordinator", None)
+    with pytest.raises(Refused) as alone:
+        of.resume()
+    with pytest.raises(Invalid) as silent:
+        of.resume(by="coordinator")
+    assert (slug_of(alone), slug_of(silent), of.held_back_on) == ("held-back", "reason-missing", DAY)
+    assert isinstance(of, MentorGroup) or of.state is MentorState.PAUSED
+    of.resume(by="coordinator", why="they talked")
+
+    assert (of.held_back_on, of.paused_on) == (None, None)
+    assert isinstance(of, MentorGroup) or of.state is MentorState.READY
+
+
+@pytest.mark.parametrize("awaited", Awaited)
+def test_a_mentor_who_is_held_back_does_not_pause_while_something_is_awaited(awaited: Awaited) -> None:
+    """As anybody: holding back does not settle what is open."""
+    mentor = a_mentor()
+    mentor.hold_back(DAY)
+    with pytest.raises(Refused):
+        mentor.pause(LATER, awaited=awaited)
+
+    assert (mentor.held_back_on, mentor.paused_on) == (DAY, None)
+
+
+def test_a_mentor_of_whom_no_day_is_kept_pauses_all_the_same() -> None:
+    """From a version before: they come back, or pause on after being held back, at the latest since that day."""
+    there, held = a_mentor(MentorState.PAUSED), a_mentor(MentorState.PAUSED)
+    assert there.pauses
+    there.resume()
+    held.hold_back(DAY)
+    held.resume(by="coordinator", why="they talked")
+
+    assert (there.state, held.state, held.paused_on) == (MentorState.READY, MentorState.PAUSED, DAY)
+
+
+def test_who_has_left_pauses_no_longer() -> None:
+    """And neither begins nor ends a pause, held back before or not."""
+    mentor = a_mentor()
+    mentor.pause(DAY, awaited=None)
+    mentor.hold_back(DAY)
+    mentor.leave(NOW, awaited=None, taken=0)
+    with pytest.raises(Refused):
+        mentor.pause(LATER, awaited=None)
+    with pytest.raises(Refused):
+        mentor.resume(by="coordinator", why="they talked")
+
+    assert (mentor.state, mentor.paused_on) == (MentorState.LEFT, None)
 
 
 def test_one_reason_is_kept_and_it_is_that_of_who_gave_one_last() -> None:

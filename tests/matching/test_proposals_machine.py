@@ -207,7 +207,7 @@ class Matching(RuleBasedStateMachine):
             if unit.state is MentorState.PAUSED:
                 unit.resume()
                 return
-            unit.pause(awaited=awaited)
+            unit.pause(self.now.date(), awaited=awaited)
             for proposal in self.all_proposals:
                 if proposal.unit_id == unit.id and proposal.state in PENDING:
                     proposal.dismiss(DismissReason.NO_LONGER_AVAILABLE, self.now)

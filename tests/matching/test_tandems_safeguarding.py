@@ -54,12 +54,18 @@ async def test_only_a_coordinator_ends_the_pause(field: Field) -> None:
 
 
 async def test_who_paused_by_themselves_is_held_back_too(field: Field) -> None:
-    """Their own pause is no way round."""
+    """Their own pause is no way round, and goes on when the coordinators have nothing against them any more."""
     tandem = await field.active()
-    await field.act(f"/mentors/{tandem['mentor_id']}/pause")
+    address = f"/mentors/{tandem['mentor_id']}"
+    await field.act(f"{address}/pause")
     await field.act(f"/tandems/{tandem['id']}/end_early", SAFETY)
+    held = await field.get(address)
+    assert (held["held_back_on"], held["paused_on"]) == (str(field.day),) * 2
+    ended = await field.act(f"{address}/resume", TALKED)
+    assert (ended["state"], ended["held_back_on"], ended["paused_on"]) == ("paused", None, str(field.day))
+    path = await field.link(OWN_DATA, held["id"], held["person_ref"])
 
-    assert (await field.get(f"/mentors/{tandem['mentor_id']}"))["held_back_on"] == str(field.day)
+    assert (await field.client.post(f"{path}/resume")).json()["state"] == "active"
 
 
 async def test_what_else_goes_on_with_the_mentor_waits(field: Field) -> None:

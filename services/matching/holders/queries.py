@@ -10,7 +10,7 @@ from services.matching.households.model import Household, HouseholdState
 from services.matching.households.queries import was_contact
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import ENDED, MentorGroup
-from services.matching.mentors.model import VETTED, Mentor, MentorState
+from services.matching.mentors.model import VETTED, Mentor
 from services.matching.own_data.model import FormerContact, OwnKind
 from services.matching.prerequisites.queries import contact_refs
 from services.matching.profiles.queries import address_mark, beyond_scope, is_erased, locked
@@ -114,7 +114,7 @@ async def speaking_for(transaction: OpenTransaction, holder: Holder) -> Househol
 
 
 async def may_pause(transaction: OpenTransaction, holder: Reader) -> Literal["pause", "resume"] | None:
-    """Whether they pause by themselves and may come back, or may pause."""
+    """Whether they pause by themselves and may come back, or may pause; held back or not, which they do not end."""
     if isinstance(holder, FormerContact):
         return None
     try:
@@ -122,10 +122,10 @@ async def may_pause(transaction: OpenTransaction, holder: Reader) -> Literal["pa
     except Refused:
         return None
     if isinstance(of, Mentor):
-        pauses, may = of.state is MentorState.PAUSED, of.state in VETTED
+        pauses, may = of.pauses, of.state in VETTED
     else:
         pauses, may = of.paused_on is not None, of.state not in {*ENDED, HouseholdState.CLOSED}
-    if not (may and holder.takes_part) or (not isinstance(of, Household) and of.held_back_on):
+    if not (may and holder.takes_part):
         return None
     return "resume" if pauses else "pause"
 

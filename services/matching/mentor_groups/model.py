@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.columns import code, moment, plain
 from libs.common.refusals import Invalid, Refused
-from services.matching.profiles.model import Accompanying, Awaited, HeldBack, Pausing, refuse_awaiting, refuse_unnoted
+from services.matching.profiles.model import Accompanying, Awaited, HeldBack, refuse_awaiting, refuse_unnoted
 from services.matching.tables import Table
 
 
@@ -37,7 +37,7 @@ PREPARED = frozenset({GroupState.READY, GroupState.APPLIED, GroupState.LISTED})
 BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 
 
-class MentorGroup(Accompanying, HeldBack, Pausing, Table, table=True):
+class MentorGroup(Accompanying, HeldBack, Table, table=True):
     """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
 
     One that is held back stays in preparation, whatever its checklist says, until the coordinators say that it goes on;
@@ -129,13 +129,15 @@ class MentorGroup(Accompanying, HeldBack, Pausing, Table, table=True):
         self.begin_pause(day, awaited=awaited)
 
     def resume(self, *, by: str | None = None, why: str | None = None) -> None:
-        """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
+        """Held back no longer, for which the coordinators say why; else back from their own pause. The other stays.
+
+        by: None: they themselves.
+        """
         self.refuse_ended()
-        if self.held_back_on is None:
-            self.end_pause()
-        else:
+        if self.ends_holding_back(by, why):
             self.note_resumed(by, why)
-            self.paused_on = None
+        else:
+            self.end_pause()
 
     def accompany(self) -> None:
         """A tandem begins."""

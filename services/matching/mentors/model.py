@@ -42,8 +42,8 @@ VETTED = AVAILABLE | {MentorState.PAUSED}
 class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
-    A relevant entry is never kept either: the check constraint says so to whoever writes past this class. Who is held
-    back is paused for somebody's safety, so that only the coordinators end the pause.
+    A relevant entry is never kept either: the check constraint says so to whoever writes past this class. Paused is who
+    pauses by their own choice (paused_on; not kept by versions before), who is held back, or both.
     """
 
     __table_args__ = (
@@ -93,16 +93,26 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
             raise Refused("consent-missing", "Consent to matching must be noted first.")
         self.state = MentorState.READY
 
-    def pause(self, *, awaited: Awaited | None) -> None:
-        """No new household for now; running tandems go on. Not while an answer or a first meeting is awaited."""
-        self._only(AVAILABLE, "paused")
+    @property
+    def pauses(self) -> bool:
+        """Whether they pause by their own choice, held back besides or not."""
+        return self.state is MentorState.PAUSED and (self.paused_on is not None or self.held_back_on is None)
+
+    def pause(self, day: date, *, awaited: Awaited | None) -> None:
+        """No new household for now; running tandems go on. Not while an answer or a first meeting is awaited.
+
+        Who is held back may, too, and pauses on when that has ended.
+        """
+        self._only(AVAILABLE if self.pauses else VETTED, "paused")
         refuse_awaiting(awaited)
-        self.state = MentorState.PAUSED
+        self.state, self.paused_on = MentorState.PAUSED, day
 
     def hold_back(self, day: date, *, by: str | None = None, why: str | None = None) -> bool:
         """For somebody's safety nobody new, whatever is open; returns False for who is proposed to nobody anyway."""
         if self.state not in VETTED:
             return False
+        if self.pauses:
+            self.paused_on = self.paused_on or day
         self.note_held_back(day, by=by, why=why)
         self.state = MentorState.PAUSED
         return True
@@ -112,11 +122,17 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         self._only(VETTED, "held back")
 
     def resume(self, *, by: str | None = None, why: str | None = None) -> None:
-        """Back from a pause; from one for somebody's safety the coordinators say why. by: None: they themselves."""
+        """Held back no longer, for which the coordinators say why; else back from their own pause. The other stays.
+
+        by: None: they themselves.
+        """
         self._only({MentorState.PAUSED}, "resumed")
-        if self.held_back_on:
+        if self.ends_holding_back(by, why):
             self.note_resumed(by, why)
-        self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
+        else:
+            self.paused_on = None
+        if self.held_back_on is None and self.paused_on is None:
+            self.state = MentorState.ACTIVE if self.active_since else MentorState.READY
 
     def accompany(self, now: datetime) -> None:
         """A tandem begins."""
@@ -131,7 +147,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
 
     def end(self, now: datetime) -> None:
         """Left, whatever came before; the record goes at once when they never accompanied anybody."""
-        self.state, self.left_at = MentorState.LEFT, self.left_at or now
+        self.state, self.left_at, self.paused_on = MentorState.LEFT, self.left_at or now, None
         if self.active_since is None:
             self.forget_record()
 

@@ -92,8 +92,10 @@ class MentorOut(BaseModel):
     record_certificate_date: date | None
     record_relevant_entry: bool | None
     record_next_due: date | None
+    paused_on: date | None = Field(description=(
+        "Since when they pause for a reason of their own, held back besides or not; versions before did not keep it."))
     held_back_on: date | None = Field(
-        description="Since when they pause for somebody's safety: only the coordinators end the pause.")
+        description="Since when they pause for somebody's safety: only the coordinators end that.")
     held_back_by: str | None
     held_back_why: str | None
     resumed_by: str | None

@@ -21,11 +21,7 @@ async def paused(transaction: OpenTransaction, of: Household | Unit) -> None:
     A household must be locked, a mentor or group with lock_unit; so it is below.
     """
     await beyond_scope(transaction)
-    awaited = await awaited_of(transaction, of)
-    if isinstance(of, Mentor):
-        of.pause(awaited=awaited)
-    else:
-        of.pause(today(transaction.clock.now()), awaited=awaited)
+    of.pause(today(transaction.clock.now()), awaited=await awaited_of(transaction, of))
     await let_go(transaction, of)
 
 
@@ -44,17 +40,18 @@ async def held_back(transaction: OpenTransaction, unit: Unit, why: str | None = 
 async def resumed(
     transaction: OpenTransaction, of: Household | Unit, *, by: str | None = None, why: str | None = None,
 ) -> None:
-    """A side is back from a pause; what that kept apart is looked at again, and a group may be ready, which is told.
+    """A side is held back no longer, or else back from a pause of its own; the other stays.
 
-    by: which coordinator says so, and why; None: they themselves.
+    What that kept apart is looked at again, and a group may be ready, which is told. by: which coordinator says so, and
+    why, without which nobody ends holding back; None: they themselves.
     """
     await beyond_scope(transaction)
     if isinstance(of, Household):
         of.resume()
     else:
-        held_back_before = of.held_back_on
+        for_safety = of.ends_holding_back(by, why)
         of.resume(by=by, why=why)
-        if held_back_before and why is not None:
+        if for_safety and why is not None:
             await keep_why(transaction, of, why)
     await _looked_at(transaction, of)
 

@@ -24,7 +24,10 @@ router = APIRouter(tags=["pauses"])
 
 @router.post("/mentors/{mentor_id}/pause")
 async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
-    """No new household for now; proposals that nobody was invited to are dismissed."""
+    """No new household for now; proposals that nobody was invited to are dismissed.
+
+    Who is held back may pause besides, and pauses on when that has ended.
+    """
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await paused(transaction, mentor)
     return await mentor_told(transaction, mentor, response)
@@ -34,7 +37,10 @@ async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
 async def hold_mentor_back(
     mentor_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> MentorOut:
-    """For somebody's safety nobody new, whatever is open, also after the tandem ended; until a coordinator resumes."""
+    """For somebody's safety nobody new, whatever is open, also after the tandem ended; until a coordinator resumes.
+
+    A pause of their own stays as it is, and is not ended by that.
+    """
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     mentor.refuse_unless_vetted()
     await held_back(transaction, mentor, body.why)
@@ -45,7 +51,10 @@ async def hold_mentor_back(
 async def resume_mentor(
     mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: ResumingIn | None = None,
 ) -> MentorOut:
-    """The mentor is back from a pause; from one for somebody's safety only with the reason why."""
+    """The mentor is held back no longer, if `why` says why, and only that: a pause of their own goes on.
+
+    Without `why`, or when not held back, they are back from their own pause, and who is held back stays so.
+    """
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await resumed(transaction, mentor, by=transaction.caller.principal, why=body.why if body else None)
     return await mentor_told(transaction, mentor, response)
@@ -55,7 +64,10 @@ async def resume_mentor(
 async def pause_mentor_group(
     mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
 ) -> GroupOut:
-    """No household for now, whatever its state, which stays; proposals that nobody was invited to are dismissed."""
+    """No household for now, whatever its state, which stays; proposals that nobody was invited to are dismissed.
+
+    One that is held back may pause besides, and pauses on when that has ended.
+    """
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     await paused(transaction, group)
     return await group_told(transaction, group, response)
@@ -65,7 +77,10 @@ async def pause_mentor_group(
 async def hold_mentor_group_back(
     mentor_group_id: UUID, body: HoldingBackIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> GroupOut:
-    """For somebody's safety the group takes in nobody, also after the tandem ended; until a coordinator resumes it."""
+    """For somebody's safety the group takes in nobody, also after the tandem ended; until a coordinator resumes it.
+
+    A pause of its own stays as it is, and is not ended by that.
+    """
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     await held_back(transaction, group, body.why)
     return await group_told(transaction, group, response)
@@ -76,9 +91,10 @@ async def resume_mentor_group(
     mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
     body: ResumingIn | None = None,
 ) -> GroupOut:
-    """The group is back from a pause, where it was; from one for somebody's safety only with the reason why.
+    """The group is held back no longer, if `why` says why, and only that: a pause of its own goes on.
 
-    After that its checklist says when it takes in a household again.
+    Without `why`, or when not held back, it is back from its own pause, where it was, and stays held back if it is.
+    Held back no longer its checklist says when it takes in a household again.
     """
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     await resumed(transaction, group, by=transaction.caller.principal, why=body.why if body else None)

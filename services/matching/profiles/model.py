@@ -141,11 +141,11 @@ class CertificateSeen(SQLModel):
 
 
 class Pausing(SQLModel):
-    """Since when a group or household wants nobody new: it is ill, in hospital, away.
+    """Since when somebody wants nobody new by their own choice: they are ill, in hospital, away.
 
-    A mark beside the state, where a mentor has a state: a group in preparation or a household before its first talk
-    pauses too, and meanwhile goes on where it is: a checklist, an authority's list, a tandem, waiting_since. So who is
-    back is where they were, and nothing has to remember where that was.
+    A mark beside the state, where a mentor has a state besides: a group in preparation or a household before its first
+    talk pauses too, and meanwhile goes on where it is: a checklist, an authority's list, a tandem, waiting_since. So
+    who is back is where they were, and nothing has to remember where that was.
     """
 
     paused_on: date | None = personal(None)
@@ -169,8 +169,10 @@ class Pausing(SQLModel):
         self.paused_on = None
 
 
-class HeldBack(SQLModel):
+class HeldBack(Pausing):
     """Since when somebody is proposed to nobody for somebody's safety, and by whom; or who ended that.
+
+    A pause of their own is another thing: each begins and ends by itself, whatever becomes of the other.
 
     One reason is kept, that of the last of both: held_back_note, sealed with the key of held_back_ref (the mentor, or
     who spoke for the group first; None for a group of nobody). Versions before kept it in plain text, in
@@ -191,6 +193,10 @@ class HeldBack(SQLModel):
             self.held_back_by = by
             self.forget_why()
         self.held_back_on, self.resumed_by = self.held_back_on or day, None
+
+    def ends_holding_back(self, by: str | None, why: str | None) -> bool:
+        """Whether who resumes them means this: coordinators who say why, or anybody while there is no other pause."""
+        return self.held_back_on is not None and (self.paused_on is None or (by is not None and why is not None))
 
     def note_resumed(self, by: str | None, why: str | None) -> None:
         """It goes on: the coordinators say so, and why. by: None: they themselves, who may not."""

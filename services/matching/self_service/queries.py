@@ -14,7 +14,8 @@ from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
 from services.matching.concerns.queries import to_speak_of
 from services.matching.consents.model import Purpose
-from services.matching.holders.queries import Reader, kind_of
+from services.matching.holders.queries import Holder, Reader, kind_of, side_of
+from services.matching.households.model import Household
 from services.matching.links.queries import CALENDAR, CONCERN, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.own_data.model import OwnDataOut, OwnKind
@@ -187,7 +188,13 @@ def confirming(which: str, holder: Reader, purpose: Purpose) -> tuple[str, str, 
     return f"own_{which}_asked", text, f"own_{which}_yes", action
 
 
-def withdrawn(purpose: Purpose, holder: Reader) -> str:
+async def resumed(transaction: OpenTransaction, holder: Holder) -> str:
+    """The phrase for who is back from a pause of their own; who is held back is told that this goes on."""
+    of = await side_of(transaction, holder)
+    return "own_resumed" if isinstance(of, Household) or of.held_back_on is None else "own_resumed_held_back"
+
+
+async def withdrawn(purpose: Purpose, _: OpenTransaction, holder: Reader) -> str:
     """The phrase that says what a consent taken back has ended; holder: as they were before."""
     if purpose is not Purpose.MATCHING:
         return "own_withdrawn_purpose"

@@ -62,7 +62,7 @@ async def pause(transaction: OpenTransaction, holder: Holder) -> None:
 
 
 async def resume(transaction: OpenTransaction, holder: Holder) -> None:
-    """They are back from a pause; one for somebody's safety is ended by the coordinators alone."""
+    """They are back from a pause of their own; being held back is ended by the coordinators alone."""
     await resumed(transaction, await _side(transaction, holder))
 
 

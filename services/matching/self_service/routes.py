@@ -41,7 +41,7 @@ from services.matching.own_data.queries import own_data
 from services.matching.profiles.queries import contact_out
 from services.matching.profiles.rules import ContactIn
 from services.matching.self_service import reactions
-from services.matching.self_service.queries import confirming, own_page, withdrawn
+from services.matching.self_service.queries import confirming, own_page, resumed, withdrawn
 from services.matching.self_service.rules import (
     Availability,
     AvailabilityIn,
@@ -142,8 +142,8 @@ async def pause_by_link(request: Request, holding: Own) -> Any:
 
 @router.post("/self_service/{token}/resume", response_model=TakingPartOut, responses=PAGE)
 async def resume_by_link(request: Request, holding: Own) -> Any:
-    """They are back from a pause; from one for somebody's safety only the coordinators bring them back."""
-    return await _changed(request, holding, "own_resumed", reactions.resume)
+    """They are back from a pause of their own; one for somebody's safety goes on until the coordinators end it."""
+    return await _changed(request, holding, resumed, reactions.resume)
 
 
 @router.get("/self_service/{token}/leave", response_class=HTMLResponse)
@@ -202,12 +202,13 @@ async def _data(holding: Holding) -> OwnDataOut:
 
 
 async def _changed(
-    request: Request, holding: Holding, key: str | Callable[[Reader], str], change: Change, find: Any = locked_holder,
+    request: Request, holding: Holding, key: str | Callable[[OpenTransaction, Any], Awaitable[str]], change: Change,
+    find: Any = locked_holder,
 ) -> Any:
     """Do what a button says; `find` locks what the change does not lock by itself. key: also by whose it is before."""
     try:
         holder = await find(holding.transaction, holding.link)
-        key = key if isinstance(key, str) else key(holder)
+        key = key if isinstance(key, str) else await key(holding.transaction, holder)
         await _do(holding, holder, lambda transaction: change(transaction, holder))
     except Refused as refused:
         return await turned_down(request, holding, refused)
