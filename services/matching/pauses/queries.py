@@ -1,6 +1,6 @@
 """Reads about pauses: the reason for which somebody is held back or, once that has ended, goes on; it is sealed."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from uuid import UUID
 
 from libs.common.audit import audited
@@ -26,7 +26,7 @@ async def keep_why(transaction: OpenTransaction, unit: Unit, why: str) -> None:
     unit.note_why(sealed, ref)
 
 
-async def whys_of(transaction: OpenTransaction, units: Iterable[Unit]) -> dict[UUID, dict[str, str | None]]:
+async def whys_of(transaction: OpenTransaction, units: Sequence[Unit]) -> dict[UUID, dict[str, str | None]]:
     """By id what held_back_why or resumed_why says, for whom a reason is sealed; each reading is noted in the audit."""
     found: dict[UUID, dict[str, str | None]] = {unit.id: {} for unit in units}
     # In plain text stands only what the version before has noted since.
