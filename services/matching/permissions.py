@@ -47,6 +47,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "read_counselled_person", "read_own_data_of_counselled",
         "record_consent", "list_consents", "withdraw_consent",
         "read_standing", "change_counselling_case", "change_counselled_person", "close_counselling_case",
+        "correct_case_closing", "withdraw_case_closing",
         "reopen_counselling_case", "record_counselling_contact", "list_counselling_contacts",
         "correct_counselling_contact", "move_counselling_contact", "strike_counselling_contact",
         "read_counselling_contact", "enter_status", "list_statuses", "read_counselling_figures",

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from libs.common.callers import Role
 from libs.common.codes.lists import CounsellingResult
 from libs.common.facts.registry import ErasureRequested
-from libs.common.refusals import Invalid
-from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
+from libs.common.refusals import Invalid, Refused
+from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell, last_closed
 from services.matching.counselling_figures.queries import _open_cases
 from services.matching.counselling_figures.rules import Asked
 from tests.matching.field import Field, Json, quarter
@@ -24,7 +24,8 @@ BEGAN = date(2024, 1, 15)
 MONTHS = 30
 Month = tuple[int, int]
 STEPS: st.SearchStrategy[Any] = st.lists(st.tuples(
-    st.sampled_from(["contact", "correct", "close", "reopen", "say"]), st.integers(0, 60), st.integers(0, 120),
+    st.sampled_from(["contact", "correct", "close", "reopen", "say", "put_right", "withdraw"]), st.integers(0, 60),
+    st.integers(0, 120),
 ), min_size=1, max_size=25)
 
 
@@ -88,17 +89,38 @@ class Played:
             assert open_months(self.spells, yesterday) == before
 
 
+    def put_right(self, day: date) -> None:
+        """It was last closed on another day; what came before that spell stays as it was."""
+        spell = last_closed(self.spells)
+        until = spell.closed_on or date.max
+        last = max((one for one in self.contacts if one <= until), default=None)
+        before = open_months(self.spells, spell.opened_on)
+        self.case.correct_closing(self.spells, None, day, last_contact=last)
+        self.case.begin(self.spells, self.contacts)
+        assert open_months(self.spells, spell.opened_on) == before
+        assert spell.closed_on == day
+
+    def withdraw(self, _day: date) -> None:
+        """It should not have been closed: it was open since, until today."""
+        spell = self.case.withdraw_closing(self.spells)
+        del self.spells[self.spells.index(spell) + 1:]
+        self.case.begin(self.spells, self.contacts)
+        assert self.case.is_open
+        assert all(spell.holds(day) for day in (spell.opened_on, self.today))
+
+
 @given(STEPS)
 def test_spells_follow_one_another_and_leave_the_past_as_it_was(steps: list[tuple[str, int, int]]) -> None:
-    """Whatever is entered, corrected, said, closed and reopened, in whatever order, on whatever days."""
+    """Whatever is entered, corrected, said, closed, reopened, put right, in whatever order, on whatever days."""
     played = Played()
     played.spells.append(played.case.first_spell())
     for kind, later, ago in steps:
         played.today += timedelta(days=later)
         try:
             getattr(played, kind)(played.today - timedelta(days=ago))
-        except Invalid as refused:
-            assert refused.slug in {"case-day", "contact-after-closing"}  # noqa: PT017 - refused for what was drawn
+        except Refused as refused:
+            assert refused.slug in {  # noqa: PT017 - refused for what was drawn
+                "case-day", "contact-after-closing", "case-came-again", "case-not-closed"}
         spells, case = played.spells, played.case
         ended = [one.closed_on for one in spells]
         assert all(one.closed_on is None or one.opened_on <= one.closed_on for one in spells)

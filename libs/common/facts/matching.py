@@ -357,13 +357,13 @@ class CounsellingCaseCorrected(CounsellingCaseFact):
 
 
 class CounsellingCaseClosed(CounsellingCaseFact):
-    """Counselling ended in this month."""
+    """Counselling ended in this month; of what is told more than once for a spell the last is right."""
 
     subject: ClassVar[str] = "matching.counselling_case.closed.v1"
 
 
 class CounsellingCaseReopened(CounsellingCaseFact):
-    """They have come again, in this month: the case is open again, by a new spell, or by one that is not over yet."""
+    """In this month the case is open again: by a new spell, as they have come again, or by one that is not over yet."""
 
     subject: ClassVar[str] = "matching.counselling_case.reopened.v1"
 

@@ -140,12 +140,30 @@ class CounsellingCase(Table, table=True):
     ) -> None:
         """Its last spell has ended, with this result; its notes are kept for three years from the last contact on."""
         self.refuse_closed()
-        if on < max(spell.opened_on, last_contact or spell.opened_on):
-            raise _odd_day("closed_on")
-        self.said_opened_on = min(self.said_opened_on or self.opened_on, on)
-        spell.said_opened_on = min(spell.said_opened_on, on)
+        self._end(spell, result, on, last_contact=last_contact)
         self.state = CaseState.CLOSED
-        self.result, self.closed_on = spell.result, spell.closed_on = result, on
+
+    def correct_closing(
+        self, spells: Sequence[CounsellingSpell], result: CounsellingResult | None, on: date | None, *,
+        last_contact: date | None = None,
+    ) -> None:
+        """What was noted of its last closing was wrong; None: that was right. last_contact: until then."""
+        spell, again = last_closed(spells), spells[-1]
+        if again is not spell and on is not None and on >= again.said_opened_on:
+            raise Invalid("case-came-again", "They had come again by this day; the case was closed before it.",
+                          field="closed_on")
+        self._end(spell, result or spell.result, on or spell.closed_on or spell.opened_on, last_contact=last_contact)
+        self.result, self.closed_on = again.result, again.closed_on
+
+    def withdraw_closing(self, spells: Sequence[CounsellingSpell]) -> CounsellingSpell:
+        """Its last closing was a mistake: returns the spell that goes on as if nothing was.
+
+        What began when they came again after it is a part of that spell, and no spell of its own.
+        """
+        spell = last_closed(spells)
+        self.state = CaseState.OPEN if spell is spells[0] else CaseState.REOPENED
+        self.result = self.closed_on = spell.result = spell.closed_on = None
+        return spell
 
     def reopen(self, last: CounsellingSpell, on: date) -> CounsellingSpell:
         """They have come again: another spell; on the day of the closing the last one goes on as if nothing was."""
@@ -180,10 +198,27 @@ class CounsellingCase(Table, table=True):
         self.forget()
         self.languages, self.gender, self.age_band = [], Gender.NOT_STATED, None
 
+    def _end(
+        self, spell: CounsellingSpell, result: CounsellingResult | None, on: date, *, last_contact: date | None,
+    ) -> None:
+        if on < max(spell.opened_on, last_contact or spell.opened_on):
+            raise _odd_day("closed_on")
+        self.said_opened_on = min(self.said_opened_on or self.opened_on, on)
+        spell.said_opened_on = min(spell.said_opened_on, on)
+        self.result, self.closed_on = spell.result, spell.closed_on = result, on
+
     def _spell(self, day: date, spell_id: UUID | None = None) -> CounsellingSpell:
         return CounsellingSpell(
             id=spell_id or uuid7(), counselling_case_id=self.id, region=self.region, partner_id=self.partner_id,
             opened_on=day, said_opened_on=day)
+
+
+def last_closed(spells: Sequence[CounsellingSpell]) -> CounsellingSpell:
+    """The spell that was closed last, whether or not they have come again since."""
+    closed = [spell for spell in spells if spell.closed_on is not None]
+    if not closed:
+        raise Refused("case-not-closed", "The case has not been closed yet.")
+    return closed[-1]
 
 
 def _odd_day(field: str) -> Invalid:

@@ -12,7 +12,12 @@ from libs.common.audit import audited
 from libs.common.callers import Role
 from libs.common.codes.countries import world_region
 from libs.common.db import OpenTransaction, get_or_refuse
-from libs.common.facts.matching import CounsellingCaseCorrected, CounsellingCaseFact, CounsellingCaseOpened
+from libs.common.facts.matching import (
+    CounsellingCaseClosed,
+    CounsellingCaseCorrected,
+    CounsellingCaseFact,
+    CounsellingCaseOpened,
+)
 from libs.common.outbox import announce
 from libs.common.persons import persons_at
 from libs.common.privacy import key_of, seal
@@ -69,6 +74,15 @@ def tell_beginning(transaction: OpenTransaction, case: CounsellingCase, *, told:
         tell(transaction, CounsellingCaseCorrected, case, case.opened_on)
 
 
+def tell_closing(
+    transaction: OpenTransaction, case: CounsellingCase, spell: CounsellingSpell, *, told: date | None,
+) -> None:
+    """The day of a closing may have moved: announced once more when it lies in another month than was told."""
+    day = spell.closed_on
+    if day and (told is None or (day.year, day.month) != (told.year, told.month)):
+        tell(transaction, CounsellingCaseClosed, case, day, spell)
+
+
 async def described(transaction: OpenTransaction, case: CounsellingCase, given: CaseFields) -> None:
     """Take over what is said of a person: the country of origin sealed, its region of the world to be counted."""
     refuse_future(given.opened_on or date.min, transaction.clock.now(), "opened_on")
@@ -91,6 +105,13 @@ async def spells_of(transaction: OpenTransaction, case_id: UUID) -> Sequence[Cou
     """From when until when a case was open, in order; each has one at least."""
     query = select(CounsellingSpell).where(CounsellingSpell.counselling_case_id == case_id)
     return (await transaction.scalars(query.order_by(col(CounsellingSpell.opened_on)))).all()
+
+
+async def spells_to_correct(transaction: OpenTransaction, case: CounsellingCase) -> Sequence[CounsellingSpell]:
+    """The same, of a case of which is still kept who it was, and what was noted."""
+    await key_of(transaction, case.person_ref)
+    case.refuse_deleted(today(transaction.clock.now()))
+    return await spells_of(transaction, case.id)
 
 
 async def cases_at(transaction: OpenTransaction, address: str) -> Sequence[CounsellingCase]:

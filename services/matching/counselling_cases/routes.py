@@ -9,34 +9,47 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from libs.common.audit import audited
-from libs.common.bodies import Body
 from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldRegion
 from libs.common.codes.types import Ags, Day
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import CounsellingCaseClosed, CounsellingCaseReopened
 from libs.common.privacy import key_of, unseal
-from services.matching.counselling_cases.model import SEALED_ORIGIN, CaseState, CounsellingCase, Origin
-from services.matching.counselling_cases.queries import cases_at, described, opened, refuse_second, spells_of, tell
+from services.matching.counselling_cases.model import (
+    SEALED_ORIGIN,
+    CaseState,
+    CounsellingCase,
+    Origin,
+    last_closed,
+)
+from services.matching.counselling_cases.queries import (
+    cases_at,
+    described,
+    opened,
+    refuse_second,
+    spells_of,
+    spells_to_correct,
+    tell,
+    tell_closing,
+)
 from services.matching.counselling_cases.reactions import plan_deletion
-from services.matching.counselling_cases.rules import CaseFields, CaseIn, CaseSoughtIn
+from services.matching.counselling_cases.rules import (
+    CaseClosingCorrectionIn,
+    CaseClosingIn,
+    CaseFields,
+    CaseIn,
+    CaseSoughtIn,
+)
 from services.matching.counselling_contacts.queries import begin_anew, last_contact_of
 from services.matching.counselling_statuses.queries import entries_of
 from services.matching.counselling_statuses.rules import Attribute, standing
 from services.matching.own_data.model import CounselledDataOut
 from services.matching.own_data.queries import counselled_data
-from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside
-from services.matching.profiles.rules import ContactIn, ContactOut, refuse_future, today
+from services.matching.profiles.queries import beyond_scope, contact_changed, contact_out, inside, taken_back
+from services.matching.profiles.rules import ContactIn, ContactOut, TakingBackIn, refuse_future, today
 from services.matching.referrals.reactions import end_unsent
 
 router = APIRouter(prefix="/counselling_cases", tags=["counselling_cases"])
-
-
-class CaseClosingIn(Body):
-    """What came of the whole case."""
-
-    result: CounsellingResult
-    closed_on: Day | None = None
 
 
 class CaseOut(BaseModel):
@@ -204,6 +217,50 @@ async def close_counselling_case(
     await end_unsent(transaction, case)
     await plan_deletion(transaction, case)
     tell(transaction, CounsellingCaseClosed, case, closed_on, spell)
+    return await _told(transaction, case, response)
+
+
+@router.put("/{counselling_case_id}/closing")
+async def correct_case_closing(
+    counselling_case_id: UUID, body: CaseClosingCorrectionIn, transaction: Transaction, expected: Expected,
+    response: Response,
+) -> CaseDetail:
+    """The day or the result of the last closing was wrong, whether or not they have come again; what is right is told.
+
+    Figures of the past follow it, as they follow the correction of a contact.
+    """
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    refuse_future(body.closed_on or date.min, transaction.clock.now(), "closed_on")
+    spells = await spells_to_correct(transaction, case)
+    told = last_closed(spells).closed_on
+    last = await last_contact_of(transaction, case.id, until=told)
+    case.correct_closing(spells, body.result, body.closed_on, last_contact=last)
+    await begin_anew(transaction, case)
+    await plan_deletion(transaction, case)
+    tell_closing(transaction, case, last_closed(spells), told=told)
+    return await _told(transaction, case, response)
+
+
+@router.post("/{counselling_case_id}/closing/withdraw")
+async def withdraw_case_closing(
+    counselling_case_id: UUID, body: TakingBackIn, transaction: Transaction, expected: Expected, response: Response,
+) -> CaseDetail:
+    """The last closing was a mistake: the case is open as if it had not been, whenever that was; why is in the audit.
+
+    Who came again after it did not: both times are one. What was not sent and ended with it is proposed anew.
+    """
+    case = await get_or_refuse(transaction, CounsellingCase, counselling_case_id, version=expected, lock=True)
+    spells = await spells_to_correct(transaction, case)
+    if not case.is_open:
+        await refuse_second(transaction, case.person_ref, case.partner_id)
+    elif last_closed(spells) is not spells[-1]:
+        await transaction.delete(spells[-1])
+        await transaction.flush()  # a case has one open spell, at any moment
+    spell = case.withdraw_closing(spells)
+    await begin_anew(transaction, case)
+    await plan_deletion(transaction, case)
+    tell(transaction, CounsellingCaseReopened, case, today(transaction.clock.now()), spell)
+    await taken_back(transaction, f"counselling_case/{case.id}/closing", body.reason, case.person_ref)
     return await _told(transaction, case, response)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from libs.common.bodies import Body, Line
-from libs.common.codes.lists import AgeBand, Gender
+from libs.common.codes.lists import AgeBand, CounsellingResult, Gender
 from libs.common.codes.types import CountryCode, Day, LanguageTag
 from services.matching.profiles.rules import ContactIn, LocalAgs
 
@@ -22,6 +22,20 @@ class CaseFields(Body):
     counsellor: UUID | None = Field(None, description="The principal who answers for it; the caller unless named.")
     opened_on: Day | None = Field(None, description="The day on which it was opened: today, or unchanged, unless given."
                                   " With a contact before it the case begins on the day of the contact.")
+
+
+class CaseClosingIn(Body):
+    """What came of the whole case."""
+
+    result: CounsellingResult
+    closed_on: Day | None = None
+
+
+class CaseClosingCorrectionIn(Body):
+    """What was wrong about the last closing of a case; whatever is left out stays as it is."""
+
+    result: CounsellingResult | None = Field(None, examples=["rejected"], description="Unchanged unless given.")
+    closed_on: Day | None = Field(None, description="Unchanged unless given.")
 
 
 class CaseSoughtIn(Body):

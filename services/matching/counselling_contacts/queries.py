@@ -38,9 +38,10 @@ async def begin_anew(transaction: OpenTransaction, case: CounsellingCase) -> Non
     tell_beginning(transaction, case, told=told)
 
 
-async def last_contact_of(transaction: OpenTransaction, case_id: UUID) -> date | None:
-    """The day of the last contact of a case, of those that were not struck; None without any."""
-    return await transaction.scalar(select(func.max(CounsellingContact.held_on)).where(_stands_in(case_id)))
+async def last_contact_of(transaction: OpenTransaction, case_id: UUID, *, until: date | None = None) -> date | None:
+    """The day of the last contact of a case, until a day, of those that were not struck; None without any."""
+    return await transaction.scalar(select(func.max(CounsellingContact.held_on)).where(
+        _stands_in(case_id), col(CounsellingContact.held_on) <= (until or date.max)))
 
 
 def _stands_in(case_id: UUID) -> Any:
