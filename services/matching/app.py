@@ -25,6 +25,7 @@ from services.matching.mentor_groups import routes as mentor_groups
 from services.matching.mentors import reactions as mentor_reactions
 from services.matching.mentors import routes as mentors
 from services.matching.moves import routes as moves
+from services.matching.obstacles import reactions as obstacle_reactions
 from services.matching.offers import reactions as offer_reactions
 from services.matching.options import reactions as option_reactions
 from services.matching.options import routes as options
@@ -66,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
                    case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,
-                   tandem_reactions, pause_reactions],
+                   tandem_reactions, pause_reactions, obstacle_reactions],
         permissions=PERMISSIONS,
         works=[watch_runs, forget_changes],
         copies=COPIES,

@@ -301,3 +301,26 @@ async def test_reasons_in_plain_text_are_to_be_sealed(cluster: Cluster, empty: s
         await filled.close()
 
     assert (due, why) == ({held, resumed}, "something happened")
+
+
+async def test_who_may_have_a_language_in_common_by_now_is_looked_at_again(cluster: Cluster, empty: str) -> None:
+    """Of what is going on, each household once; not what is over, nor where something else stands between them."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0026")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    both, tandem, *others = [uuid4() for _ in range(5)]
+    apart: dict[str, Any] = {"region": "15087", "mentor_id": uuid4(), "obstacles": ["too_far", "no_common_language"]}
+    rows: list[tuple[str, UUID, dict[str, Any]]] = [
+        ("proposal", both, {"state": "accepted_both"}), ("tandem", both, {"state": "trial"}),
+        ("tandem", tandem, {"state": "paused"}), ("proposal", others[0], {"state": "declined"}),
+        ("tandem", others[1], {"state": "completed"}), ("tandem", others[2], {
+            "state": "active", "obstacles": ["too_far"]})]
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        for table, household, given in rows:
+            await a_row(filled, table, household_id=household, **apart | given)
+        await upgraded(cluster, "matching", empty, "heads")
+        due = [row["about"] for row in await filled.fetch("SELECT about FROM due WHERE kind = 'obstacles'")]
+    finally:
+        await filled.close()
+
+    assert sorted(due) == sorted([both, tandem])

@@ -1,7 +1,16 @@
 """Languages are spoken without a script or region: whoever speaks ar-SY understands who speaks ar."""
 
+import asyncio
+from importlib import import_module
+from uuid import UUID
+
+from sqlalchemy import text
+
 from tests.harness import new_idempotency_key
-from tests.matching.field import Field
+from tests.matching.field import Field, Json
+
+SPOKEN, LOOKED_AT = [
+    import_module(f"services.matching.migrations.versions.matching_00{number}") for number in (27, 28)]
 
 
 async def test_who_speaks_a_variety_has_the_language_in_common(field: Field) -> None:
@@ -25,3 +34,33 @@ async def test_of_two_varieties_the_better_level_stands(field: Field) -> None:
     answer = await field.send("POST", "/mentors", field.mentor_body(languages={"arabic-": "C1"}),
                               headers=field.coordinator | new_idempotency_key())
     assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+
+
+async def as_noted_before(field: Field, pair: Json, noun: str, spoken: str) -> str:
+    """The pair as the version before left it: the household spoke this variety, which nobody had in common."""
+    async with field.network["matching"].running.database.transaction() as transaction:
+        await transaction.execute(
+            text("UPDATE household SET languages = jsonb_build_object(CAST(:spoken AS text), 'C2') WHERE id = :id"),
+            {"spoken": spoken, "id": UUID(pair["household_id"])})
+        await transaction.execute(
+            text(f"UPDATE {noun} SET obstacles = '{{no_common_language}}' WHERE id = :id"),
+            {"id": UUID(pair["id"])})
+    return f"/{noun}s/{pair['id']}"
+
+
+async def test_what_a_variety_kept_apart_before_is_looked_at_again_once(field: Field, matching: Field) -> None:
+    """Who fits by now does so without anybody touching it; of whom it is true still, it stays."""
+    noted = [await as_noted_before(field, await field.tandem(), "tandem", "ar-SY"),
+             await as_noted_before(field, await field.invited(), "proposal", "ar-SY"),
+             await as_noted_before(field, await field.tandem(), "tandem", "ti-ER")]
+    assert [len((await field.get(one))["obstacles"]) for one in noted] == [1, 1, 1]
+    async with field.network["matching"].running.database.transaction() as transaction:
+        for statement in (SPOKEN.AS_SPOKEN.format(table="household"), LOOKED_AT.TO_LOOK_AT):
+            await transaction.execute(text(statement))
+    async with asyncio.timeout(10):
+        while (await field.get(noted[0]))["obstacles"] or (await field.get(noted[1]))["obstacles"]:
+            await asyncio.sleep(0.02)
+    await matching.network.settled()
+
+    assert [one["code"] for one in (await field.get(noted[2]))["obstacles"]] == ["no_common_language"]
+    assert await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'obstacles'") == []

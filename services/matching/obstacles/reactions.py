@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
+from libs.common.reactions import when_due
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.queries import between
@@ -30,6 +31,12 @@ async def look_again(transaction: OpenTransaction, of: Household | Unit) -> None
         tandem, _ = await locked_with_pair(transaction, running)
         tandem.obstacles = await between(transaction, tandem)
     await transaction.flush()
+
+
+@when_due("obstacles")
+async def look_at_noted(transaction: OpenTransaction, household_id: UUID) -> None:
+    """A version before this one noted of what is going on with a household what may stand between them no longer."""
+    await look_again(transaction, await locked(transaction, Household, household_id))
 
 
 async def check(transaction: OpenTransaction, group: MentorGroup) -> None:
