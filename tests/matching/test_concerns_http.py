@@ -130,13 +130,18 @@ async def test_who_lives_in_the_next_district_is_reached_too(field: Field, by_li
     assert (taken_up["state"], taken_up["name"]) == ("taken_up", "Mira Beispiel")
 
 
-@pytest.mark.parametrize("whose", ["unknown", "another group's", "the household's side", "a mentor's tandem"])
+@pytest.mark.parametrize(
+    "whose", ["unknown", "another group's", "the household's side", "a mentor's tandem", "who came later"])
 async def test_who_is_no_member_of_the_tandems_group_is_refused(field: Field, whose: str) -> None:
     """One and the same refusal, which does not tell whether there is such a member at all."""
     group = await field.ready_group()
     tandem = await (field.tandem() if whose == "a mentor's tandem" else field.tandem(group=group))
     others = await field.create("/mentor_groups", field.group_body(1)) if whose == "another group's" else group
     (member, *_) = await field.get(f"/members?mentor_group_id={others['id']}")
+    if whose == "who came later":
+        await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+        await field.network.rows("matching", "UPDATE mentor_group_member SET joined_on = joined_on + 1"
+                                 " WHERE id = $1", UUID(member["id"]))
     body = a_call(tandem, side="household" if whose == "the household's side" else "mentors",
                   member_id=str(uuid4()) if whose == "unknown" else member["id"])
 

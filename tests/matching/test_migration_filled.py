@@ -324,3 +324,21 @@ async def test_who_may_have_a_language_in_common_by_now_is_looked_at_again(clust
         await filled.close()
 
     assert sorted(due) == sorted([both, tandem])
+
+
+async def test_concerns_there_are_stay_about_their_tandem(cluster: Cluster, empty: str) -> None:
+    """None was about anything else; an instance of the former version may still write such."""
+    await upgraded(cluster, "matching", empty, "spine@head", "matching_0027")
+    filled = await asyncpg.connect(cluster.superuser_url(empty))
+    try:
+        await filled.execute("SET session_replication_role = replica")
+        raised: dict[str, Any] = {"region": "15087", "side": "household", "state": "raised"}
+        before = await a_row(filled, "concern", **raised)
+        await upgraded(cluster, "matching", empty, "heads")
+        since = await a_row(filled, "concern", tandem_id=uuid4(), **raised)
+        rows = {row["id"]: tuple(row)[1:] for row in await filled.fetch(
+            "SELECT id, about, tandem_id IS NULL, own_id FROM concern")}
+    finally:
+        await filled.close()
+
+    assert rows == dict.fromkeys((before, since), ("tandem", False, None))

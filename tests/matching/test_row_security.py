@@ -57,7 +57,8 @@ async def a_world(field: Field) -> None:
     tandem = await field.tandem(mentor=accompanying, **named)
     mentor, household = await field.refs(tandem)
     for path in (f"{await field.link(MEETINGS, tandem['id'], mentor)}?on={field.day}&minutes=60",
-                 await field.link(CONCERN, tandem["id"], household)):
+                 await field.link(CONCERN, tandem["id"], household),
+                 await field.link(CONCERN, waiting["id"], waiting["person_ref"])):
         assert (await field.client.post(path)).status_code == 200
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved", "rematch": False})
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})

@@ -181,6 +181,7 @@ def _body(world: World, name: str, filling: "Filling", schema: Json | None) -> A
         "open_counselling_case": {"person": {"name": "Amina Beispiel"}},
         "record_counselling_contact": {"counselling_case_id": world.things["counselling_case"].id},
         "enter_status": {"value": "subsidiary"},
+        "note_concern": {"tandem_id": world.things["tandem"].id, "side": "household"},
         "note_referral_consent": {"to_whom": str(world.partner_id)},
     }
     if schema is None:

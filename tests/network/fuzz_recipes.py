@@ -422,7 +422,7 @@ RECIPES: dict[str, Recipe] = {
     "take_meeting_back": lambda w: linked(w, MEETINGS, meeting_noted_by_link(w), body={"on": w.today}),
     **dict.fromkeys(("show_consent", "give_consent", "refuse_consent"), by_link(CONSENT, "trial_over")),
     **dict.fromkeys(("show_concern", "raise_concern"), by_link(CONCERN, "tandem")),
-    "note_concern": tandem_in_body,
+    "note_concern": lambda w: tandem_in_body(w, side="household"),
     **dict.fromkeys(("read_concern", "take_up_concern"), of("concern", "raised")),
     "resolve_concern": of("concern", "taken_up"),
     **dict.fromkeys(("read_checkin", "record_checkin"), of("checkin", "due")),

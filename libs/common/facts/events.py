@@ -6,7 +6,7 @@ from uuid import UUID
 
 from libs.common.codes.lists import AgeBand, EventKind, Gender
 from libs.common.codes.types import Ags, Code, LanguageTag
-from libs.common.facts.fact import Fact
+from libs.common.facts.fact import ErasedFact, Fact
 from libs.common.facts.question import AddresseeAsked, PersonsByAddress, WordsAsked
 
 
@@ -157,15 +157,10 @@ class AttendanceCorrected(Fact):
     training_code: Code | None = None
 
 
-class EventsPersonErased(Fact):
+class EventsPersonErased(ErasedFact):
     """Events has erased its part of an erasure."""
 
     subject: ClassVar[str] = "events.person.erased.v1"
-    about_field: ClassVar[str] = "erasure_id"
-
-    erasure_id: UUID
-    service: Code
-    stores: tuple[Code, ...]
 
 
 class EventsAddresseeAsked(AddresseeAsked):

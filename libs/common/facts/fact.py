@@ -1,8 +1,11 @@
 """A fact: what one service tells the others after it happened, as codes and opaque ids only."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+from libs.common.codes.types import Code
 
 
 class Fact(BaseModel):
@@ -32,3 +35,13 @@ class Fact(BaseModel):
         """The aggregate as `<noun>/<id>`: facts about one aggregate keep their order, also behind a parked one."""
         noun = self.noun()
         return f"{noun}/{vars(self)[self.about_field or f'{noun}_id']}"
+
+
+class ErasedFact(Fact):
+    """What each service tells once it has erased its part of an erasure, of which stores."""
+
+    about_field: ClassVar[str] = "erasure_id"
+
+    erasure_id: UUID
+    service: Code
+    stores: tuple[Code, ...]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from libs.common.codes.lists import CounsellingResult, CounsellingTopic, TandemKind
 from libs.common.codes.types import Ags, Code, LanguageTag, YearMonth
-from libs.common.facts.fact import Fact
+from libs.common.facts.fact import ErasedFact, Fact
 from libs.common.facts.question import AddresseeAsked, PersonsByAddress, Question, WordsAsked
 
 
@@ -250,6 +250,15 @@ class ConcernRaised(Fact):
     region: Ags
 
 
+class ConcernRaisedAlone(Fact):
+    """Someone who is in no tandem raised a concern; who, or as what, nobody but the neutral contact learns."""
+
+    subject: ClassVar[str] = "matching.concern.raised_alone.v1"
+
+    concern_id: UUID
+    region: Ags
+
+
 class MeetingDocumented(Fact):
     """A tandem met, as one of its sides noted.
 
@@ -301,8 +310,7 @@ class MeetingWithdrawn(Fact):
 class CounsellingFact(Fact):
     """What is told of a contact: about what, with which results, in which district and month. Never whom.
 
-    contact_id is that of the contact, so that it is counted once; partner_id is whose counsellors it was. recorded_on
-    is the day on which it was entered. What earlier versions told has none of the three last.
+    contact_id: each counts once. Earlier versions told no partner_id (whose counsellors), minutes, recorded_on (day).
     """
 
     about_field: ClassVar[str] = "contact_id"
@@ -369,10 +377,7 @@ class CounsellingCaseReopened(CounsellingCaseFact):
 
 
 class ReferralFact(Fact):
-    """What is told of somebody who was sent on to an offer: of whom, nobody learns.
-
-    partner_id is whose counsellors sent them on; what earlier versions told has none.
-    """
+    """What is told of somebody sent on to an offer, never whom; partner_id: by whose counsellors, None if not told."""
 
     referral_id: UUID
     offer_id: UUID
@@ -451,15 +456,10 @@ class MatchingConsentWithdrawn(MatchingConsentFact):
     subject: ClassVar[str] = "matching.consent.withdrawn.v1"
 
 
-class MatchingPersonErased(Fact):
+class MatchingPersonErased(ErasedFact):
     """Matching has erased its part of an erasure."""
 
     subject: ClassVar[str] = "matching.person.erased.v1"
-    about_field: ClassVar[str] = "erasure_id"
-
-    erasure_id: UUID
-    service: Code
-    stores: tuple[Code, ...]
 
 
 class MatchingAddresseeAsked(AddresseeAsked):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from libs.common.codes.types import Code, LanguageTag
-from libs.common.facts.fact import Fact
+from libs.common.facts.fact import ErasedFact, Fact
 from libs.common.facts.question import PersonsByAddress
 
 
@@ -73,15 +73,10 @@ class ConsentWithdrawn(Fact):
     purpose: Code
 
 
-class NotifyPersonErased(Fact):
+class NotifyPersonErased(ErasedFact):
     """Notify has erased its part of an erasure."""
 
     subject: ClassVar[str] = "notify.person.erased.v1"
-    about_field: ClassVar[str] = "erasure_id"
-
-    erasure_id: UUID
-    service: Code
-    stores: tuple[Code, ...]
 
 
 class NotifyPersonsByAddress(PersonsByAddress):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from libs.common.callers import Role
 from libs.common.codes.lists import FieldOfAction, PartnerKind
 from libs.common.codes.types import Ags, Code, LanguageTag
-from libs.common.facts.fact import Fact
+from libs.common.facts.fact import ErasedFact, Fact
 from libs.common.facts.question import AddresseeAsked, PersonsByAddress, Question, WordsAsked
 
 
@@ -327,15 +327,10 @@ class ErasureCompleted(Fact):
     receipt_hash: str
 
 
-class RegistryPersonErased(Fact):
+class RegistryPersonErased(ErasedFact):
     """The registry has erased its part of an erasure."""
 
     subject: ClassVar[str] = "registry.person.erased.v1"
-    about_field: ClassVar[str] = "erasure_id"
-
-    erasure_id: UUID
-    service: Code
-    stores: tuple[Code, ...]
 
 
 class RegistryAddresseeAsked(AddresseeAsked):

@@ -27,6 +27,7 @@ from libs.common.privacy import seal, unseal
 from libs.common.refusals import NotFound, Refused
 from services.matching.checkins.model import SEALED_NOTE, Checkin, CheckinState
 from services.matching.checkins.reactions import answered_before, ask_no_more, told_of
+from services.matching.concerns.model import Matter
 from services.matching.concerns.reactions import raised
 from services.matching.households.model import Note
 from services.matching.links.queries import (
@@ -155,7 +156,7 @@ async def record_checkin(
     if was_planned:
         await answered_before(transaction, tandem, checkin)
     if body.issue:
-        await raised(transaction, tandem, person_ref, checkin.side, body.issue, checkin_id=checkin.id)
+        await raised(transaction, Matter.of(tandem, checkin.side), person_ref, body.issue, checkin_id=checkin.id)
     return await _shown(transaction, checkin, response)
 
 
@@ -193,7 +194,7 @@ async def answer_checkin(
         to_coordinator = said.model_copy(update={"note": None}) if issue else said
         await _answered(holding.transaction, checkin, holding.link.person_ref, to_coordinator)
         if issue:
-            await raised(holding.transaction, tandem, holding.link.person_ref, checkin.side, said.note,
+            await raised(holding.transaction, Matter.of(tandem, checkin.side), holding.link.person_ref, said.note,
                          checkin_id=checkin.id)
     except (Refused, ValidationError) as refused:
         return await came_back(request, holding, body, refused, partial(_page, request, holding))

@@ -1,1 +1,1 @@
-"""Concerns: what somebody raises about a tandem; only the neutral contact reads them."""
+"""Concerns: what somebody raises about a tandem, or being in none; only the neutral contact reads them."""

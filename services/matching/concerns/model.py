@@ -1,13 +1,17 @@
-"""A concern: what somebody raised about a tandem, for the eyes of the neutral contact alone."""
+"""A concern: what somebody raised about a tandem, or who is in none, for the eyes of the neutral contact alone."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from sqlalchemy import CheckConstraint
 
 from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
 from services.matching.tables import Table
+from services.matching.tandems.model import Tandem
 
 SEALED_TEXT, SEALED_OUTCOME = "concern.text", "concern.outcome"
 
@@ -20,10 +24,44 @@ class ConcernState(StrEnum):
     RESOLVED = "resolved"
 
 
-class Concern(Table, table=True):
-    """Who raised it, on which side, and what they wrote; text and outcome are sealed with that person's key."""
+class ConcernAbout(StrEnum):
+    """What a concern is about: a tandem, or of who is in none what they are here."""
 
-    tandem_id: UUID = plain(index=True, foreign_key="tandem.id")
+    TANDEM = "tandem"
+    MENTOR = "mentor"
+    MEMBER = "member"
+    HOUSEHOLD = "household"
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What somebody may raise a concern about, by its id, and for which side; its region's neutral contact reads it."""
+
+    about: ConcernAbout
+    id: UUID
+    region: str
+    side: Side
+
+    @classmethod
+    def of(cls, tandem: Tandem, side: Side) -> "Matter":
+        """A tandem, for one of its sides."""
+        return cls(ConcernAbout.TANDEM, tandem.id, tandem.region, side)
+
+
+class Concern(Table, table=True):
+    """Who raised it, on which side, and what they wrote; text and outcome are sealed with that person's key.
+
+    Of who is in no tandem own_id is that of the mentor, member or household that they are, or spoke for.
+    """
+
+    __table_args__ = (CheckConstraint(
+        "(about = 'tandem') = (tandem_id IS NOT NULL) AND (about = 'tandem') = (own_id IS NULL)",
+        name="about_one_thing"),)
+
+    about: ConcernAbout = code(ConcernAbout, ConcernAbout.TANDEM, privacy="personal",
+                               column={"server_default": ConcernAbout.TANDEM.value})
+    tandem_id: UUID | None = plain(None, index=True, foreign_key="tandem.id")
+    own_id: UUID | None = plain(None, index=True)
     checkin_id: UUID | None = plain(None)
     region: str = plain(index=True)
     person_ref: UUID = personal(index=True)

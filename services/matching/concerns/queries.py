@@ -1,9 +1,10 @@
-"""Reads about concerns: of which tandems somebody may speak to the neutral contact, and for which side."""
+"""Reads about concerns: what somebody may speak of to the neutral contact, and for which side."""
 
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -14,28 +15,50 @@ from libs.common.callers import EVERYTHING, Scope
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.persons import persons_at
+from libs.common.refusals import Invalid, NotFound
+from services.matching.concerns.model import ConcernAbout, Matter
+from services.matching.holders.queries import KINDS, Holder, Reader, read_by
 from services.matching.households.model import Household
 from services.matching.households.queries import spoke_before, spoke_until
 from services.matching.members.model import Member
 from services.matching.mentors.model import Mentor
-from services.matching.own_data.model import OwnDataOut, OwnKind
-from services.matching.profiles.queries import beyond_scope, first_id, inside, is_erased
+from services.matching.own_data.model import FormerContact
+from services.matching.profiles.queries import beyond_scope, first_id, inside, is_erased, locked
 from services.matching.profiles.rules import today
 from services.matching.tandems.model import RUNNING, Tandem
-from services.matching.tandems.queries import side_in
+from services.matching.tandems.queries import link_not_valid, side_in
+
+# What a concern of who is in no tandem is about, by what they are.
+OWN: MappingProxyType[type[Any], ConcernAbout] = MappingProxyType({
+    Mentor: ConcernAbout.MENTOR, Member: ConcernAbout.MEMBER, Household: ConcernAbout.HOUSEHOLD,
+    FormerContact: ConcernAbout.HOUSEHOLD})
 
 
 @dataclass(frozen=True)
 class Found:
-    """A tandem that somebody who called belongs to; member_id: as whom, where they are of its group.
+    """What somebody who called may speak of; tandem: None where they are in none.
 
-    former_contact: who they are, where another speaks for the household today.
+    member_id: as whom, where they are of its group. former_contact: who they are, where another speaks for the
+    household today.
     """
 
-    tandem: Tandem
-    side: Side
+    matter: Matter
+    tandem: Tandem | None = None
     member_id: UUID | None = None
     former_contact: UUID | None = None
+
+
+async def heard(transaction: OpenTransaction, about: UUID, person_ref: UUID, *, lock: bool = False) -> Matter:
+    """What somebody may raise a concern about by link: a tandem of theirs, or what they are here; NotFound else."""
+    tandem = await transaction.get(Tandem, about, with_for_update=lock or None)
+    if tandem is not None:
+        return Matter.of(tandem, await side_heard(transaction, tandem, person_ref))
+    reader = await read_by(transaction, about, person_ref)
+    if reader is None:
+        raise link_not_valid()
+    if lock:
+        await locked(transaction, Household if isinstance(reader, FormerContact) else type(reader), reader.id)
+    return _matter(reader)
 
 
 async def side_heard(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID) -> Side:
@@ -59,22 +82,45 @@ async def spoke_then(transaction: OpenTransaction, tandem: Tandem, person_ref: U
     return until is not None and began_before(tandem, until)
 
 
-async def to_speak_of(transaction: OpenTransaction, data: OwnDataOut) -> Sequence[Tandem]:
-    """The tandems of whoever reads these data that run, else the last one."""
-    if data.kind is OwnKind.FORMER_CONTACT:
-        household = await transaction.get_one(Household, data.id)
-        until = await spoke_until(transaction, household, data.contact.person_ref)
-        return await _of(transaction, household, EVERYTHING, until) if until else ()
-    ids = [one["id"] for one in data.noted.get("tandems", ())]
-    found = (await transaction.scalars(select(Tandem).where(col(Tandem.id).in_(ids)).order_by(col(Tandem.id)))).all()
-    if data.kind is OwnKind.MEMBER:
-        member = await transaction.get_one(Member, data.id)
-        found = [one for one in found if accompanied(member, one)]
-    return _running_or_last(found)
+async def to_speak_of(
+    transaction: OpenTransaction, reader: Reader, scope: Scope = EVERYTHING,
+) -> Sequence[Tandem]:
+    """The tandems of somebody inside a scope that run, else the last one; of those that were theirs."""
+    if isinstance(reader, Member):
+        own = col(Tandem.mentor_group_id) == reader.mentor_group_id
+    else:
+        own = col(Tandem.mentor_id if isinstance(reader, Mentor) else Tandem.household_id) == reader.id
+    found = (await transaction.scalars(
+        select(Tandem).where(own, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
+    if isinstance(reader, Member):
+        found = [one for one in found if accompanied(reader, one)]
+    elif isinstance(reader, FormerContact):
+        found = [one for one in found if await spoke_then(transaction, one, reader.person_ref)]
+    return [one for one in found if one.state in RUNNING] or found[-1:]
+
+
+async def own_matter(
+    transaction: OpenTransaction, own_id: UUID, former_contact: UUID | None = None,
+) -> tuple[Matter, UUID]:
+    """What somebody inside the own scope who is in no tandem speaks of, and who they are.
+
+    former_contact: who it was, where another speaks for the household today.
+    """
+    scope = transaction.caller.scope
+    await beyond_scope(transaction)
+    rows: list[Holder | None] = [await transaction.get(kind, own_id) for kind in KINDS]
+    person_ref = former_contact or next((one.person_ref for one in rows if one), None)
+    reader = await read_by(transaction, own_id, person_ref) if person_ref else None
+    if (reader is None or not scope.covers_region(reader.region)
+            or isinstance(reader, FormerContact) != bool(former_contact)):
+        raise NotFound("not-found", "There is no such {noun}.", noun="person")
+    if await to_speak_of(transaction, reader):
+        raise Invalid("concern-of-tandem", "This person is in a tandem, or was; name it.", field="tandem_id")
+    return _matter(reader), reader.person_ref
 
 
 async def found_by(transaction: OpenTransaction, caller: str) -> list[Found]:
-    """The tandems inside the own scope that whoever called may speak of, wherever they live. Audited, also in vain."""
+    """What inside the own scope whoever called may speak of, wherever they live. Audited, also in vain."""
     scope, pseudonym = transaction.caller.scope, _pseudonym(caller)
     await beyond_scope(transaction)
     refs = [pseudonym] if pseudonym else await persons_at(transaction, caller)
@@ -83,51 +129,41 @@ async def found_by(transaction: OpenTransaction, caller: str) -> list[Found]:
         own: Any = kind
         for one in (await transaction.scalars(select(own).where(
                 or_(own.person_ref.in_(refs), own.id == pseudonym)).order_by(own.id))).all():
-            if await is_erased(transaction, one.person_ref):
-                continue
-            for tandem in await _of(transaction, one, scope):
-                await audited(transaction, "find", f"tandem/{tandem.id}", one.person_ref)
-                found.append(Found(tandem, Side.HOUSEHOLD if kind is Household else Side.MENTORS,
-                                   one.id if kind is Member else None))
-    found += await _found_before(transaction, refs, scope)
+            found += await _theirs(transaction, one, scope)
+    for household, ref, _ in await spoke_before(transaction, refs):
+        found += await _theirs(transaction, FormerContact(household.id, household.region, ref), scope)
     if not found:
         await audited(transaction, "find", "tandem/none")
     return found
 
 
-async def _found_before(transaction: OpenTransaction, refs: Sequence[UUID], scope: Scope) -> list[Found]:
-    """The tandems that began while one of these persons was the contact of a household for which another speaks now."""
-    found: list[Found] = []
-    for household, ref, until in await spoke_before(transaction, refs):
-        if await is_erased(transaction, ref):
-            continue
-        for tandem in await _of(transaction, household, scope, until):
-            await audited(transaction, "find", f"tandem/{tandem.id}", ref)
-            found.append(Found(tandem, Side.HOUSEHOLD, former_contact=ref))
+async def _theirs(transaction: OpenTransaction, reader: Reader, scope: Scope) -> list[Found]:
+    """The tandems of somebody inside a scope; of who is in none, there or elsewhere, what they are themselves."""
+    if await is_erased(transaction, reader.person_ref):
+        return []
+    former = reader.person_ref if isinstance(reader, FormerContact) else None
+    member = reader.id if isinstance(reader, Member) else None
+    found = [Found(Matter.of(one, _side(reader)), one, member, former)
+             for one in await to_speak_of(transaction, reader, scope)]
+    if not found and scope.covers_region(reader.region) and not await to_speak_of(transaction, reader):
+        found = [Found(_matter(reader), former_contact=former)]
+    for one in found:
+        await audited(transaction, "find", f"{one.matter.about}/{one.matter.id}", reader.person_ref)
     return found
 
 
-async def _of(
-    transaction: OpenTransaction, one: Household | Mentor | Member, scope: Scope, until: datetime | None = None,
-) -> Sequence[Tandem]:
-    if isinstance(one, Member):
-        own = col(Tandem.mentor_group_id) == one.mentor_group_id
-    else:
-        own = col(Tandem.household_id if isinstance(one, Household) else Tandem.mentor_id) == one.id
-    found = (await transaction.scalars(
-        select(Tandem).where(own, inside(Tandem, scope)).order_by(col(Tandem.id)))).all()
-    return _running_or_last([each for each in found if (until is None or began_before(each, until))
-                             and (not isinstance(one, Member) or accompanied(one, each))])
+def _matter(reader: Reader) -> Matter:
+    return Matter(OWN[type(reader)], reader.id, reader.region, _side(reader))
+
+
+def _side(reader: Reader) -> Side:
+    return Side.HOUSEHOLD if isinstance(reader, Household | FormerContact) else Side.MENTORS
 
 
 def _pseudonym(caller: str) -> UUID | None:
     with contextlib.suppress(ValueError):
         return UUID(caller)
     return None
-
-
-def _running_or_last(found: Sequence[Tandem]) -> Sequence[Tandem]:
-    return [one for one in found if one.state in RUNNING] or found[-1:]
 
 
 def accompanied(member: Member, tandem: Tandem) -> bool:

@@ -22,15 +22,15 @@ from libs.common.pages import Field as Input
 from libs.common.persons import details_of, languages_of
 from libs.common.privacy import seal, unseal
 from libs.common.refusals import Invalid, Refused
-from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernState
-from services.matching.concerns.queries import found_by, side_heard, spoke_then
+from services.matching.concerns.model import SEALED_OUTCOME, SEALED_TEXT, Concern, ConcernAbout, ConcernState, Matter
+from services.matching.concerns.queries import accompanied, found_by, heard, own_matter, spoke_then
 from services.matching.concerns.reactions import raised, refuse_waiting
 from services.matching.holders.queries import former_contact
 from services.matching.households.model import Household, Note
 from services.matching.links.queries import CONCERN, Sent, asking_page, came_back, done, given, say
 from services.matching.links.rules import read_form
 from services.matching.members.model import Member
-from services.matching.profiles.queries import beyond_scope, inside, locked
+from services.matching.profiles.queries import beyond_scope, inside
 from services.matching.tandems.model import Tandem, TandemState
 from services.matching.tandems.queries import persons_of_side
 
@@ -51,8 +51,10 @@ Concerning = Annotated[ConcernIn, WrapValidator(read_form)]
 class CallIn(Body):
     """What somebody told the neutral contact, by telephone or face to face; kept as if they had written it by link."""
 
-    tandem_id: UUID
-    side: Side
+    tandem_id: UUID | None = None
+    side: Side | None = Field(None, description="Of the tandem.")
+    own_id: UUID | None = Field(
+        None, description="Of who is in no tandem, instead: the mentor's, member's or household's id.")
     text: Paragraph = Field(examples=["Fühlt sich unter Druck gesetzt und bittet um ein Gespräch."])
     member_id: UUID | None = Field(
         None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
@@ -62,8 +64,13 @@ class CallIn(Body):
                           " reads what is noted.")
 
     @model_validator(mode="after")
-    def _one_side(self) -> Self:
-        if self.former_contact and (self.member_id or self.side is not Side.HOUSEHOLD):
+    def _one_matter(self) -> Self:
+        of_tandem = self.tandem_id is not None
+        if of_tandem is (self.own_id is not None) or of_tandem is not (self.side is not None):
+            raise ValueError("either a tandem and its side, or an own_id")
+        if self.member_id and not of_tandem:
+            raise ValueError("who is in no tandem is named by own_id")
+        if self.former_contact and (self.member_id or self.side is Side.MENTORS):
             raise ValueError("a former contact spoke for the household, and is no member of the group")
         return self
 
@@ -76,11 +83,16 @@ class CallerIn(Body):
 
 
 class FoundOut(BaseModel):
-    """A tandem of who called, as far as it takes to note what they told; no name, and nothing of the other side."""
+    """A tandem of who called, as far as it takes to note what they told; no name, and nothing of the other side.
 
-    tandem_id: UUID
-    kind: TandemKind
-    state: TandemState
+    Who is known and in no tandem is found as what they are, by own_id alone.
+    """
+
+    about: ConcernAbout
+    tandem_id: UUID | None
+    own_id: UUID | None
+    kind: TandemKind | None
+    state: TandemState | None
     region: str
     side: Side
     member_id: UUID | None = Field(description="Who of its group they are, or were.")
@@ -98,7 +110,9 @@ class ConcernOut(BaseModel):
 
     id: UUID
     version: int
-    tandem_id: UUID
+    about: ConcernAbout
+    tandem_id: UUID | None
+    own_id: UUID | None = Field(description="Of who is in no tandem: the mentor's, member's or household's id.")
     region: str
     side: Side
     state: ConcernState
@@ -134,18 +148,21 @@ async def note_concern(body: CallIn, transaction: Transaction, once: Creation, r
     """The neutral contact notes what somebody told them, who called instead of writing by link."""
     if once.repeated:
         return await _shown(transaction, await get_or_refuse(transaction, Concern, once.id), response)
-    tandem = await get_or_refuse(transaction, Tandem, body.tandem_id, lock=True)
-    await beyond_scope(transaction)
-    person_ref = await _who_called(transaction, tandem, body)
-    concern = await raised(transaction, tandem, person_ref, body.side, body.text, concern_id=once.id)
+    matter, person_ref = await _told_by(transaction, body)
+    concern = await raised(transaction, matter, person_ref, body.text, concern_id=once.id)
     return await _told(transaction, concern, response)
 
 
 @router.post("/find_tandems")
 async def find_tandems(body: CallerIn, transaction: Transaction) -> list[FoundOut]:
-    """Of which tandems somebody who called can speak: those that run, else the last one. Noted in the audit."""
-    return [FoundOut(tandem_id=one.tandem.id, kind=one.tandem.kind, state=one.tandem.state, region=one.tandem.region,
-                     side=one.side, member_id=one.member_id, former_contact=one.former_contact)
+    """Of which tandems somebody who called can speak: those that run, else the last one. Noted in the audit.
+
+    Who is in none speaks of themselves: as a mentor, as a member of a group, or for a household.
+    """
+    return [FoundOut(about=one.matter.about, tandem_id=one.tandem.id if one.tandem else None,
+                     own_id=None if one.tandem else one.matter.id, kind=one.tandem.kind if one.tandem else None,
+                     state=one.tandem.state if one.tandem else None, region=one.matter.region, side=one.matter.side,
+                     member_id=one.member_id, former_contact=one.former_contact)
             for one in await found_by(transaction, body.caller)]
 
 
@@ -197,22 +214,33 @@ async def show_concern(request: Request, holding: Raising) -> HTMLResponse:
 async def raise_concern(request: Request, holding: Raising, body: Concerning | None = None) -> Any:
     """A mentor, member or household turns to the neutral contact; neither other side nor coordinators learn of it.
 
-    So does who spoke for the household when the tandem began, and the contact of today does not learn of it either.
+    So does who spoke for the household when the tandem began, and the contact of today does not learn of it either;
+    and who is in no tandem.
     """
     transaction, person_ref = holding.transaction, holding.link.person_ref
     try:
         written = given(body, "concern", ConcernIn)
-        tandem = await locked(transaction, Tandem, holding.link.about)
-        side = await side_heard(transaction, tandem, person_ref)
-        await refuse_waiting(transaction, tandem, person_ref)
-        concern = await raised(transaction, tandem, person_ref, side, written.text if written else None)
+        matter = await heard(transaction, holding.link.about, person_ref, lock=True)
+        await refuse_waiting(transaction, matter, person_ref)
+        concern = await raised(transaction, matter, person_ref, written.text if written else None)
         await audited(transaction, "change", f"concern/{concern.id}", person_ref)
     except (Refused, ValidationError) as refused:
         return await came_back(request, holding, body, refused, partial(_page, request, holding))
     return await done(request, holding, "concern_raised", RaisedOut(concern_id=concern.id))
 
 
-async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn) -> UUID:
+async def _told_by(transaction: OpenTransaction, body: CallIn) -> tuple[Matter, UUID]:
+    """What was told of inside the own scope, and by whom."""
+    if body.own_id is not None:
+        return await own_matter(transaction, body.own_id, body.former_contact)
+    assert body.tandem_id is not None  # noqa: S101 - the body says so
+    assert body.side is not None  # noqa: S101 - the same
+    tandem = await get_or_refuse(transaction, Tandem, body.tandem_id, lock=True)
+    await beyond_scope(transaction)
+    return Matter.of(tandem, body.side), await _who_called(transaction, tandem, body.side, body)
+
+
+async def _who_called(transaction: OpenTransaction, tandem: Tandem, side: Side, body: CallIn) -> UUID:
     """The person whose concern it is: the member or former contact that is named, or who speaks for the side first."""
     if body.former_contact is not None:
         household = await transaction.get_one(Household, tandem.household_id)
@@ -222,26 +250,26 @@ async def _who_called(transaction: OpenTransaction, tandem: Tandem, body: CallIn
                           field="former_contact")
         return person_ref
     if body.member_id is None:
-        found = next(iter(await persons_of_side(transaction, tandem, body.side)), None)
+        found = next(iter(await persons_of_side(transaction, tandem, side)), None)
         if found is None:
             raise Invalid("caller-unknown", "Nobody speaks for this side any more; say which member it was.",
                           field="member_id")
         return found
     member = await transaction.get(Member, body.member_id)
-    if (member is None or body.side is not Side.MENTORS or tandem.mentor_group_id is None
-            or member.mentor_group_id != tandem.mentor_group_id):
-        raise Invalid("member-not-of-tandem", "This is no member of the group that accompanies in the tandem.",
-                      field="member_id")
+    if (member is None or side is not Side.MENTORS or tandem.mentor_group_id is None
+            or member.mentor_group_id != tandem.mentor_group_id or not accompanied(member, tandem)):
+        raise Invalid("member-not-of-tandem", "This person is not of the group that accompanies in the tandem, or was"
+                      " not then.", field="member_id")
     return member.person_ref
 
 
 async def _page(request: Request, holding: Holding, sent: Sent) -> HTMLResponse:
-    tandem = await get_or_refuse(holding.transaction, Tandem, holding.link.about)
-    await side_heard(holding.transaction, tandem, holding.link.person_ref)
+    matter = await heard(holding.transaction, holding.link.about, holding.link.person_ref)
     languages = await languages_of(holding.transaction, holding.link.person_ref)
     words = Input("text", say("concern_words", languages).text, kind="textarea")
     form = sent.section("concern", [words], [("concern_raise", request.path_params["token"])], languages)
-    return await asking_page(holding, "concern", [say("concern_text", languages).text], [], sections=[form], sent=sent)
+    text = "concern_text" if matter.about is ConcernAbout.TANDEM else "concern_text_own"
+    return await asking_page(holding, "concern", [say(text, languages).text], [], sections=[form], sent=sent)
 
 
 async def _told(transaction: OpenTransaction, concern: Concern, response: Response) -> ConcernDetail:

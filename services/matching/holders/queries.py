@@ -34,16 +34,23 @@ async def reader_of(transaction: OpenTransaction, link: Link) -> Reader:
 
     NotFound once they have been erased, or have another mail address than the link was sent to.
     """
+    reader = await read_by(transaction, link.about, link.person_ref)
+    if reader is None:
+        raise _over()
+    if not await is_current(transaction, link):
+        raise NotFound("own-link-outdated",
+                       "This link was sent to another mail address; ask the coordinators for a new one.")
+    return reader
+
+
+async def read_by(transaction: OpenTransaction, about: UUID, person_ref: UUID) -> Reader | None:
+    """What a person is of the mentor, household or member with this id; None of another's, or once they are erased."""
     for kind in KINDS:
-        found: Holder | None = await transaction.get(kind, link.about)
-        reader = await _as(transaction, found, link.person_ref) if found else None
-        if reader is None or await is_erased(transaction, link.person_ref):
-            continue
-        if not await is_current(transaction, link):
-            raise NotFound("own-link-outdated",
-                           "This link was sent to another mail address; ask the coordinators for a new one.")
-        return reader
-    raise _over()
+        found: Holder | None = await transaction.get(kind, about)
+        reader = await _as(transaction, found, person_ref) if found else None
+        if reader is not None and not await is_erased(transaction, person_ref):
+            return reader
+    return None
 
 
 async def _as(transaction: OpenTransaction, found: Holder, person_ref: UUID) -> Reader | None:

@@ -26,7 +26,7 @@ Given = TypeVar("Given", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a link is for. The id it carries is a proposal's, a tandem's or a check-in's."""
+    """What a link is for. The id it carries is a proposal's, a tandem's or a check-in's, or of who somebody is."""
 
     name: str
     path: str

@@ -33,7 +33,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Meeting: frozenset({"tandem_id", "met_on", "minutes"}),
     AttendedTraining: frozenset({"training_code", "attended_on", "counts"}),
     Checkin: frozenset({"tandem_id", "done_at", "mood", "meetings_since", "language", "interpreter", "note"}),
-    Concern: frozenset({"tandem_id", "raised_at", "state", "side", "text", "outcome"}),
+    Concern: frozenset({"about", "tandem_id", "own_id", "raised_at", "state", "side", "text", "outcome"}),
     HouseholdChange: frozenset({"kind", "happened_on", "persons"}),
     Tandem: frozenset({"id", "kind", "state", "goals", "started_at", "planned_until", "ended_at"}),
     Closing: frozenset({"tandem_id", "held_on", "goals_reached", "household_rating", "mentors_rating", "draft"}),

@@ -14,7 +14,7 @@ from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
 from services.matching.concerns.queries import to_speak_of
 from services.matching.consents.model import Purpose
-from services.matching.holders.queries import Holder, Reader, kind_of, side_of
+from services.matching.holders.queries import Holder, Reader, kind_of, read_by, side_of
 from services.matching.households.model import Household
 from services.matching.links.queries import CALENDAR, CONCERN, Sent, say
 from services.matching.links.rules import MARK, Form, is_ours
@@ -41,18 +41,19 @@ async def own_page(
     file = (view.say("own_file"), f"{view.at}data.json")
     said, status = view.say(view.sent.said) if view.sent.said else "", view.sent.status
     up = "../../" if sent else "../"
-    neutral = _neutral_contact(view, await to_speak_of(transaction, data), transaction.links, up)
+    reader = await read_by(transaction, data.id, data.contact.person_ref)
+    neutral = _neutral_contact(view, await to_speak_of(transaction, reader) if reader else (), transaction.links, up)
     if not data.takes_part:
         return page(language=title.language, title=title.text, said=said, status=status, links=[file],
                     paragraphs=[view.say("own_text_left"), view.say("own_readers")],
-                    sections=[view.reached(), view.stored(), *view.noted(), *neutral, *view.ways_of_who_left()])
+                    sections=[view.reached(), view.stored(), *view.noted(), neutral, *view.ways_of_who_left()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
     return page(
         language=title.language, title=title.text, said=said, status=status,
         paragraphs=[view.say("own_text"), view.say("own_readers")],
         links=[file, (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
-        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), *neutral,
+        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), neutral,
                   view.ways()])
 
 
@@ -164,16 +165,18 @@ class _View:
         return {name: sent.get(name, []) for name in there} if is_ours(sent, which) else there
 
 
-def _neutral_contact(view: _View, tandems: Sequence[Tandem], links: Links, up: str) -> list[Section]:
-    """The way to the neutral contact, for each tandem by itself; of several it is told who the other side is."""
+def _neutral_contact(view: _View, tandems: Sequence[Tandem], links: Links, up: str) -> Section:
+    """The way to the neutral contact, for each tandem by itself, else of themselves; of several it is told whose."""
     others = {one.id: one.other for one in view.data.pairs if one.other} if len(tandems) > 1 else {}
-    ways = [(" · ".join([view.say("own_concern"), *([others[one.id]] if one.id in others else [])]),
-             f"{up}concerns/raised/{_raising(links, one, view.data.contact.person_ref)}") for one in tandems]
-    return [Section(view.say("concern_title"), [view.say("concern_text")], links=ways)] if ways else []
+    ways = [(" · ".join([view.say("own_concern"), *([others[about]] if about in others else [])]),
+             f"{up}concerns/raised/{_raising(links, about, view.data.contact.person_ref)}")
+            for about in [one.id for one in tandems] or [view.data.id]]
+    text = view.say("concern_text" if tandems else "concern_text_own")
+    return Section(view.say("concern_title"), [text], links=ways)
 
 
-def _raising(links: Links, tandem: Tandem, person_ref: UUID) -> str:
-    return links.token(Link(CONCERN.name, tandem.id, person_ref), valid=CONCERN.valid)
+def _raising(links: Links, about: UUID, person_ref: UUID) -> str:
+    return links.token(Link(CONCERN.name, about, person_ref), valid=CONCERN.valid)
 
 
 def confirming(which: str, holder: Reader, purpose: Purpose) -> tuple[str, str, str, str]:

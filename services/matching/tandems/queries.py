@@ -33,8 +33,12 @@ async def side_in(transaction: OpenTransaction, tandem: Tandem, person_ref: UUID
     for side in Side:
         if person_ref in await persons_of_side(transaction, tandem, side):
             return side
-    raise NotFound("link-not-valid",
-                   "This link is not complete or not valid; open it again from the mail it came in.")
+    raise link_not_valid()
+
+
+def link_not_valid() -> NotFound:
+    """What a link answers to who has nothing to do with what it is about."""
+    return NotFound("link-not-valid", "This link is not complete or not valid; open it again from the mail it came in.")
 
 
 async def locked_tandem(
