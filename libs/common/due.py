@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.common.db import Database, OpenTransaction, is_transient
@@ -23,6 +23,11 @@ TRIES = 5
 FIRST_PAUSE = timedelta(seconds=1)
 # What has failed so often counts as parked until someone mends the cause: nobody has to remember to start it again.
 PARKED_PAUSE = timedelta(hours=1)
+DUE_NOW = text("""
+SELECT kind, about, due_at FROM due
+WHERE due_at <= :now AND kind = ANY (:kinds) AND (not_before IS NULL OR not_before <= clock_timestamp())
+ORDER BY due_at, kind, about LIMIT 100
+""")
 
 
 async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
@@ -88,11 +93,7 @@ class DueWork:
         """Do up to a hundred pieces of due work; returns whether there were any that could be done."""
         now = self._database.clock.now()
         async with self._database.transaction() as transaction:
-            query = select(due.c.kind, due.c.about, due.c.due_at).where(
-                due.c.due_at <= now, due.c.kind.in_(self.kinds),
-                or_(due.c.not_before.is_(None), due.c.not_before <= func.clock_timestamp()),
-            ).order_by(due.c.due_at, due.c.kind, due.c.about).limit(100)
-            pieces = (await transaction.execute(query)).all()
+            pieces = (await transaction.execute(DUE_NOW, {"now": now, "kinds": list(self.kinds)})).all()
         return any([await self._do(piece.kind, piece.about, piece.due_at) for piece in pieces])
 
     async def _do(self, kind: str, about: UUID, due_at: datetime) -> bool:
