@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 
 from libs.common.bus import Bus, NoBus
 from libs.common.callers import Caller, Role, Scope
+from libs.common.codes.words import Said
 from libs.common.db import Database
 from libs.common.envelope import Told, Unreadable, read_envelope
 from libs.common.facts.question import Question
+from libs.common.http import german_sentences
 from libs.common.logs import correlation, current_correlation
 from libs.common.reactions import Reaction, Reactions
 from libs.common.refusals import Refused, Unavailable
@@ -22,8 +24,9 @@ from libs.common.traces import UNTRACED, Traces, current_trace
 
 log = structlog.get_logger()
 ANSWER_SECONDS = 5.0
-PAGE_ROWS = 500
-PAGE_BYTES = 600_000
+PAGE_ROWS, PAGE_BYTES = 500, 600_000
+FAILED = Refused("could-not-answer", "Something went wrong there; try again later, or tell us the correlation id.")
+UNREADABLE = Refused("unreadable-question", "It could not read the question; tell us the correlation id.")
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -37,9 +40,9 @@ async def ask(bus: Bus, question: Question[Answer], *, seconds: float = ANSWER_S
     except NoBus as away:
         raise Unavailable("owner-away", "The {owner} service does not answer.", owner=question.owner()) from away
     envelope = json.loads(raw)
-    if "refused" in envelope:
-        raise Refused("owner-refused", "The {owner} service refused: {refusal}.", owner=question.owner(),
-                      refusal=envelope["refused"])
+    if slug := envelope.get("refused"):
+        said = Said(**{"de": slug, "en": slug} | envelope.get("said", {}), codes=(slug,))
+        raise Refused("owner-refused", "The {owner} service refused: {refusal}", owner=question.owner(), refusal=said)
     answer: Answer = question.answer.model_validate(envelope["answer"])  # type: ignore[assignment]
     return answer
 
@@ -76,41 +79,41 @@ def _answer_question(
             with traces.span("answer", kind.subject, message.headers.get("traceparent")):
                 async with database.transaction(caller) as transaction:
                     found = await answer(transaction, kind.model_validate_json(bytes(message.body)))
-            said: bytes = found.model_dump_json().encode()
-            return b'{"answer":' + said + b"}"
+            return b'{"answer":%s}' % found.model_dump_json().encode()
         except Refused as refused:
-            return json.dumps({"refused": refused.slug}).encode()
+            return _refusing(bus, refused)
         except ValidationError:
-            return b'{"refused":"unreadable-question"}'
+            return _refusing(bus, UNREADABLE)
         except Exception as raised:
             log.warning("could not answer", subject=kind.subject, exc_info=raised)
-            return b'{"refused":"could-not-answer"}'
+            return _refusing(bus, FAILED)
         finally:
             correlation.reset(token)
 
 
+def _refusing(bus: Bus, why: Refused) -> bytes:
+    """The slug for the program that asks, and the sentences for whoever it asks on behalf of."""
+    said = {language: why.sentence(german_sentences(bus.service), language) for language in ("de", "en")}
+    return json.dumps({"refused": why.slug, "said": said}).encode()
+
+
 def _answer_for_facts(bus: Bus, database: Database) -> None:
-    @bus.broker.subscriber(f"ask.{bus.service}.facts.v1", queue=bus.service, decoder=_bytes, title="facts by number")
-    async def facts(body: bytes) -> bytes:
+    @bus.broker.subscriber(f"ask.{bus.service}.facts.v1", queue=bus.service, decoder=_whole, title="facts by number")
+    async def facts(message: NatsMessage) -> bytes:
         """A page of this service's numbered facts behind `after`."""
-        after = int(json.loads(body)["after"])
+        after = int(json.loads(bytes(message.body))["after"])
         async with database.transaction() as transaction:
             last = await transaction.scalar(select(func.max(outbox.c.number))) or 0
             rows = (await transaction.execute(
                 select(outbox).where(outbox.c.number > after).order_by(outbox.c.number).limit(PAGE_ROWS)
             )).all()
-        page: list[dict[str, Any]] = []
-        size = 0
+        page, size = list[dict[str, Any]](), 0
         for row in rows:
             size += len(row.body) + 800
             if page and size > PAGE_BYTES:
                 break
             page.append({"headers": {**row.headers, "ce-sequence": str(row.number)}, "body": row.body})
         return json.dumps({"facts": page, "last": last}).encode()
-
-
-async def _bytes(message: NatsMessage) -> bytes:
-    return bytes((await _whole(message)).body)
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:

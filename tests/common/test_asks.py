@@ -17,6 +17,7 @@ from libs.common.bus import NoBus
 from libs.common.db import OpenTransaction
 from libs.common.envelope import Unreadable
 from libs.common.facts.question import Question
+from libs.common.http import german_sentences
 from libs.common.logs import correlation
 from libs.common.reactions import Reactions, answers, reacts_to
 from libs.common.refusals import NotFound, Refused, Unavailable
@@ -25,6 +26,9 @@ from tests.common.stage import ThingMoved, effects, heard, note_effect, on_stage
 from tests.harness import Network, Service
 
 MARKER = "Amina Beispiel-Markierung"
+WENT_WRONG = (
+    "Dort ist etwas schiefgegangen. Bitte versuchen Sie es später wieder, oder nennen Sie uns die Korrelationsnummer.",
+    "Something went wrong there; try again later, or tell us the correlation id.")
 
 
 class Words(BaseModel):
@@ -48,7 +52,7 @@ class WordsAsked(Question[Words]):
 @answers(WordsAsked)
 async def _answers(transaction: OpenTransaction, question: WordsAsked) -> Words:
     if question.how == "unknown":
-        raise NotFound("thing-unknown", "There is no such thing.")
+        raise NotFound("not-found", "There is no such {noun}.", noun="thing")
     await audited(transaction, "read", f"thing/{question.about}")
     if question.how == "bug":
         raise RuntimeError(MARKER)
@@ -84,19 +88,26 @@ async def test_the_owner_answers_in_the_correlation_of_who_asked(
 
 
 @pytest.mark.parametrize(
-    ("how", "slug"), [("unknown", "thing-unknown"), ("bug", "could-not-answer"), ("broken", "could-not-answer")]
+    ("how", "slug", "german", "english"), [
+        ("unknown", "not-found", "Das gibt es hier nicht, oder Sie dürfen es nicht sehen (Sache).",
+         "There is no such thing."),
+        ("bug", "could-not-answer", *WENT_WRONG), ("broken", "could-not-answer", *WENT_WRONG)],
 )
 async def test_what_the_owner_refuses_is_said(
     network: Network,
     both: tuple[Service, Service],
     how: str,
     slug: str,
+    german: str,
+    english: str,
 ) -> None:
-    """By its slug; a bug by nothing but that; and nothing of it was written."""
+    """In words of either language, for programs by its slug; of a bug nothing; and nothing of it was written."""
     with pytest.raises(Refused) as refused:
         await ask(both[1].running.bus, WordsAsked(about=uuid4(), how=how))
 
-    assert (refused.value.slug, refused.value.values["refusal"]) == ("owner-refused", slug)
+    assert (refused.value.slug, refused.value.codes) == ("owner-refused", {"refusal": [slug]})
+    assert refused.value.sentence(german_sentences("notify"), "de") == f"Der Dienst registry hat abgelehnt: {german}"
+    assert refused.value.sentence({}, "en") == f"The registry service refused: {english}"
     assert await network.rows("registry", "SELECT 1 FROM audit") == []
 
 
@@ -104,7 +115,25 @@ async def test_what_is_no_question_gets_an_answer_too(network: Network, both: tu
     """Another version's, or a broken one."""
     for body in (b"{}", b"", b"\xff", b'{"about": 7}'):
         raw = await both[1].running.bus.request(WordsAsked.subject, body, seconds=3, headers={})
-        assert json.loads(raw) == {"refused": "unreadable-question"}
+        said = json.loads(raw)
+        assert (said["refused"], said["said"].keys()) == ("unreadable-question", {"de", "en"})
+        assert said["said"]["de"].startswith("Die Frage ließ sich dort nicht lesen.")
+
+
+async def test_an_owner_of_a_former_version_refuses_by_its_slug_alone(network: Network) -> None:
+    """While versions are mixed: what it says stands there as it is, and a program reads it as ever."""
+    asking = await on_stage(network, "notify")
+    async with connected(network.cluster, "registry") as client:
+
+        async def refuse(message: Any) -> None:
+            await client.publish(message.reply, b'{"refused":"thing-unknown"}')
+
+        await client.subscribe(WordsAsked.subject, cb=refuse)
+        await client.flush()
+        with pytest.raises(Refused, match="The registry service refused: thing-unknown") as refused:
+            await ask(asking.running.bus, WordsAsked(about=uuid4()))
+
+    assert refused.value.codes == {"refusal": ["thing-unknown"]}
 
 
 async def test_an_owner_that_is_away_is_noticed_at_once(network: Network) -> None:

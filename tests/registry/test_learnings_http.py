@@ -23,6 +23,12 @@ async def say_text(body: bytes) -> bytes:
     return json.dumps({"answer": {"text": TEXT, "language": "de", "captured_on": "2027-06-01"}}).encode()
 
 
+async def refuse(_: bytes) -> bytes:
+    """Matching does not know the learning any more."""
+    said = {"de": "Das gibt es hier nicht.", "en": "It is gone."}
+    return json.dumps({"refused": "not-found", "said": said}).encode()
+
+
 @pytest_asyncio.fixture
 async def coordinator(network: Network, registry: Any) -> Headers:
     """The coordinator of the region, while the registry runs."""
@@ -70,6 +76,22 @@ async def test_an_observation_is_made_of_a_learning_once(
     assert f"/v1/learnings/{made['learning_id']}" == address
     assert ok(await registry.get(address, headers=coordinator))["observation_id"] == made["id"]
     assert await told(network) == ["registry.observation.submitted.v1"]
+
+
+async def test_why_matching_gives_no_text_is_said_in_words(
+    network: Network, registry: Any, coordinator: Headers,
+) -> None:
+    """As matching says it, in the reader's language; nothing was made of the learning."""
+    address = await heard(network)
+    async with answering(network, "matching", {ASKED: refuse}):
+        answers = [await registry.post(f"{address}/observation", headers=coordinator | {"Accept-Language": language})
+                   for language in ("de", "en")]
+
+    assert [(one.status_code, one.json()["slug"], one.json()["codes"]) for one in answers] == [
+        (409, "owner-refused", {"refusal": ["not-found"]})] * 2
+    assert [one.json()["detail"] for one in answers] == [
+        "Der Dienst matching hat abgelehnt: Das gibt es hier nicht.", "The matching service refused: It is gone."]
+    assert ok(await registry.get(address, headers=coordinator))["observation_id"] is None
 
 
 async def test_a_repeated_request_answers_with_the_same_observation(

@@ -196,7 +196,7 @@ def _why_not(raised: Exception) -> Reason | None:
             return Reason.NOTHING_TO_TELL
         case BadAddress():
             return Reason.NO_ADDRESS
-        case Refused(values={"refusal": "not-found" | "person-erased"}):
+        case Refused(codes={"refusal": ["not-found" | "person-erased"]}):
             return Reason.NOTHING_TO_TELL
     return None
 
