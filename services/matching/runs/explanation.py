@@ -132,8 +132,8 @@ def in_words(what: Literal["changed_meanwhile", "not_looked_at"]) -> dict[str, l
     return {language: [_text("unserved", language)[what]] for language in LANGUAGES}
 
 
-def label(kind: Literal["advice", "scarcity"], value: str, language: Language) -> str:
-    """Return the sentence for an advice, or the word for how scarce a place is."""
+def label(kind: Literal["advice", "scarcity", "criterion"], value: str, language: Language) -> str:
+    """Return the sentence for an advice, or the word for how scarce a place is, or for a criterion."""
     said: str = _text(kind, language)[value]
     return said
 

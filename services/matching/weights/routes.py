@@ -16,6 +16,7 @@ from libs.common.dependencies import Creation, Page, PageOf, Transaction, page
 from libs.common.refusals import Invalid
 from services.matching.prerequisites.queries import rules_or_refuse
 from services.matching.profiles.rules import today
+from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.pool import CRITERIA
 from services.matching.weights.model import WeightSet
 from services.matching.weights.queries import values_of, weights_now
@@ -23,8 +24,6 @@ from services.matching.weights.queries import values_of, weights_now
 router = APIRouter(prefix="/weights", tags=["weights"])
 FULL_SCORE = 1000
 MOST = 1_000_000
-# What the criteria are called, in their order.
-IN_GERMAN = ("Sprache", "Entfernung", "Bedarf", "Interessen", "Zeiten")
 
 
 Points = Annotated[int, Field(strict=True, ge=0, le=FULL_SCORE)]
@@ -69,12 +68,11 @@ class FullWeights(Weights, Body):
         weights = now | {name: getattr(self, name) for name in given}
         made = sum(weights[name] for name in CRITERIA)
         if made != FULL_SCORE:
-            german, english = (
-                ", ".join(f"{word} {weights[name]}" for name, word in zip(CRITERIA, words, strict=True))
-                for words in (IN_GERMAN, CRITERIA))
+            points = {language: ", ".join(f"{label('criterion', name, language)} {weights[name]}" for name in CRITERIA)
+                      for language in LANGUAGES}
             at = next((name for name in CRITERIA if name in given), CRITERIA[0])
             raise Invalid("weights-not-full", "The criteria make {made} points together, and not {full}: {points}.",
-                          field=inside + at, made=made, full=FULL_SCORE, points=Said(german, english))
+                          field=inside + at, made=made, full=FULL_SCORE, points=Said(points["de"], points["en"]))
         return weights
 
 
