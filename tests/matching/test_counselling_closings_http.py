@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from dateutil.relativedelta import relativedelta
 
+from libs.common.callers import Role
 from libs.common.facts.registry import ErasureRequested
 from tests.harness import new_idempotency_key
 from tests.matching.field import PARTNER, Field, Json
@@ -145,9 +146,10 @@ async def test_a_closing_by_mistake_is_withdrawn_whenever_it_was(field: Field) -
 
 
 async def test_where_a_mistake_was_mended_by_reopening_both_times_become_one(field: Field) -> None:
-    """Open all the while; of three times the last two; and nothing of the first closing is told anew."""
-    address = await came_again(field, 90, since=20)
-    whole = await field.act(f"{address}/closing/withdraw", MISTAKE)
+    """Open all the while, also by a counsellor; of three times the last two; nothing of the first closing is told."""
+    address, counsellor = await came_again(field, 90, since=20), await field.network.key(
+        Role.COUNSELLOR, partner_id=PARTNER)
+    whole = await field.act(f"{address}/closing/withdraw", MISTAKE, headers=counsellor)
     assert (whole["state"], whole["spells"]) == (
         "open", [{"opened_on": str(ago(field, 100)), "closed_on": None, "result": None}])
     assert await open_on(field, address, 90, 50, 20) == [True, True, True]
