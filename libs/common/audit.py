@@ -23,14 +23,13 @@ LATE_ROWS = 10_000
 LATE_AT_MOST = timedelta(hours=1)
 HEAD_SECONDS = 3600.0
 ENTER = insert(entries)
-ENTER_ONE = ("INSERT INTO audit (principal, role, action, about, person_ref, correlation)"
-             " VALUES ($1, $2, $3, $4, $5, $6)")
+NOTE = "INSERT INTO audit (principal, role, action, about, person_ref, correlation) VALUES ($1, $2, $3, $4, $5, $6)"
 LAST_LINK = select(audit_link).order_by(audit_link.c.position.desc()).limit(1)
 
 
 async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
     """Note in this transaction that its caller did this (`read`, `change`, `erase`, …) with this person's data."""
-    await transaction.write(ENTER_ONE, *entry(transaction, action, about, person_ref).values())
+    await transaction.write(NOTE, *entry(transaction, action, about, person_ref).values())
 
 
 def entry(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> dict[str, Any]:

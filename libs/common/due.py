@@ -23,11 +23,8 @@ TRIES = 5
 FIRST_PAUSE = timedelta(seconds=1)
 # What has failed so often counts as parked until someone mends the cause: nobody has to remember to start it again.
 PARKED_PAUSE = timedelta(hours=1)
-DUE_NOW = text("""
-SELECT kind, about, due_at FROM due
-WHERE due_at <= :now AND kind = ANY (:kinds) AND (not_before IS NULL OR not_before <= clock_timestamp())
-ORDER BY due_at, kind, about LIMIT 100
-""")
+DUE_NOW = text("""SELECT kind, about, due_at FROM due WHERE due_at <= :now AND kind = ANY (:kinds)
+    AND (not_before IS NULL OR not_before <= clock_timestamp()) ORDER BY due_at, kind, about LIMIT 100""")
 
 
 async def schedule(transaction: OpenTransaction, kind: str, about: UUID, due_at: datetime) -> None:
