@@ -198,10 +198,11 @@ async def test_who_has_an_open_case_has_no_second_one_by_withdrawing(field: Fiel
         assert [one.json()["slug"] for one in refused] == ["case-open"]
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("path", ["closing", "closing/withdraw"])
-async def test_of_several_who_put_a_closing_right_at_once_one_does(field: Field, path: str) -> None:
-    """The others have read what holds no longer."""
-    address = await closed(field, 90)
+async def test_of_several_who_put_a_closing_right_at_once_one_does(field: Field, path: str, again: bool) -> None:
+    """The others have read what holds no longer; also of a case that is open again, of which nothing else changes."""
+    address = await (came_again(field, 90, 30) if again else closed(field, 90))
     etag = (await field.send("GET", address)).headers["ETag"]
     method, body = ("PUT", {"result": "rejected"}) if path == "closing" else ("POST", MISTAKE)
     answers = await asyncio.gather(*(field.send(method, f"{address}/{path}", body, etag=etag) for _ in range(4)))

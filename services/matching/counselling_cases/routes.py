@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from libs.common.audit import audited
 from libs.common.codes.lists import AgeBand, CounsellingResult, Gender, WorldRegion
 from libs.common.codes.types import Ags, Day
-from libs.common.db import OpenTransaction, get_or_refuse
+from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.matching import CounsellingCaseClosed, CounsellingCaseReopened
 from libs.common.privacy import key_of, unseal
@@ -235,6 +235,7 @@ async def correct_case_closing(
     told = last_closed(spells).closed_on
     last = await last_contact_of(transaction, case.id, until=told)
     case.correct_closing(spells, body.result, body.closed_on, last_contact=last)
+    touch(case)  # of one that is open again only a spell changes
     await begin_anew(transaction, case)
     await plan_deletion(transaction, case)
     tell_closing(transaction, case, last_closed(spells), told=told)
@@ -257,6 +258,7 @@ async def withdraw_case_closing(
         await transaction.delete(spells[-1])
         await transaction.flush()  # a case has one open spell, at any moment
     spell = case.withdraw_closing(spells)
+    touch(case)
     await begin_anew(transaction, case)
     await plan_deletion(transaction, case)
     tell(transaction, CounsellingCaseReopened, case, today(transaction.clock.now()), spell)

@@ -111,8 +111,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """For somebody's safety nobody new, whatever is open; returns False for who is proposed to nobody anyway."""
         if self.state not in VETTED:
             return False
-        if self.pauses:
-            self.paused_on = self.paused_on or day
+        self.paused_on = (self.paused_on or day) if self.pauses else None
         self.note_held_back(day, by=by, why=why)
         self.state = MentorState.PAUSED
         return True
