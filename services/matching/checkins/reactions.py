@@ -1,6 +1,6 @@
 """What falls due for check-ins, and what becomes of them when their tandem rests, goes on or ends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -58,10 +58,16 @@ async def ask_again(transaction: OpenTransaction, tandem: Tandem) -> None:
             await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
 
 
-async def ask_others(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """Others may speak for a locked group than did: its tandems' check-ins that nobody was asked are planned again."""
+async def ask_others(transaction: OpenTransaction, group: MentorGroup, before: Collection[UUID]) -> None:
+    """Others may speak for a locked group than did: its tandems' check-ins that nobody was asked are planned again.
+
+    Where none of those who did (`before`) is left to answer, who speaks now is asked what is unanswered.
+    """
     for tandem in await running_of(transaction, group):
         await ask_again(transaction, tandem)
+        speaking = await persons_of_side(transaction, tandem, Side.MENTORS)
+        if speaking and not set(before) & set(speaking):
+            await ask_new_contact(transaction, tandem, Side.MENTORS)
 
 
 async def rest(transaction: OpenTransaction, tandem: Tandem) -> None:
@@ -88,14 +94,14 @@ async def drop_checkins(transaction: OpenTransaction, tandem: Tandem) -> None:
         await _drop(transaction, checkin)
 
 
-async def ask_new_contact(transaction: OpenTransaction, tandem: Tandem) -> None:
-    """Somebody else speaks for the tandem's household: they are asked what it was asked and has not answered.
+async def ask_new_contact(transaction: OpenTransaction, tandem: Tandem, side: Side) -> None:
+    """Somebody else speaks for a side of the tandem: they are asked what it was asked and has not answered.
 
     So they are whether to go on after the trial, by itself unless a check-in asks it besides.
     """
-    to_ask, unsettled = not tandem.consented_at(Side.HOUSEHOLD), await _unsettled(transaction, tandem)
-    for checkin in (one for one in unsettled if one.side is Side.HOUSEHOLD):
-        if not await _who_is_asked(transaction, tandem, Side.HOUSEHOLD):
+    to_ask, unsettled = not tandem.consented_at(side), await _unsettled(transaction, tandem)
+    for checkin in (one for one in unsettled if one.side is side):
+        if not await _who_is_asked(transaction, tandem, side):
             await _drop(transaction, checkin)
             continue
         if checkin.ask_anew(transaction.clock.now()):
@@ -104,7 +110,7 @@ async def ask_new_contact(transaction: OpenTransaction, tandem: Tandem) -> None:
                 await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
         to_ask = to_ask and not (checkin.state is CheckinState.PLANNED and checkin.comes_after(tandem.trial_until))
     if to_ask and await _end_of_trial_told(transaction, tandem):
-        told = await persons_of_side(transaction, tandem, Side.HOUSEHOLD)
+        told = await persons_of_side(transaction, tandem, side)
         announce(transaction, tandem_fact(TandemTrialEnded, tandem, told))
 
 

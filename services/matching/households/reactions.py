@@ -6,6 +6,7 @@ from uuid import UUID
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
+from libs.common.facts.matching import Side
 from libs.common.privacy import seal
 from services.matching.checkins.reactions import ask_new_contact
 from services.matching.consents.model import Purpose
@@ -71,7 +72,7 @@ async def contact_replaced(transaction: OpenTransaction, household: Household, b
         await agreed(transaction, household, body.consent)
     await invite_new_contact(transaction, household)
     for tandem in await running_of(transaction, household):
-        await ask_new_contact(transaction, tandem)
+        await ask_new_contact(transaction, tandem, Side.HOUSEHOLD)
     if household.state in MATCHED_FOR:
         offered(transaction, household)
     for one in (former, person_ref):

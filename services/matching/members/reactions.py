@@ -1,5 +1,6 @@
 """What follows when the members of a group change: what it has to show, whom it fits, and its application."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from libs.common.audit import audited
@@ -12,10 +13,12 @@ from services.matching.members.model import Member
 from services.matching.mentor_groups.model import ENDED, MentorGroup
 from services.matching.obstacles.reactions import check
 from services.matching.persons.reactions import end_if_empty
+from services.matching.prerequisites.queries import contact_refs
 from services.matching.prerequisites.reactions import end_records, forget_record
 from services.matching.profiles.queries import locked
 from services.matching.profiles.rules import begin_of, today
 from services.matching.proposals.queries import lock_unit
+from services.matching.proposals.reactions import invite_others
 
 
 async def group_to_change(transaction: OpenTransaction, mentor_group_id: UUID) -> MentorGroup:
@@ -25,11 +28,15 @@ async def group_to_change(transaction: OpenTransaction, mentor_group_id: UUID) -
     return group
 
 
-async def members_changed(transaction: OpenTransaction, group: MentorGroup) -> None:
-    """Who its members are has changed, and with it the group: what it has to show, whom it fits, who speaks for it."""
+async def members_changed(transaction: OpenTransaction, group: MentorGroup, before: Collection[UUID]) -> None:
+    """Who its members are has changed, and with it the group: what it has to show, whom it fits, who speaks for it.
+
+    before: who spoke for it until now.
+    """
     touch(group)
     await check(transaction, group)
-    await ask_others(transaction, group)
+    await invite_others(transaction, group, before)
+    await ask_others(transaction, group, before)
     await keep_application(transaction, group)
 
 
@@ -38,10 +45,11 @@ async def left_group(transaction: OpenTransaction, member: Member, group: Mentor
 
     What was noted of their certificate goes in time.
     """
+    before = await contact_refs(transaction, group.id)
     member.leave(today(transaction.clock.now()))
     await end_records(transaction, group, [member])
     await audited(transaction, "change", f"mentor_group/{group.id}", member.person_ref)
-    await members_changed(transaction, group)
+    await members_changed(transaction, group, before)
     await end_if_empty(transaction, group)
 
 

@@ -25,6 +25,7 @@ from services.matching.members.reactions import (
     training_noted,
 )
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.prerequisites.queries import contact_refs
 from services.matching.profiles.queries import contact_changed, met, taken_back
 from services.matching.profiles.rules import (
     CONSENTED_BESIDES,
@@ -110,8 +111,9 @@ async def add_member(body: MemberIn, transaction: Transaction, once: Creation, r
     if once.repeated:
         return await _shown(transaction, await get_or_refuse(transaction, Member, once.id), response)
     group = await group_to_change(transaction, body.mentor_group_id)
+    before = await contact_refs(transaction, group.id)
     member = await join(transaction, group, body, member_id=once.id)
-    await members_changed(transaction, group)
+    await members_changed(transaction, group, before)
     return await _shown(transaction, member, response)
 
 
@@ -131,9 +133,10 @@ async def change_member(
 ) -> MemberOut:
     """The coordinator corrects who a member is, or makes them a main contact."""
     member, group = await _locked(transaction, member_id, expected)
+    before = await contact_refs(transaction, group.id)
     member.gender, member.is_main_contact = body.gender, body.is_main_contact
     await contact_changed(transaction, member, body.contact)
-    await members_changed(transaction, group)
+    await members_changed(transaction, group, before)
     return await _shown(transaction, member, response)
 
 

@@ -32,11 +32,11 @@ from services.matching.mentors.reactions import keep_record_for_now
 from services.matching.obstacles.reactions import check
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
 from services.matching.prerequisites.model import AttendedTraining
-from services.matching.prerequisites.queries import members_of
+from services.matching.prerequisites.queries import contact_refs, members_of
 from services.matching.prerequisites.reactions import forget_evidence, forget_record
 from services.matching.profiles.rules import today
 from services.matching.proposals.model import Proposal
-from services.matching.proposals.reactions import step_back
+from services.matching.proposals.reactions import invite_others, step_back
 from services.matching.runs.model import RunPair, Unserved
 from services.matching.tandems.model import Tandem
 from services.matching.tandems.reactions import leave_tandems
@@ -130,6 +130,7 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
 async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bool) -> None:
     """A member leaves their group, which goes on with who is left; with nobody left it ends."""
     group, now = await transaction.get_one(MentorGroup, member.mentor_group_id), transaction.clock.now()
+    before = await contact_refs(transaction, group.id)
     if erase:
         member.erase(today(now))
         group.forget_why()  # nobody can say of whom in the group it told
@@ -138,7 +139,8 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     await forget_record(transaction, group, member)
     touch(group)
     await check(transaction, group)
-    await ask_others(transaction, group)
+    await invite_others(transaction, group, before)
+    await ask_others(transaction, group, before)
     if erase:
         await forget_evidence(transaction, group, member.person_ref)
     await end_if_empty(transaction, group)

@@ -1,5 +1,6 @@
 """What follows for proposals: a place is free again, nobody answered in time, somebody is no longer to be had."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from libs.common.refusals import Refused
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.queries import refuse_obstacles
-from services.matching.prerequisites.queries import rules_on
+from services.matching.prerequisites.queries import contact_refs, rules_on
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import among, locked
 from services.matching.profiles.rules import today
@@ -41,7 +42,6 @@ from services.matching.proposals.model import (
 from services.matching.proposals.queries import (
     Pair,
     Unit,
-    bool_column,
     invitation_of,
     is_busy,
     lock_pair,
@@ -176,23 +176,40 @@ async def step_back(transaction: OpenTransaction, of: Household | Unit) -> None:
 
     A household must be locked, a mentor or group with lock_unit.
     """
-    side = Side.HOUSEHOLD if isinstance(of, Household) else Side.MENTORS
     for proposal in await of_state(transaction, of_side(Proposal, of), PENDING | OPEN):
         pair = await lock_pair(transaction, proposal)
         if proposal.state in PENDING:
             await dismissed(transaction, proposal, pair, DismissReason.NO_LONGER_AVAILABLE)
         else:
-            await declined(transaction, proposal, pair, side, None)
+            await declined(transaction, proposal, pair, _side(of), None)
+
+
+def _side(of: Household | Unit) -> Side:
+    return Side.HOUSEHOLD if isinstance(of, Household) else Side.MENTORS
 
 
 async def invite_new_contact(transaction: OpenTransaction, household: Household) -> None:
     """Somebody else speaks for a locked household: an invitation that it has not answered goes to them too."""
     speaking = (household.person_ref,)
-    for proposal in await of_state(transaction, bool_column(Proposal.household_id == household.id), OPEN):
-        if proposal.expires_at and proposal.ask_anew(Side.HOUSEHOLD):
-            gone = await without_address(transaction, speaking)
-            proposal.miss(Side.HOUSEHOLD, gone, speaking, transaction.clock.now())
-            announce(transaction, proposal_fact(ProposalInvited, proposal, speaking, expires=proposal.expires_at))
+    await _invite_besides(transaction, household, speaking, speaking)
+
+
+async def invite_others(transaction: OpenTransaction, group: MentorGroup, before: Collection[UUID]) -> None:
+    """The same of a locked group, for which `before` spoke: it goes to those who speak for it now and did not then."""
+    speaking = await contact_refs(transaction, group.id)
+    if speaking:
+        await _invite_besides(transaction, group, tuple(one for one in speaking if one not in before), speaking)
+
+
+async def _invite_besides(
+    transaction: OpenTransaction, of: Household | Unit, anew: tuple[UUID, ...], speaking: tuple[UUID, ...],
+) -> None:
+    side = _side(of)
+    gone = await without_address(transaction, anew)
+    for proposal in await of_state(transaction, of_side(Proposal, of), OPEN):
+        if anew and proposal.expires_at and proposal.ask_anew(side):
+            announce(transaction, proposal_fact(ProposalInvited, proposal, anew, expires=proposal.expires_at))
+        proposal.miss(side, gone, speaking, transaction.clock.now())
 
 
 @reacts_to(DeliveryBounced, DeliverySuppressed)
