@@ -10,7 +10,7 @@ from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json
 
 SPOKEN, LOOKED_AT = [
-    import_module(f"services.matching.migrations.versions.matching_00{number}") for number in (27, 28)]
+    import_module(f"services.matching.migrations.versions.matching_00{number}") for number in (27, 30)]
 
 
 async def test_who_speaks_a_variety_has_the_language_in_common(field: Field) -> None:
