@@ -62,6 +62,28 @@ async def test_what_both_read_is_as_they_say_it_today(field: Field) -> None:
         assert all(said in text for said in ("Gemeinsame Sprachen: Deutsch.", "in der Woche: 2.")), text
 
 
+async def test_no_reason_says_the_opposite_of_what_stands_against_the_pair(field: Field) -> None:
+    """The household speaks another language now, and asked for nobody who interprets."""
+    unit, household = await field.ready_mentor(), await field.waiting_household()
+    proposal = await field.create("/options/propose", {
+        "household_id": household["id"], "unit_id": unit["id"], "reason": "known_to_fit"})
+    await field.act(f"/proposals/{proposal['id']}/approve", {})
+    await field.act(f"/proposals/{proposal['id']}/invite")
+    mentor, _ = await field.refs(proposal)
+    page = await field.link(ANSWER, proposal["id"], mentor)
+    await field.act(f"/households/{proposal['household_id']}", field.household_fields(languages={"fa": "C2"}),
+                    method="PUT")
+    mailed = (await reached(field, mentor, f"proposal/{proposal['id']}")).texts["reasons"]["de"]
+    told = _reasons(await field.get(f"/proposals/{proposal['id']}"))["language"]
+
+    for text in map(_plain, (mailed, (await field.client.get(page)).text)):
+        assert "in der Woche: 3." in text
+        assert not any(said in text for said in ("dolmetsch", "übersetz", "Gemeinsame Sprachen")), text
+    assert told["de"] == "Es gibt keine gemeinsame Sprache, die gut genug gesprochen wird."
+    assert told["en"] == "There is no common language that both speak well enough."
+    assert told["found"]["de"].startswith("Sie können miteinander sprechen")
+
+
 async def test_coordinators_read_reasons_in_the_words_of_today(field: Field) -> None:
     """With what they were where a side has changed since; points stay, and once it is over it is told as it was.
 

@@ -22,9 +22,10 @@ from services.matching.proposals.model import (
     ProposalState,
     refuse_full,
 )
+from services.matching.proposals.queries import why_for_both
 from services.matching.proposals.rules import reasons_of
 from services.matching.runs.batch import run
-from services.matching.runs.explanation import in_all_languages, shared
+from services.matching.runs.explanation import DENIED, in_all_languages, shared, why_not
 from services.matching.runs.pool import Weights
 from tests.matching.pools import a_household, a_unit, inputs
 
@@ -169,6 +170,24 @@ def test_reasons_are_told_from_what_was_found() -> None:
     assert (now["criterion"], now["points"], now["most"]) == ("availability", then["points"], then["most"])
     assert now["found"] == {"de": then["de"], "en": then["en"]}
     assert now["de"].startswith("Sie haben eine gemeinsame freie Zeit")
+
+
+@given(st.sets(st.sampled_from(["no_common_language", "other_district"])))
+def test_what_stands_against_a_reason_is_told_in_its_place(against: set[str]) -> None:
+    """To coordinators with what was found once; to both sides the line is left out. All other reasons stay."""
+    (found,) = run(inputs([a_household()], [a_unit(1)])).proposals
+    facts = shared(found) | {"metres": None}
+    kept = a_proposal(points=asdict(found.points), shared=facts | {"most": asdict(Weights())}, worth=found.worth)
+    now = facts | {"against": sorted(against)}
+    told = {one["criterion"]: one for one in reasons_of(kept, now)[0]}
+    all_lines, lines = why_for_both(facts, ["de"]), why_for_both(now, ["de"])
+
+    replaced = {criterion for criterion, code in DENIED.items() if code in against}
+    assert {criterion for criterion, one in told.items() if one["found"]} == replaced
+    for criterion in replaced:
+        assert (told[criterion]["de"],) == why_not([DENIED[criterion]], "de")
+    assert lines == [line for criterion, line in zip(("language", "distance", "availability"), all_lines, strict=False)
+                     if criterion not in replaced]
 
 
 def test_reasons_that_were_written_down_are_still_told() -> None:

@@ -27,6 +27,7 @@ from services.matching.profiles.model import Awaited
 from services.matching.profiles.queries import address_mark, among, beyond_scope, locked
 from services.matching.profiles.rules import BERLIN, today
 from services.matching.proposals.model import ANSWERABLE, FIRM, OPEN, PENDING, Proposal, ProposalState
+from services.matching.runs.explanation import DENIED
 from services.matching.runs.pairs import in_common
 from services.matching.runs.queries import household_rows, rules_of_day, units_by_id
 from services.matching.tandems.model import RUNNING, Tandem
@@ -284,15 +285,16 @@ async def _in_programme(transaction: OpenTransaction, programme_id: UUID, of: Se
 
 
 def why_for_both(shared: dict[str, Any], languages: Sequence[str]) -> list[str]:
-    """The reasons of a proposal, as far as both sides may know them."""
-    spoken = ", ".join(language_name(tag, tag) for tag in shared.get("languages", {}))
-    metres = shared.get("metres")
-    said = [
-        say("why_language", languages, spoken=spoken) if spoken and not shared.get("interpreter")
+    """The reasons of a proposal, as far as both sides may know them; not that of which the opposite is true today."""
+    spoken, metres = ", ".join(language_name(tag, tag) for tag in shared.get("languages", {})), shared.get("metres")
+    by_criterion = {
+        "language": say("why_language", languages, spoken=spoken) if spoken and not shared.get("interpreter")
         else say("why_interpreter", languages),
-        say("why_district", languages) if metres is None
+        "distance": say("why_district", languages) if metres is None
         else say("why_distance", languages, km=max(1, round(metres / 1000))),
-        say("why_slots", languages, slots=shared.get("slots", 0)),
-        *([say("why_interests", languages, interests=shared["interests"])] if shared.get("interests") else []),
-    ]
-    return [one.text for one in said]
+        "availability": say("why_slots", languages, slots=shared.get("slots", 0)),
+        **({"interests": say("why_interests", languages, interests=shared["interests"])}
+           if shared.get("interests") else {}),
+    }
+    against = shared.get("against", ())
+    return [said.text for criterion, said in by_criterion.items() if DENIED.get(criterion) not in against]

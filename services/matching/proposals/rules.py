@@ -1,11 +1,12 @@
 """What is told of a proposal."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 from uuid import UUID
 
 from libs.common.facts.matching import ProposalFact
 from services.matching.proposals.model import Proposal
-from services.matching.runs.explanation import LANGUAGES, in_all_languages
+from services.matching.runs.explanation import DENIED, LANGUAGES, in_all_languages, why_not
 from services.matching.runs.outcome import NextBest
 from services.matching.runs.outcome import Proposal as Found
 from services.matching.runs.points import Points
@@ -24,18 +25,26 @@ def proposal_fact(kind: type[Told], proposal: Proposal, person_refs: tuple[UUID,
 def reasons_of(proposal: Proposal, now: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """A sentence per criterion in German and English, and what else to know, by language; nothing once it is erased.
 
-    now: what the two have in common today. `found` of a reason: the sentence that its points were given for, where it
-    is another one today.
+    now: what the two have in common today, and what is against it. `found` of a reason: the sentence that its points
+    were given for, where it is another one today.
     """
     if WEEK not in proposal.shared:
         return proposal.reasons, proposal.besides
     reasons, besides = _told_of(proposal, proposal.shared)
-    today = {one["criterion"]: one for one in _told_of(proposal, proposal.shared | now)[0]}
+    against = now.get("against", ())
+    today = {one["criterion"]: one | _denied(one["criterion"], against)
+             for one in _told_of(proposal, proposal.shared | now)[0]}
     return [_with_found(one, today[one["criterion"]]) for one in reasons], besides
 
 
 def _with_found(found: dict[str, Any], today: dict[str, Any]) -> dict[str, Any]:
     return today | {"found": None if found == today else {language: found[language] for language in LANGUAGES}}
+
+
+def _denied(criterion: str, against: Collection[str]) -> dict[str, str]:
+    """The sentences of what stands against a criterion's reason, by language; none where nothing does."""
+    code = DENIED.get(criterion)
+    return {language: why_not([code], language)[0] for language in LANGUAGES} if code in against else {}
 
 
 def _told_of(proposal: Proposal, shared: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:

@@ -24,6 +24,8 @@ LANGUAGES: tuple[Language, ...] = ("de", "en")
 KILOMETRE = 1000
 TENTHS_BELOW = 10
 FILE = Path(__file__).with_name("reasons.toml")
+# What says the opposite of a criterion's reason: it is told in its place where it stands between the two.
+DENIED = {"language": HardCode.NO_COMMON_LANGUAGE, "distance": HardCode.OTHER_DISTRICT}
 
 
 @dataclass(frozen=True)

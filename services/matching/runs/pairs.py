@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from services.matching.runs.explanation import LANGUAGES, in_all_languages, shared, what_is_missing
+from services.matching.runs.explanation import DENIED, LANGUAGES, in_all_languages, shared, what_is_missing
 from services.matching.runs.hard import HardCode, common_languages, level_reached, metres_between, obstacles
 from services.matching.runs.outcome import NextBest, Proposal, Unserved
 from services.matching.runs.points import Points, bonus, points
@@ -61,10 +61,14 @@ def unserved_told(unserved: Unserved) -> dict[str, Any]:
 
 
 def in_common(rules_of_day: Mapping[str, Any], household: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
-    """What a pair of rows has in common, as a proposal keeps it, whatever stands against the pair."""
+    """What a pair of rows has in common, as a proposal keeps it, whatever stands against the pair.
+
+    against: the codes in the way of which a reason would say the opposite.
+    """
     rules = rules_of(dict(rules_of_day))
     one, other = household_of(household), unit_of(unit, rules_of_day["today"])
-    return shared(told_pair(one, other, points(one, other, rules), rules, bonus=0, unit_price=0))
+    found = shared(told_pair(one, other, points(one, other, rules), rules, bonus=0, unit_price=0))
+    return found | {"against": [code for code in obstacles(one, other, rules) if code in DENIED.values()]}
 
 
 def examined(rules_of_day: Mapping[str, Any], household: Mapping[str, Any], unit: Mapping[str, Any], *,
