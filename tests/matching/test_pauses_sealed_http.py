@@ -121,11 +121,9 @@ async def test_a_group_to_which_nobody_belongs_is_held_back_too(field: Field) ->
 async def test_what_a_version_before_left_in_plain_text_is_told_and_then_sealed(
     field: Field, noun: str, column: str,
 ) -> None:
-    """By work that the migration lets fall due; done twice it changes nothing."""
+    """By work that falls due; done twice it changes nothing."""
     unit = await (field.ready_mentor() if noun == "mentor" else field.ready_group())
-    await field.network.rows(
-        "matching", f"UPDATE {noun} SET {column} = $2, held_back_on = $3 WHERE id = $1::text::uuid", unit["id"],
-        LEARNT["why"], field.day if column == "held_back_why" else None)
+    await as_the_version_before(field, noun, unit, column, LEARNT["why"])
     assert (await field.get(f"/{noun}s/{unit['id']}"))[column] == LEARNT["why"]
     for _ in range(2):
         async with field.network["matching"].running.database.transaction() as transaction:
@@ -136,3 +134,40 @@ async def test_what_a_version_before_left_in_plain_text_is_told_and_then_sealed(
         assert b"bekannt" not in row["held_back_note"]
 
     assert (await field.get(f"/{noun}s/{unit['id']}"))[column] == LEARNT["why"]
+
+
+async def as_the_version_before(field: Field, noun: str, unit: Json, column: str, why: str | None) -> None:
+    """Write as an instance does that knows of nothing sealed."""
+    other = ({"held_back_why", "resumed_why"} - {column}).pop()
+    await field.network.rows(
+        "matching", f"UPDATE {noun} SET {column} = $2, {other} = NULL, held_back_on = $3 WHERE id = $1::text::uuid",
+        unit["id"], why, field.day if column == "held_back_why" else None)
+
+
+@pytest.mark.parametrize("noun", ["mentor", "mentor_group"])
+async def test_what_it_writes_beside_this_one_takes_the_place_of_what_was_sealed_before(
+    field: Field, noun: str,
+) -> None:
+    """It falls due to be sealed each time, and no reason of another time is told in between."""
+    unit = await (field.ready_mentor() if noun == "mentor" else field.ready_group())
+    address = f"/{noun}s/{unit['id']}"
+    await field.act(f"{address}/hold_back", {"why": "Von früher."})
+    for column in ("resumed_why", "held_back_why"):
+        await as_the_version_before(field, noun, unit, column, LEARNT["why"])
+        assert (await field.get(address))[column] == LEARNT["why"]
+        await field.network.settled()
+        row = await kept(field, noun, unit)
+        assert (row["held_back_why"], row["resumed_why"]) == (None, None)
+        assert (await field.get(address))[column] == LEARNT["why"]
+
+
+async def test_held_back_by_it_without_a_reason_none_of_before_is_told(field: Field) -> None:
+    """Neither while somebody is held back nor once they are no longer."""
+    mentor = await field.ready_mentor()
+    address = f"/mentors/{mentor['id']}"
+    await field.act(f"{address}/hold_back", LEARNT)
+    await field.act(f"{address}/resume", TALKED)
+    await as_the_version_before(field, "mentor", mentor, "held_back_why", None)
+    held = await field.get(address)
+
+    assert (held["held_back_on"], held["held_back_why"], held["resumed_why"]) == (str(field.day), None, None)

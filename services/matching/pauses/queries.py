@@ -29,7 +29,7 @@ async def keep_why(transaction: OpenTransaction, unit: Unit, why: str) -> None:
 async def whys_of(transaction: OpenTransaction, units: Sequence[Unit]) -> dict[UUID, dict[str, str | None]]:
     """By id what held_back_why or resumed_why says, for whom a reason is sealed; each reading is noted in the audit."""
     found: dict[UUID, dict[str, str | None]] = {unit.id: {} for unit in units}
-    # In plain text stands only what the version before has noted since.
+    # In plain text stands only what the version before has noted, until it is sealed.
     told = [unit for unit in units if unit.held_back_note and not (unit.held_back_why or unit.resumed_why)]
     await load_keys(transaction, [unit.held_back_ref for unit in told if unit.held_back_ref])
     for unit in told:

@@ -176,7 +176,7 @@ class HeldBack(Pausing):
 
     One reason is kept, that of the last of both: held_back_note, sealed with the key of held_back_ref (the mentor, or
     who spoke for the group first; None for a group of nobody). Versions before kept it in plain text, in
-    held_back_why and resumed_why; what they left there is sealed by due work.
+    held_back_why and resumed_why; what they left there, or still write, is sealed by due work.
     """
 
     held_back_on: date | None = personal(None)
