@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from libs.common.codes.types import Ags, Code, CountryCode, DistrictAgs, LanguageTag, Postcode, YearMonth
+from libs.common.codes.types import Ags, ByLanguage, Code, CountryCode, DistrictAgs, LanguageTag, Postcode, YearMonth
 
 TAKEN = [
     (Ags, ["15", "15087", "15087370", "05158", "01"]),
@@ -84,3 +84,13 @@ def test_the_schema_tells_the_pattern(kind: type[str]) -> None:
 def test_a_language_tag_arrives_in_the_usual_case() -> None:
     """However it was written, it is stored one way."""
     assert TypeAdapter(LanguageTag).validate_python("AR-sy") == "ar-SY"
+
+
+@pytest.mark.parametrize("given", [{"de": 1, "DE": 2}, {"ar-sy": 1, "ar-SY": 2}])
+def test_nothing_is_lost_of_a_language_that_stands_there_twice(given: dict[str, int]) -> None:
+    """It is refused; what stands for another language, or for one by itself, is taken."""
+    of_each: TypeAdapter[dict[str, int]] = TypeAdapter(ByLanguage[int])
+    assert of_each.validate_python({"DE": 1, "ar": 2, "ar-SY": 3}) == {"de": 1, "ar": 2, "ar-SY": 3}
+
+    with pytest.raises(ValidationError, match="stands there twice"):
+        of_each.validate_python(given)

@@ -26,14 +26,15 @@ async def test_who_speaks_a_variety_has_the_language_in_common(field: Field) -> 
 
 
 async def test_of_two_varieties_the_better_level_stands(field: Field) -> None:
-    """In whichever order they are given; what is no tag is refused."""
+    """In whichever order they are given; what is no tag is refused, and one that is given in two spellings."""
     first = await field.ready_mentor(languages={"ar-SY": "A1", "ar": "C1"})
     second = await field.ready_mentor(languages={"ar": "C1", "ar-SY": "A1"})
 
     assert first["languages"] == second["languages"] == {"ar": "C1"}
-    answer = await field.send("POST", "/mentors", field.mentor_body(languages={"arabic-": "C1"}),
-                              headers=field.coordinator | new_idempotency_key())
-    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+    for wrong in ({"arabic-": "C1"}, {"de": "C1", "DE": "A1"}):
+        answer = await field.send("POST", "/mentors", field.mentor_body(languages=wrong),
+                                  headers=field.coordinator | new_idempotency_key())
+        assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request"), wrong
 
 
 async def as_noted_before(field: Field, pair: Json, noun: str, spoken: str) -> str:

@@ -1,9 +1,9 @@
 """Checked string types for facts and request bodies; each tells its pattern to whoever reads the schema."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
 from libs.common.codes import languages
 
@@ -26,6 +26,19 @@ LanguageTag = Annotated[
     AfterValidator(languages.normalised),
 ]
 """A language as BCP 47 tag (`de`, `de-simple`, `ckb`), brought into the usual case."""
+
+V = TypeVar("V")
+
+
+def _each_once(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    found = read(given)
+    if len(found) < len(given):
+        raise ValueError("a language stands there twice, in two spellings")
+    return found
+
+
+ByLanguage = Annotated[dict[LanguageTag, V], WrapValidator(_each_once)]
+"""Something for each of several languages; refuses one that stands there twice as `de` and `DE`."""
 
 CountryCode = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 """A country in the form of ISO 3166-1 alpha-2: two capitals."""

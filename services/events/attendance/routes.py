@@ -12,7 +12,7 @@ from libs.common.audit import audited
 from libs.common.bodies import Body
 from libs.common.codes.lists import AgeBand, AudienceSector, EventKind, Gender
 from libs.common.codes.regions import region as region_of
-from libs.common.codes.types import Ags, LanguageTag
+from libs.common.codes.types import Ags, ByLanguage
 from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.events import AttendanceTallied
@@ -78,7 +78,7 @@ class TallyIn(Body):
     total: Count = Field(examples=[23])
     genders: dict[Gender, Count] = Field(default={}, examples=[{"f": 14, "m": 9}])
     age_bands: dict[AgeBand, Count] = Field(default={}, examples=[{"0-5": 4, "27-44": 12}])
-    languages: dict[LanguageTag, Count] = Field(default={}, max_length=50, examples=[{"ar": 9, "uk": 7}])
+    languages: ByLanguage[Count] = Field(default={}, max_length=50, examples=[{"ar": 9, "uk": 7}])
 
     @model_validator(mode="after")
     def _no_part_above_the_total(self) -> "TallyIn":

@@ -11,7 +11,7 @@ from sqlmodel import col
 from libs.common.bodies import Body, Line, Paragraph
 from libs.common.codes.lists import AgeBand, AudienceSector, EventKind, FieldOfAction
 from libs.common.codes.regions import region as region_of
-from libs.common.codes.types import Ags, Code, LanguageTag, Postcode
+from libs.common.codes.types import Ags, ByLanguage, Code, LanguageTag, Postcode
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.events import EventHeld, EventRescheduled
@@ -56,7 +56,7 @@ class EventFields(Body):
 
     kind: EventKind
     field: FieldOfAction | None = None
-    translations: dict[LanguageTag, EventTextIn] = Field(min_length=1, max_length=20, examples=[
+    translations: ByLanguage[EventTextIn] = Field(min_length=1, max_length=20, examples=[
         {"de": {"title": "Sprachcafé am Markt", "description": "Deutsch sprechen bei Kaffee und Tee."}}])
     starts: Moment = Field(examples=["2031-03-04T17:00:00+01:00"])
     ends: Moment = Field(examples=["2031-03-04T19:00:00+01:00"])

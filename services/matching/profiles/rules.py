@@ -17,7 +17,7 @@ from libs.common.codes.languages import spoken
 from libs.common.codes.lists import AgeBand, Cefr, Gender
 from libs.common.codes.regions import point_of
 from libs.common.codes.regions import region as region_of
-from libs.common.codes.types import Code, Day, LanguageTag, Postcode
+from libs.common.codes.types import ByLanguage, Code, Day, LanguageTag, Postcode
 from libs.common.refusals import Invalid, NotAllowed
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -54,7 +54,7 @@ def _as_spoken(languages: dict[str, Cefr]) -> dict[str, Cefr]:
     return found
 
 
-Spoken = Annotated[dict[LanguageTag, Cefr], AfterValidator(_as_spoken)]
+Spoken = Annotated[ByLanguage[Cefr], AfterValidator(_as_spoken)]
 """How well each language is spoken; without script and region, since `ar-SY` and `ar` understand each other."""
 
 Rating = Annotated[int, Field(ge=1, le=5)]

@@ -44,7 +44,7 @@ def _with_found(found: dict[str, Any], today: dict[str, Any]) -> dict[str, Any]:
 def _denied(criterion: str, against: Collection[str]) -> dict[str, str]:
     """The sentences of what stands against a criterion's reason, by language; none where nothing does."""
     code = DENIED.get(criterion)
-    return {language: why_not([code], language)[0] for language in LANGUAGES} if code in against else {}
+    return {language: why_not([code], language)[0] for language in LANGUAGES} if code and code in against else {}
 
 
 def _told_of(proposal: Proposal, shared: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:

@@ -14,7 +14,7 @@ from libs.common.bodies import Body, Line
 from libs.common.clock import day_of
 from libs.common.codes.lists import EventKind
 from libs.common.codes.regions import region as region_of
-from libs.common.codes.types import Ags, Code, LanguageTag
+from libs.common.codes.types import Ags, ByLanguage, Code
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from services.registry.indicators.model import Counted, CountedFact, Indicator, IndicatorState, Metric
@@ -48,7 +48,7 @@ class ConditionIn(Body):
 class IndicatorFields(Body):
     """What is to be reached by when; the deadline is the end of the project's term unless given."""
 
-    label: dict[LanguageTag, Line] = Field(min_length=1, max_length=20, examples=[{"de": "Erreichte Personen"}])
+    label: ByLanguage[Line] = Field(min_length=1, max_length=20, examples=[{"de": "Erreichte Personen"}])
     metric: Metric = Field(examples=["attendances"])
     filter: FilterIn
     condition: ConditionIn | None = None

@@ -12,7 +12,7 @@ from libs.common.bodies import Body, Line, Paragraph
 from libs.common.codes.lists import Cefr, FieldOfAction, ResidenceStatus
 from libs.common.codes.regions import region as region_of
 from libs.common.codes.sorting import sort_key
-from libs.common.codes.types import Ags, Code, Day, LanguageTag, Postcode
+from libs.common.codes.types import Ags, ByLanguage, Code, Day, LanguageTag, Postcode
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from libs.common.facts.registry import (
@@ -46,7 +46,7 @@ class OfferFields(Body):
     """What describes an offer; the fields follow Open Referral HSDS with the German additions."""
 
     field: FieldOfAction
-    translations: dict[LanguageTag, TextIn] = Field(min_length=1, max_length=20, examples=[
+    translations: ByLanguage[TextIn] = Field(min_length=1, max_length=20, examples=[
         {"de": {"title": "Begleitung zum Jobcenter", "description": "Wir gehen mit und übersetzen."}}])
     languages: list[LanguageTag] = Field(min_length=1, max_length=20, examples=[["ar", "uk", "de"]])
     topics: list[Code] = Field(default=[], max_length=20)
