@@ -32,11 +32,16 @@ async def closed(field: Field, days: int, *, contact: int = 100) -> str:
 async def came_again(field: Field, days: int, since: int) -> str:
     """The same, reopened so many days ago."""
     address = await closed(field, days)
+    await reopened(field, address, since)
+    return address
+
+
+async def reopened(field: Field, address: str, since: int) -> None:
+    """They come again, so many days ago."""
     await field.act(f"{address}/reopen")
     await field.network.rows(
         "matching", "UPDATE counselling_spell SET opened_on = $2, said_opened_on = $2 WHERE counselling_case_id = $1"
         " AND closed_on IS NULL", UUID(address.rsplit("/", 1)[1]), ago(field, since))
-    return address
 
 
 async def open_on(field: Field, address: str, *days: int) -> list[bool]:
@@ -198,13 +203,18 @@ async def test_who_has_an_open_case_has_no_second_one_by_withdrawing(field: Fiel
         assert [one.json()["slug"] for one in refused] == ["case-open"]
 
 
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("spells", [1, 2, 3])
 @pytest.mark.parametrize("path", ["closing", "closing/withdraw"])
-async def test_of_several_who_put_a_closing_right_at_once_one_does(field: Field, path: str, again: bool) -> None:
+async def test_of_several_who_put_a_closing_right_at_once_one_does(field: Field, path: str, spells: int) -> None:
     """The others have read what holds no longer; also of a case that is open again, of which nothing else changes."""
-    address = await (came_again(field, 90, 30) if again else closed(field, 90))
+    address = await (closed(field, 90) if spells == 1 else came_again(field, 90, 60))
+    if spells == 3:
+        await field.act(f"{address}/close", {"result": "granted", "closed_on": str(ago(field, 40))})
+        await reopened(field, address, 30)
     etag = (await field.send("GET", address)).headers["ETag"]
     method, body = ("PUT", {"result": "rejected"}) if path == "closing" else ("POST", MISTAKE)
     answers = await asyncio.gather(*(field.send(method, f"{address}/{path}", body, etag=etag) for _ in range(4)))
 
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    left = spells - 1 if spells > 1 and path == "closing/withdraw" else spells
+    assert len((await field.get(address))["spells"]) == left

@@ -151,6 +151,17 @@ def test_a_mentor_of_whom_no_day_is_kept_pauses_all_the_same() -> None:
     assert (there.state, held.state, held.paused_on) == (MentorState.READY, MentorState.PAUSED, DAY)
 
 
+def test_a_pause_that_a_version_before_left_behind_is_not_taken_up_by_being_held_back() -> None:
+    """It had ended it without taking its day away."""
+    mentor = a_mentor(MentorState.ACTIVE)
+    mentor.paused_on = DAY
+    mentor.hold_back(LATER)
+    assert (mentor.paused_on, mentor.pauses) == (None, False)
+    mentor.resume(by="coordinator", why="they talked")
+
+    assert mentor.state is not MentorState.PAUSED
+
+
 def test_who_has_left_pauses_no_longer() -> None:
     """And neither begins nor ends a pause, held back before or not."""
     mentor = a_mentor()
