@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.matching.links.queries import OWN_DATA
+from tests.harness import new_idempotency_key
 from tests.matching.field import Field, Json
 
 pytestmark = pytest.mark.slow
@@ -265,3 +266,21 @@ async def test_a_group_is_held_back_by_what_is_learnt_later(field: Field) -> Non
     assert (await field.get(f"/proposals/{pending['id']}"))["state"] == "dismissed"
 
     assert (await field.act(f"{address}/resume", TALKED))["state"] == "ready"
+
+
+@pytest.mark.parametrize("kind", ["mentor", "group"])
+async def test_with_who_is_held_back_after_both_have_accepted_no_tandem_begins(field: Field, kind: str) -> None:
+    """Whether they have met or not; it says why to coordinators, and begins once they are held back no longer."""
+    unit = await (field.ready_mentor() if kind == "mentor" else field.ready_group())
+    address = f"/{'mentors' if kind == 'mentor' else 'mentor_groups'}/{unit['id']}"
+    proposal = await field.accepted(**{kind: unit})
+    await field.act(f"{address}/hold_back", LEARNT)
+    assert (await field.get(f"/proposals/{proposal['id']}"))["obstacles"] != []
+    await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
+    body = {"proposal_id": proposal["id"], "kind": "everyday"}
+    refused = await field.send("POST", "/tandems", body, headers=field.coordinator | new_idempotency_key())
+    assert (refused.status_code, refused.json()["slug"]) == (409, "pair-no-longer-fits")
+    assert (await field.get(address))["held_back_on"] == str(field.day)
+    await field.act(f"{address}/resume", TALKED)
+
+    assert (await field.create("/tandems", body))["state"] == "trial"
