@@ -25,7 +25,7 @@ class ConcernState(StrEnum):
 
 
 class ConcernAbout(StrEnum):
-    """What a concern is about: a tandem, or of who is in none what they are here."""
+    """What a concern is about: a tandem, or of who speaks of themselves what they are here."""
 
     TANDEM = "tandem"
     MENTOR = "mentor"
@@ -51,7 +51,7 @@ class Matter:
 class Concern(Table, table=True):
     """Who raised it, on which side, and what they wrote; text and outcome are sealed with that person's key.
 
-    Of who is in no tandem own_id is that of the mentor, member or household that they are, or spoke for.
+    Of who speaks of themselves own_id is that of the mentor, member or household that they are, or spoke for.
     """
 
     __table_args__ = (CheckConstraint(

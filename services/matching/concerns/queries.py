@@ -17,7 +17,7 @@ from libs.common.facts.matching import Side
 from libs.common.persons import persons_at
 from libs.common.refusals import Invalid, NotFound
 from services.matching.concerns.model import ConcernAbout, Matter
-from services.matching.holders.queries import KINDS, Holder, Reader, read_by
+from services.matching.holders.queries import KINDS, Holder, Reader, as_former, home_of, read_by
 from services.matching.households.model import Household
 from services.matching.households.queries import spoke_before, spoke_until
 from services.matching.members.model import Member
@@ -28,7 +28,7 @@ from services.matching.profiles.rules import today
 from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import link_not_valid, side_in
 
-# What a concern of who is in no tandem is about, by what they are.
+# What a concern of who speaks of themselves is about, by what they are.
 OWN: MappingProxyType[type[Any], ConcernAbout] = MappingProxyType({
     Mentor: ConcernAbout.MENTOR, Member: ConcernAbout.MEMBER, Household: ConcernAbout.HOUSEHOLD,
     FormerContact: ConcernAbout.HOUSEHOLD})
@@ -36,7 +36,7 @@ OWN: MappingProxyType[type[Any], ConcernAbout] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Found:
-    """What somebody who called may speak of; tandem: None where they are in none.
+    """What somebody who called may speak of; tandem: None where it is themselves.
 
     member_id: as whom, where they are of its group. former_contact: who they are, where another speaks for the
     household today.
@@ -99,10 +99,27 @@ async def to_speak_of(
     return [one for one in found if one.state in RUNNING] or found[-1:]
 
 
+async def to_raise(transaction: OpenTransaction, reader: Reader, scope: Scope = EVERYTHING) -> list[Found]:
+    """What somebody may speak of inside a scope: their tandems, and themselves where they live and none is heard."""
+    former = reader.person_ref if isinstance(reader, FormerContact) else None
+    member = reader.id if isinstance(reader, Member) else None
+    found = [Found(Matter.of(one, _side(reader)), one, member, former)
+             for one in await to_speak_of(transaction, reader, scope)]
+    if scope.covers_region(home_of(reader)) and await speaks_of_themselves(transaction, reader):
+        found.append(Found(_matter(reader), former_contact=former))
+    return found
+
+
+async def speaks_of_themselves(transaction: OpenTransaction, reader: Reader) -> bool:
+    """Whether none of somebody's tandems runs, and the neutral contact of where they live hears of none of them."""
+    return not any(one.state in RUNNING or one.region.startswith(home_of(reader))
+                   for one in await to_speak_of(transaction, reader))
+
+
 async def own_matter(
     transaction: OpenTransaction, own_id: UUID, former_contact: UUID | None = None,
 ) -> tuple[Matter, UUID]:
-    """What somebody inside the own scope who is in no tandem speaks of, and who they are.
+    """What somebody who lives inside the own scope, and has no tandem heard there, speaks of; and who they are.
 
     former_contact: who it was, where another speaks for the household today.
     """
@@ -111,11 +128,12 @@ async def own_matter(
     rows: list[Holder | None] = [await transaction.get(kind, own_id) for kind in KINDS]
     person_ref = former_contact or next((one.person_ref for one in rows if one), None)
     reader = await read_by(transaction, own_id, person_ref) if person_ref else None
-    if (reader is None or not scope.covers_region(reader.region)
+    if (reader is None or not scope.covers_region(home_of(reader))
             or isinstance(reader, FormerContact) != bool(former_contact)):
         raise NotFound("not-found", "There is no such {noun}.", noun="person")
-    if await to_speak_of(transaction, reader):
-        raise Invalid("concern-of-tandem", "This person is in a tandem, or was; name it.", field="tandem_id")
+    if not await speaks_of_themselves(transaction, reader):
+        raise Invalid("concern-of-tandem", "This person is in a tandem, or was in one where they live; name it.",
+                      field="tandem_id")
     return _matter(reader), reader.person_ref
 
 
@@ -131,29 +149,24 @@ async def found_by(transaction: OpenTransaction, caller: str) -> list[Found]:
                 or_(own.person_ref.in_(refs), own.id == pseudonym)).order_by(own.id))).all():
             found += await _theirs(transaction, one, scope)
     for household, ref, _ in await spoke_before(transaction, refs):
-        found += await _theirs(transaction, FormerContact(household.id, household.region, ref), scope)
+        found += await _theirs(transaction, await as_former(transaction, household, ref), scope)
     if not found:
         await audited(transaction, "find", "tandem/none")
     return found
 
 
 async def _theirs(transaction: OpenTransaction, reader: Reader, scope: Scope) -> list[Found]:
-    """The tandems of somebody inside a scope; of who is in none, there or elsewhere, what they are themselves."""
+    """What somebody may speak of inside a scope, in the audit; nothing once they are erased."""
     if await is_erased(transaction, reader.person_ref):
         return []
-    former = reader.person_ref if isinstance(reader, FormerContact) else None
-    member = reader.id if isinstance(reader, Member) else None
-    found = [Found(Matter.of(one, _side(reader)), one, member, former)
-             for one in await to_speak_of(transaction, reader, scope)]
-    if not found and scope.covers_region(reader.region) and not await to_speak_of(transaction, reader):
-        found = [Found(_matter(reader), former_contact=former)]
+    found = await to_raise(transaction, reader, scope)
     for one in found:
         await audited(transaction, "find", f"{one.matter.about}/{one.matter.id}", reader.person_ref)
     return found
 
 
 def _matter(reader: Reader) -> Matter:
-    return Matter(OWN[type(reader)], reader.id, reader.region, _side(reader))
+    return Matter(OWN[type(reader)], reader.id, home_of(reader), _side(reader))
 
 
 def _side(reader: Reader) -> Side:

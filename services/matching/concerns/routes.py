@@ -54,7 +54,8 @@ class CallIn(Body):
     tandem_id: UUID | None = None
     side: Side | None = Field(None, description="Of the tandem.")
     own_id: UUID | None = Field(
-        None, description="Of who is in no tandem, instead: the mentor's, member's or household's id.")
+        None, description="Of who is in no tandem, or whose last one has ended elsewhere than where they live, instead:"
+                          " the mentor's, member's or household's id.")
     text: Paragraph = Field(examples=["Fühlt sich unter Druck gesetzt und bittet um ein Gespräch."])
     member_id: UUID | None = Field(
         None, description="Who of the tandem's group it was, today's member or a former one; else who speaks for the"
@@ -69,7 +70,7 @@ class CallIn(Body):
         if of_tandem is (self.own_id is not None) or of_tandem is not (self.side is not None):
             raise ValueError("either a tandem and its side, or an own_id")
         if self.member_id and not of_tandem:
-            raise ValueError("who is in no tandem is named by own_id")
+            raise ValueError("who speaks of themselves is named by own_id")
         if self.former_contact and (self.member_id or self.side is Side.MENTORS):
             raise ValueError("a former contact spoke for the household, and is no member of the group")
         return self
@@ -85,7 +86,8 @@ class CallerIn(Body):
 class FoundOut(BaseModel):
     """A tandem of who called, as far as it takes to note what they told; no name, and nothing of the other side.
 
-    Who is known and in no tandem is found as what they are, by own_id alone.
+    Who is known and in no tandem is found as what they are, by own_id alone; so is, where they live, whose last one has
+    ended elsewhere.
     """
 
     about: ConcernAbout
@@ -112,7 +114,7 @@ class ConcernOut(BaseModel):
     version: int
     about: ConcernAbout
     tandem_id: UUID | None
-    own_id: UUID | None = Field(description="Of who is in no tandem: the mentor's, member's or household's id.")
+    own_id: UUID | None = Field(description="Of who speaks of themselves: the mentor's, member's or household's id.")
     region: str
     side: Side
     state: ConcernState
@@ -157,7 +159,8 @@ async def note_concern(body: CallIn, transaction: Transaction, once: Creation, r
 async def find_tandems(body: CallerIn, transaction: Transaction) -> list[FoundOut]:
     """Of which tandems somebody who called can speak: those that run, else the last one. Noted in the audit.
 
-    Who is in none speaks of themselves: as a mentor, as a member of a group, or for a household.
+    Who is in none speaks of themselves: as a mentor, as a member of a group, or for a household. So does, where they
+    live now, whose last one has ended in another district.
     """
     return [FoundOut(about=one.matter.about, tandem_id=one.tandem.id if one.tandem else None,
                      own_id=None if one.tandem else one.matter.id, kind=one.tandem.kind if one.tandem else None,
@@ -215,7 +218,7 @@ async def raise_concern(request: Request, holding: Raising, body: Concerning | N
     """A mentor, member or household turns to the neutral contact; neither other side nor coordinators learn of it.
 
     So does who spoke for the household when the tandem began, and the contact of today does not learn of it either;
-    and who is in no tandem.
+    and who is in no tandem, or lives elsewhere since it ended.
     """
     transaction, person_ref = holding.transaction, holding.link.person_ref
     try:

@@ -13,7 +13,7 @@ from services.matching.mentor_groups.model import ENDED, MentorGroup
 from services.matching.mentors.model import VETTED, Mentor
 from services.matching.own_data.model import FormerContact, OwnKind
 from services.matching.prerequisites.queries import contact_refs
-from services.matching.profiles.queries import address_mark, beyond_scope, is_erased, locked
+from services.matching.profiles.queries import address_mark, beyond_scope, is_erased, locked, region_known
 from services.matching.proposals.queries import Unit, lock_unit
 
 Holder = Mentor | Household | Member
@@ -58,17 +58,27 @@ async def _as(transaction: OpenTransaction, found: Holder, person_ref: UUID) -> 
     if found.person_ref == person_ref:
         return found
     if isinstance(found, Household) and await was_contact(transaction, found, person_ref):
-        return FormerContact(found.id, found.region, person_ref)
+        return await as_former(transaction, found, person_ref)
     return None
+
+
+async def as_former(transaction: OpenTransaction, household: Household, person_ref: UUID) -> FormerContact:
+    """Who spoke for a household before: they stay where they were known when another began to, as no move is theirs."""
+    lives_in = await region_known(transaction, person_ref)
+    return FormerContact(household.id, household.region, person_ref, lives_in or household.region)
+
+
+def home_of(reader: Reader) -> str:
+    """The region in which somebody lives, or accompanies others."""
+    return reader.lives_in if isinstance(reader, FormerContact) else reader.region
 
 
 async def former_contact(transaction: OpenTransaction, household: Household, person_ref: UUID) -> FormerContact:
     """Who spoke before for a household inside the caller's scope; NotFound when this person did not."""
-    found = await _as(transaction, household, person_ref)
-    if not isinstance(found, FormerContact):
+    if not await was_contact(transaction, household, person_ref):
         raise NotFound("not-found", "There is no such {noun}.", noun="person")
     await beyond_scope(transaction)
-    return found
+    return await as_former(transaction, household, person_ref)
 
 
 def _over() -> NotFound:

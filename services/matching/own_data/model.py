@@ -69,11 +69,15 @@ class OwnKind(StrEnum):
 
 @dataclass(frozen=True)
 class FormerContact:
-    """Who spoke for a household (id) before another: nothing of the household is theirs, what they said of it is."""
+    """Who spoke for a household (id) before another: nothing of the household is theirs, what they said of it is.
+
+    region: where the household is; lives_in: where they are known themselves, wherever it has moved to since.
+    """
 
     id: UUID
     region: str
     person_ref: UUID
+    lives_in: str
     takes_part: bool = False
 
 

@@ -105,9 +105,16 @@ async def taken_back(
     await audited(transaction, "withdraw", f"{about}/{reason.value}", person_ref)
 
 
-async def is_erased(transaction: OpenTransaction, person_ref: UUID) -> bool:
-    """Whether nothing is known of the person any more."""
-    return await transaction.scalar(select(person.c.erased_at).where(person.c.person_ref == person_ref)) is not None
+async def is_erased(transaction: OpenTransaction, person_ref: UUID, *, lock: bool = False) -> bool:
+    """Whether nothing is known of the person any more; locked, an erasure waits until this transaction ends."""
+    query = select(person.c.erased_at).where(person.c.person_ref == person_ref)
+    return await transaction.scalar(query.with_for_update(read=True) if lock else query) is not None
+
+
+async def region_known(transaction: OpenTransaction, person_ref: UUID) -> str | None:
+    """The region in which a person is known; None once they are erased."""
+    region: str | None = await transaction.scalar(select(person.c.region).where(person.c.person_ref == person_ref))
+    return region
 
 
 async def address_mark(transaction: OpenTransaction, person_ref: UUID) -> int:

@@ -8,11 +8,13 @@ from fastapi.responses import HTMLResponse
 
 from libs.common.codes.languages import known_languages
 from libs.common.codes.lists import Cefr
+from libs.common.codes.regions import region as region_of
 from libs.common.db import OpenTransaction
 from libs.common.links import Link, Links
 from libs.common.pages import Field, Section, page
 from libs.common.persons import languages_of
-from services.matching.concerns.queries import to_speak_of
+from services.matching.concerns.model import ConcernAbout, Matter
+from services.matching.concerns.queries import to_raise
 from services.matching.consents.model import Purpose
 from services.matching.holders.queries import Holder, Reader, kind_of, read_by, side_of
 from services.matching.households.model import Household
@@ -22,7 +24,6 @@ from services.matching.own_data.model import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
 from services.matching.self_service.rules import availability_form, contact_form
-from services.matching.tandems.model import Tandem
 
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
 
@@ -42,18 +43,19 @@ async def own_page(
     said, status = view.say(view.sent.said) if view.sent.said else "", view.sent.status
     up = "../../" if sent else "../"
     reader = await read_by(transaction, data.id, data.contact.person_ref)
-    neutral = _neutral_contact(view, await to_speak_of(transaction, reader) if reader else (), transaction.links, up)
+    matters = [one.matter for one in await to_raise(transaction, reader)] if reader else []
+    neutral = _neutral_contacts(view, matters, transaction.links, up)
     if not data.takes_part:
         return page(language=title.language, title=title.text, said=said, status=status, links=[file],
                     paragraphs=[view.say("own_text_left"), view.say("own_readers")],
-                    sections=[view.reached(), view.stored(), *view.noted(), neutral, *view.ways_of_who_left()])
+                    sections=[view.reached(), view.stored(), *view.noted(), *neutral, *view.ways_of_who_left()])
     calendar = transaction.links.token(
         Link(CALENDAR.name, data.contact.person_ref, data.contact.person_ref), valid=CALENDAR.valid)
     return page(
         language=title.language, title=title.text, said=said, status=status,
         paragraphs=[view.say("own_text"), view.say("own_readers")],
         links=[file, (view.say("own_calendar"), f"{up}checkins/calendars/{calendar}")],
-        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), neutral,
+        sections=[view.contact(), *view.availability(), view.stored(), *view.going_on(), *view.noted(), *neutral,
                   view.ways()])
 
 
@@ -165,14 +167,23 @@ class _View:
         return {name: sent.get(name, []) for name in there} if is_ours(sent, which) else there
 
 
-def _neutral_contact(view: _View, tandems: Sequence[Tandem], links: Links, up: str) -> Section:
-    """The way to the neutral contact, for each tandem by itself, else of themselves; of several it is told whose."""
-    others = {one.id: one.other for one in view.data.pairs if one.other} if len(tandems) > 1 else {}
-    ways = [(" · ".join([view.say("own_concern"), *([others[about]] if about in others else [])]),
-             f"{up}concerns/raised/{_raising(links, about, view.data.contact.person_ref)}")
-            for about in [one.id for one in tandems] or [view.data.id]]
-    text = view.say("concern_text" if tandems else "concern_text_own")
-    return Section(view.say("concern_title"), [text], links=ways)
+def _neutral_contacts(view: _View, matters: Sequence[Matter], links: Links, up: str) -> list[Section]:
+    """The ways to the neutral contact of their tandems, and of themselves; where there are both, of which region."""
+    tandems = [one for one in matters if one.about is ConcernAbout.TANDEM]
+    own = [one for one in matters if one not in tandems]
+    return [_neutral_contact(view, some, links, up, where=[region_of(some[0].region).name] if tandems and own else [])
+            for some in (tandems, own) if some]
+
+
+def _neutral_contact(
+    view: _View, matters: Sequence[Matter], links: Links, up: str, *, where: Sequence[str],
+) -> Section:
+    """The way to a neutral contact, for each tandem by itself, of which it is told whose; or of themselves."""
+    others = {one.id: [one.other] for one in view.data.pairs if one.other} if len(matters) > 1 else {}
+    ways = [(" · ".join([view.say("own_concern"), *where, *others.get(one.id, [])]),
+             f"{up}concerns/raised/{_raising(links, one.id, view.data.contact.person_ref)}") for one in matters]
+    text = "concern_text" if matters[0].about is ConcernAbout.TANDEM else "concern_text_own"
+    return Section(" · ".join([view.say("concern_title"), *where]), [view.say(text)], links=ways)
 
 
 def _raising(links: Links, about: UUID, person_ref: UUID) -> str:
