@@ -49,15 +49,20 @@ class Found:
 
 
 async def heard(transaction: OpenTransaction, about: UUID, person_ref: UUID, *, lock: bool = False) -> Matter:
-    """What somebody may raise a concern about by link: a tandem of theirs, or what they are here; NotFound else."""
+    """What somebody may raise a concern about by link: a tandem of theirs, or what they are here; NotFound else.
+
+    Also once they are erased; locked, no erasure comes between.
+    """
     tandem = await transaction.get(Tandem, about, with_for_update=lock or None)
+    reader = await read_by(transaction, about, person_ref) if tandem is None else None
+    if lock and reader is not None:
+        await locked(transaction, Household if isinstance(reader, FormerContact) else type(reader), reader.id)
+    if await is_erased(transaction, person_ref, lock=lock):
+        raise link_not_valid()
     if tandem is not None:
         return Matter.of(tandem, await side_heard(transaction, tandem, person_ref))
-    reader = await read_by(transaction, about, person_ref)
     if reader is None:
         raise link_not_valid()
-    if lock:
-        await locked(transaction, Household if isinstance(reader, FormerContact) else type(reader), reader.id)
     return _matter(reader)
 
 
@@ -68,9 +73,9 @@ async def side_heard(transaction: OpenTransaction, tandem: Tandem, person_ref: U
     """
     member = (await transaction.scalars(select(Member).where(
         Member.person_ref == person_ref, Member.mentor_group_id == tandem.mentor_group_id))).first()
-    if member and accompanied(member, tandem) and not await is_erased(transaction, person_ref):
+    if member and accompanied(member, tandem):
         return Side.MENTORS
-    if await spoke_then(transaction, tandem, person_ref) and not await is_erased(transaction, person_ref):
+    if await spoke_then(transaction, tandem, person_ref):
         return Side.HOUSEHOLD
     return await side_in(transaction, tandem, person_ref)
 

@@ -12,9 +12,10 @@ from libs.common.db import OpenTransaction
 from libs.common.facts.matching import ConcernRaised, ConcernRaisedAlone
 from libs.common.outbox import announce
 from libs.common.privacy import seal
-from libs.common.refusals import Refused
+from libs.common.refusals import NotFound, Refused
 from services.matching.concerns.model import SEALED_TEXT, Concern, ConcernAbout, ConcernState, Matter
 from services.matching.households.model import Note
+from services.matching.profiles.queries import is_erased
 
 
 async def refuse_waiting(transaction: OpenTransaction, matter: Matter, person_ref: UUID) -> None:
@@ -29,7 +30,12 @@ async def raised(
     transaction: OpenTransaction, matter: Matter, person_ref: UUID, text: str | None,
     *, checkin_id: UUID | None = None, concern_id: UUID | None = None,
 ) -> Concern:
-    """Somebody raises a concern, with words or without; each is kept, whatever of theirs waits to be taken up."""
+    """Somebody raises a concern, with words or without; each is kept, whatever of theirs waits to be taken up.
+
+    NotFound once they are erased; an erasure that begins meanwhile takes it along.
+    """
+    if await is_erased(transaction, person_ref, lock=True):
+        raise NotFound("person-erased", "This person's data has been erased.")
     of_tandem = matter.about is ConcernAbout.TANDEM
     concern = Concern(id=concern_id or uuid7(), about=matter.about, tandem_id=matter.id if of_tandem else None,
                       own_id=None if of_tandem else matter.id, checkin_id=checkin_id, region=matter.region,

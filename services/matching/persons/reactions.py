@@ -82,6 +82,9 @@ async def erase_everything(transaction: OpenTransaction, fact: ErasureRequested)
     stores |= await _blank_words(transaction, refs)
     if await erase_persons(transaction, refs):
         stores.add("person")
+    # Only now: whoever raises a concern of theirs at this moment holds the person until it is there to be found.
+    if await _forget(transaction, select(Concern).where(col(Concern.person_ref).in_(refs))):
+        stores.add("concerns")
     announce(transaction, MatchingPersonErased(
         erasure_id=fact.erasure_id, service=MATCHING, stores=tuple(sorted(stores))))
 
@@ -156,12 +159,11 @@ async def end_if_empty(transaction: OpenTransaction, group: MentorGroup) -> None
 
 
 async def _blank_words(transaction: OpenTransaction, refs: list[UUID]) -> set[str]:
-    """Blank what these persons wrote or said, and where they were trained; returns the stores that changed."""
+    """Blank what these persons wrote or said, but for concerns, and where they were trained; returns what changed."""
     mentors = select(Tandem.id).join(Mentor, col(Mentor.id) == col(Tandem.mentor_id)).where(
         col(Mentor.person_ref).in_(refs))
     changed = {
         "checkins": await _forget(transaction, select(Checkin).where(col(Checkin.answered_by).in_(refs))),
-        "concerns": await _forget(transaction, select(Concern).where(col(Concern.person_ref).in_(refs))),
         "closings": await _forget(transaction, select(Closing).where(or_(
             col(Closing.person_ref).in_(refs), col(Closing.tandem_id).in_(mentors)))),
         "trainings": await _drop(transaction, AttendedTraining, refs),
