@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, any_, false, func, literal, true
+from sqlalchemy import ColumnElement, Uuid, any_, false, literal, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, or_, select
 
@@ -44,7 +44,7 @@ async def beyond_scope(transaction: OpenTransaction, *besides: tuple[str, str]) 
     besides: what else is set until the transaction ends.
     """
     wanted = (("lotse.scope", "all"), *besides)
-    await transaction.execute(select(*(func.set_config(name, value, True) for name, value in wanted)))  # noqa: FBT003
+    await transaction.write("SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in wanted))
 
 
 def among(column: Any, ids: Iterable[UUID]) -> ColumnElement[bool]:
