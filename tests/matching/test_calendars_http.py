@@ -11,7 +11,7 @@ from libs.common.callers import Role
 from services.matching.calendars import queries
 from services.matching.links.queries import CALENDAR, CHECKIN
 from services.matching.profiles.rules import today
-from tests.matching.field import REGION, Field, Headers
+from tests.matching.field import REGION, Field, Headers, rules
 
 DAYS = (28, 182, 364)
 
@@ -52,6 +52,21 @@ async def test_each_side_has_its_own_checkins_in_its_language_and_nobodys_name(f
     assert {str(one["summary"]) for one in found["mentors"].values()} == {"Wie läuft Ihre Patenschaft?"}
 
     assert {str(one["summary"]) for one in found["household"].values()} == {"كيف تسير المرافقة؟"}
+
+
+async def test_a_talk_is_on_its_day_also_where_the_clocks_are_changed(field: Field) -> None:
+    """Of a tandem that began on a day in summer, which is entered later, the talk in winter is not the day before."""
+    year = field.day.year
+    began = date(year, 7, 1) if field.day > date(year, 7, 1) else date(year - 1, 7, 1)
+    winter = date(year + 1, 1, 15)
+    await field.network.tell("matching", rules(field.programme, checkin_days=((winter - began).days,)))
+    proposal = await field.accepted()
+    await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
+    tandem = await field.create("/tandems", {
+        "proposal_id": proposal["id"], "kind": "everyday", "started_on": str(began)})
+    talks = [await own(field, one) for one in await field.refs(tandem)]
+
+    assert [str(one["dtstart"].dt) for told in talks for one in told.values()] == [str(winter)] * 2
 
 
 async def test_an_entry_follows_what_becomes_of_the_checkin(field: Field) -> None:

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.common.clock import day_of
+from libs.common.clock import day_of, start_of
 from libs.common.codes.lists import TandemKind
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
 from services.matching.checkins.model import ANSWER_WITHIN, Checkin, CheckinState
 from services.matching.concerns.model import Concern, ConcernState
 from services.matching.meetings.model import Meeting, refuse_late, refuse_meeting
+from services.matching.profiles.rules import days_later, today
 from services.matching.projects.model import KnownProject, counts_for
 from services.matching.tandems.model import RUNNING, EndReason, Tandem, TandemState
-from services.matching.tandems.rules import began_at, planned_end, talk_days
+from services.matching.tandems.rules import DAYS_AFTER_TRIAL, began_at, planned_end, talk_days, trial_end
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 S, C = TandemState, CheckinState
@@ -88,6 +89,30 @@ def test_nobody_consents_before_the_trial_is_over() -> None:
 def test_both_sides_are_asked_on_the_programmes_days(given: list[int], trial_days: int, days: list[int]) -> None:
     """And always when the trial is over, so that they can say whether to go on."""
     assert talk_days(given, trial_days) == days
+
+
+@given(st.dates(date(2022, 1, 1), date(2027, 1, 1)), st.integers(-99, 99), st.integers(0, 400),
+       st.integers(0, DAYS_AFTER_TRIAL))
+def test_what_follows_falls_on_the_day_that_is_meant(day: date, minutes: int, trial_days: int, more: int) -> None:
+    """Begun at any minute around midnight, whenever clocks are changed; the talk that is to ask besides still does."""
+    began = start_of(day) + timedelta(minutes=minutes)
+    ends, due = trial_end(began, trial_days), days_later(began, trial_days + more)
+    checkin = a_checkin()
+    checkin.due_at = due
+
+    assert (today(ends) - today(began), today(due) - today(began)) == (
+        timedelta(days=trial_days), timedelta(days=trial_days + more))
+    assert checkin.comes_after(ends)
+
+
+@pytest.mark.parametrize(("began", "ends"), [
+    ("2026-10-04T00:00+02:00", "2026-11-01T00:00+01:00"), ("2026-10-04T00:30+02:00", "2026-11-01T00:30+01:00"),
+    ("2027-03-20T23:30+01:00", "2027-04-17T23:30+02:00"), ("2027-02-28T02:30+01:00", "2027-03-28T03:30+02:00"),
+    ("2026-09-27T02:30+02:00", "2026-10-25T02:30+02:00"), ("2026-10-04T12:00+02:00", "2026-11-01T11:00+01:00"),
+])
+def test_a_trial_ends_on_its_day_also_where_the_clocks_are_changed(began: str, ends: str) -> None:
+    """After 28 times 24 hours, also into an hour that is not there or is there twice; at midnight at the same hour."""
+    assert trial_end(datetime.fromisoformat(began), 28) == datetime.fromisoformat(ends)
 
 
 def test_a_tandem_is_planned_for_as_long_as_the_programme_asks() -> None:

@@ -9,11 +9,11 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from libs.common.columns import code, moment, personal, plain, sealed
 from libs.common.facts.matching import Side
 from libs.common.refusals import Refused
+from services.matching.profiles.rules import days_later
 from services.matching.tables import Table
 from services.matching.tandems.rules import DAYS_AFTER_TRIAL
 
 ANSWER_WITHIN = timedelta(days=14)
-AFTER_TRIAL = timedelta(days=DAYS_AFTER_TRIAL)
 SEALED_NOTE = "checkin.note"
 
 
@@ -63,7 +63,7 @@ class Checkin(Table, table=True):
 
     def comes_after(self, trial_until: datetime) -> bool:
         """Whether it is the one that asks besides whether to go on after the trial."""
-        return trial_until <= self.due_at <= trial_until + AFTER_TRIAL
+        return trial_until <= self.due_at <= days_later(trial_until, DAYS_AFTER_TRIAL)
 
     def fall_due(self, now: datetime) -> bool:
         """It is time to ask; returns False when it has become moot."""

@@ -1,7 +1,6 @@
 """What falls due for check-ins, and what becomes of them when their tandem rests, goes on or ends."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select as select_columns
@@ -18,6 +17,7 @@ from services.matching.consents.model import Purpose
 from services.matching.consents.queries import agreeing
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.profiles.queries import locked
+from services.matching.profiles.rules import days_later
 from services.matching.tandems.model import RUNNING, Tandem, TandemState
 from services.matching.tandems.queries import persons_of_side, running_of
 from services.matching.tandems.rules import tandem_fact
@@ -28,17 +28,17 @@ async def plan_checkins(transaction: OpenTransaction, tandem: Tandem, days: list
 
     Days that had passed when the tandem was entered are past.
     """
-    lasted = transaction.clock.now() - tandem.started_at
+    now, due_at = transaction.clock.now(), {day: days_later(tandem.started_at, day) for day in days}
     for side in Side:
         asked = await _who_is_asked(transaction, tandem, side)
-        for day in (one for one in days if timedelta(days=one) > lasted):
-            checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day,
-                              due_at=tandem.started_at + timedelta(days=day), changed_at=transaction.clock.now())
+        for day in (one for one in days if due_at[one] > now):
+            checkin = Checkin(tandem_id=tandem.id, region=tandem.region, side=side, day=day, due_at=due_at[day],
+                              changed_at=now)
             transaction.add(checkin)
             if asked:
                 await schedule(transaction, "checkin_due", checkin.id, checkin.due_at)
             else:
-                checkin.drop(transaction.clock.now())
+                checkin.drop(now)
     await transaction.flush()
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -192,6 +192,13 @@ def today(now: datetime) -> date:
 def begin_of(day: date) -> datetime:
     """When a day begins in Germany."""
     return datetime.combine(day, time.min, BERLIN)
+
+
+def days_later(moment: datetime, days: int) -> datetime:
+    """So many days later, on the day in Germany that is meant also where the clocks are changed in between."""
+    later, day = moment.astimezone(UTC) + timedelta(days=days), today(moment) + timedelta(days=days)
+    # Around midnight an hour more or less would make it another day: there the hour of the day stays the same.
+    return later if today(later) == day else (moment.astimezone(BERLIN) + timedelta(days=days)).astimezone(UTC)
 
 
 def refuse_outside(scope: Scope, region: str, partner_id: UUID | None = None) -> None:

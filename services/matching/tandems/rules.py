@@ -1,6 +1,6 @@
 """What is planned and told of a tandem, and when it is to end."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from libs.common.codes.lists import TandemKind
 from libs.common.codes.types import Code, Day
 from libs.common.facts.matching import Side, TandemFact
 from libs.common.refusals import Invalid
-from services.matching.profiles.rules import refuse_future, today
+from services.matching.profiles.rules import days_later, refuse_future, today
 from services.matching.tandems.model import EndReason, Tandem
 
 Told = TypeVar("Told", bound=TandemFact)
@@ -92,7 +92,7 @@ def planned_end(started_at: datetime, months: int) -> date:
 
 def trial_end(started_at: datetime, trial_days: int) -> datetime:
     """When the trial is over, and both sides say whether to go on."""
-    return started_at + timedelta(days=trial_days)
+    return days_later(started_at, trial_days)
 
 
 def talk_days(checkin_days: list[int], trial_days: int) -> list[int]:
