@@ -1,6 +1,5 @@
 """The files that a command is given or asked for; what cannot be read or written is told in a sentence."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +13,8 @@ STANDARD = Path("-")
 def read_text(file: Path) -> str:
     """The text of a file without the mark that some programs begin it with, or CannotGoOn."""
     try:
-        text = sys.stdin.read() if file == STANDARD else file.read_text(encoding="utf-8")
-        return text.removeprefix("\ufeff")
+        with open(0 if file == STANDARD else file, encoding="utf-8", closefd=file != STANDARD) as opened:
+            return opened.read().removeprefix("\ufeff")
     except OSError as raised:
         raise CannotGoOn(f"{file} cannot be read: {raised.strerror}.", code=Exit.USAGE) from raised
     except UnicodeDecodeError as raised:

@@ -1,12 +1,16 @@
 """`lotse match`: a table for people, JSON for programs, and a sentence with line and field for what is malformed."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.common.stage import Lotse
+from tests.common.test_local_simulate import COMMAND
 
 MENTOR, HOUSEHOLD, OTHER = (f"00000000-0000-4000-8000-00000000000{sign}" for sign in "1ab")
 SHARED: dict[str, Any] = {"region": "15087", "slots": ["tue_evening", "sat_morning"]}
@@ -106,3 +110,20 @@ def test_the_mark_that_some_programs_begin_a_file_with_is_passed_over(people: Pa
 
     code, said, _ = lotse("match", str(people), "--json", "-")
     assert (code, len(json.loads(said)["proposals"])) == (0, 1)
+
+
+@pytest.mark.parametrize(("given", "code", "said"), [
+    (json.dumps(FILE).encode(), 0, ""), (b'{"today": "2026-03-02", "\xe4": 1}', 2, "- is not UTF-8 (byte 25)"),
+    (None, 2, "- cannot be read: Bad file descriptor"),
+])
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
+def test_standard_input_is_utf_8_wherever_one_is(
+    environment: dict[str, str], given: bytes | None, code: int, said: str,
+) -> None:
+    """Whatever the locale says; and without any input it is a sentence."""
+    command = [sys.executable, "-c", COMMAND, "match", "-"]
+    done = subprocess.run(
+        command if given is not None else ["sh", "-c", 'exec "$@" <&-', "sh", *command], input=given,
+        capture_output=True, check=False, env=os.environ | environment)
+
+    assert (done.returncode, said in done.stderr.decode(), "Traceback" in done.stderr.decode()) == (code, True, False)
