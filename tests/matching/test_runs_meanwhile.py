@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +116,40 @@ async def test_two_runs_that_end_at_once_give_no_place_twice(field: Field) -> No
     assert (run["proposed"], late["proposed"], late["dropped"]) == (1, 0, 1)
     assert await live(field) == [(better["id"], mentor["id"])]
     assert (await unserved_of(field, late))[wanted["id"]]["removed"] == {CHANGED_MEANWHILE: 1}
+
+
+@pytest.mark.parametrize("fewer", [False, True])
+async def test_a_run_that_is_decided_on_while_another_computes(field: Field, *, fewer: bool) -> None:
+    """The first takes its place, the second the other one; not if the mentor says meanwhile that there is none."""
+    mentor, first = await field.ready_mentor(capacity=2), await field.waiting_household()
+    run = await field.run()
+    second = await field.waiting_household()
+    found = await field.found_by_a_run()
+    (proposal,) = (await field.get(f"/proposals?run_id={run['id']}"))["items"]
+    await invited_by(field, run, proposal["id"])
+    if fewer:
+        await field.act(f"/mentors/{mentor['id']}", field.mentor_fields(capacity=1), method="PUT")
+    later = await field.taken_over(*found)
+    others = [one["id"] for one in (await field.get(f"/proposals?run_id={later['id']}"))["items"]]
+    for one in others:
+        await invited_by(field, later, one)
+    since = [await field.get(f"/runs/{one['id']}/changed_since") for one in (run, later)]
+
+    rows = await field.network.rows(
+        "matching", "SELECT household_id, state FROM proposal WHERE mentor_id = $1 ORDER BY id", UUID(mentor["id"]))
+    expected = [first["id"]] if fewer else [first["id"], second["id"]]
+    assert [(str(row["household_id"]), row["state"]) for row in rows] == [(one, "accepted_both") for one in expected]
+    assert (later["proposed"], later["dropped"], since[0]["units_places"]) == ((0, 1, 1) if fewer else (1, 0, 1))
+    assert (since[0]["changed"], since[1]["changed"]) == (True, fewer)
+
+
+async def invited_by(field: Field, run: Json, proposal_id: str) -> None:
+    """One proposal of a run is approved, and both sides say yes."""
+    approved = await field.send("POST", f"/runs/{run['id']}/approve", {"proposal_ids": [proposal_id]})
+    assert approved.status_code == 200, approved.text
+    await field.act(f"/proposals/{proposal_id}/invite")
+    for side in ("mentors", "household"):
+        await field.act(f"/proposals/{proposal_id}/answers", {"side": side, "accepted": True})
 
 
 async def test_two_runs_that_are_started_at_once_share_the_pool(field: Field) -> None:
