@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.matching.runs import persons
 from services.matching.runs.assignment import Assignment, solve
 from tests.matching.test_assignment import Problem, problems
 
@@ -76,6 +77,31 @@ def test_households_of_one_are_the_flow(problem: Problem) -> None:
     flow = solve([h for h, _ in arcs], [u for _, u in arcs], list(arcs.values()), capacities, n_households=n_households)
 
     assert solved(problem, [1] * n_households).objective == flow.objective
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_of_many_units_the_best_for_each_household_are_enough(seed: int) -> None:
+    """Whether others are looked at or not: the sum is the same."""
+    dice = np.random.default_rng(seed)
+    arcs = {(h, u): int(dice.integers(1, 6)) for h in range(5) for u in range(25) if dice.random() < 0.8}
+    problem = (arcs, dice.integers(0, 7, 25).tolist(), 5)
+    sizes, alone = dice.integers(1, 5, 5).tolist(), (dice.random(25) < 0.3).tolist()
+    found = solved(problem, sizes, alone)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(persons, "enough", lambda given_, _: np.arange(len(given_.units)))
+        every = solved(({pair: score for pair, score in arcs.items() if sizes[pair[0]] <= problem[1][pair[1]]},
+                        *problem[1:]), sizes, alone)
+
+    assert (found.objective, found.certified) == (every.objective, True)
+
+
+def test_ten_thousand_identical_units_are_no_harder_than_a_few() -> None:
+    """Who is to go where could be said in more ways than anybody could look through."""
+    arcs = {(h, u): 1571 for h in range(30) for u in range(10_000)}
+    found = solved((arcs, [3] * 10_000, 30), [2] * 30, seconds=5)
+
+    assert (len(found.pairs), found.objective, found.certified) == (30, 30 * 1571, True)
 
 
 def test_a_large_family_gives_way_where_two_small_ones_are_worth_more() -> None:

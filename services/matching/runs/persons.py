@@ -12,6 +12,7 @@ import importlib
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,25 +58,39 @@ def choose_by_persons(arcs: Arcs, counted: Counted, seconds: float) -> tuple[Boo
     """
     optimize = importlib.import_module("scipy.optimize")
     name = f"highs by scipy {importlib.import_module('scipy').__version__}"
-    count = len(arcs.units)
-    chosen, prices = np.zeros(count, dtype=np.bool_), np.zeros(arcs.n_units, dtype=np.int64)
-    if not count:
+    chosen, prices = np.zeros(len(arcs.units), dtype=np.bool_), np.zeros(arcs.n_units, dtype=np.int64)
+    few = enough(arcs, counted)
+    if not len(few):
         return chosen, prices, 0, name
+    arcs = replace(arcs, households=arcs.households[few], units=arcs.units[few], scores=arcs.scores[few])
     table, limits = _limits(arcs, counted)
-    costs = -arcs.scores.astype(np.float64)
-    # A household that is larger than the whole unit cannot be a fraction of it either.
-    fits = counted.fitting(arcs).astype(np.float64)
+    costs, within = -arcs.scores.astype(np.float64), {"time_limit": seconds}
     with _nothing_on_stdout():
-        relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=np.column_stack([np.zeros(count), fits]),
-                                   method="highs", options={"time_limit": seconds})
+        relaxed = optimize.linprog(costs, A_ub=table, b_ub=limits, bounds=(0, 1), method="highs", options=within)
         found = optimize.milp(
-            costs, integrality=np.ones(count), bounds=optimize.Bounds(0, fits),
-            constraints=optimize.LinearConstraint(table, ub=limits), options={"mip_rel_gap": 0, "time_limit": seconds})
+            costs, integrality=np.ones(len(few)), bounds=optimize.Bounds(0, 1),
+            constraints=optimize.LinearConstraint(table, ub=limits), options={"mip_rel_gap": 0} | within)
     if relaxed.status == 0:
         prices = np.maximum(0, np.rint(-relaxed.ineqlin.marginals[arcs.n_households:])).astype(np.int64)
     if found.x is not None:
-        chosen = found.x > 0.5  # noqa: PLR2004 - 0 or 1, within what HiGHS tolerates
+        chosen[few] = found.x > 0.5  # noqa: PLR2004 - 0 or 1, within what HiGHS tolerates
     return chosen, prices, _bound(found, arcs), name
+
+
+def enough(arcs: Arcs, counted: Counted) -> Ints:
+    """Return the places of the arcs among which the best choice is, none of a household that is larger than the unit.
+
+    Of as many units as there are households all others leave one empty: whoever is somewhere else could as well be
+    there. So each needs no more than so many, the best of those in which it would fit without the others.
+    """
+    fitting, many = counted.fitting(arcs), len(np.unique(arcs.households))
+    roomy = counted.takes(arcs.households, arcs.units) <= counted.places(arcs.capacities)[arcs.units]
+    places = np.flatnonzero(fitting & roomy)
+    best = places[np.lexsort((arcs.units[places], -arcs.scores[places], arcs.households[places]))]
+    households = arcs.households[best]
+    rank = np.arange(len(best)) - np.searchsorted(households, households)
+    # The others count for the price of a unit that was given away beforehand.
+    return np.sort(np.concatenate([best[rank < many], np.flatnonzero(fitting & ~roomy)]))
 
 
 @contextlib.contextmanager
