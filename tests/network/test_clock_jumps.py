@@ -202,6 +202,25 @@ async def test_who_was_asked_how_it_goes_is_not_asked_again(field: Field, clock:
     assert await in_order(field)
 
 
+async def test_who_was_approved_on_a_day_that_lies_ahead_meets_today(field: Field, clock: Jumping) -> None:
+    """Else they could not before that day, and to decline would bar them for good; what they then begin goes on."""
+    clock.set(300 * DAY)
+    proposal = await field.accepted()
+    clock.set_right()
+    met = f"/proposals/{proposal['id']}/first_meeting"
+    assert await field.refused(met, {"on": str(field.day - DAY)}) == (422, "day-too-early")
+    await field.act(met, {"on": str(field.day)})
+    tandem = await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
+    noted = {"tandem_id": tandem["id"], "side": "mentors", "on": str(field.day), "minutes": 60}
+    await field.create("/meetings", noted)
+    await field.network.move(28 * DAY + HOUR)
+    for side in ("mentors", "household"):
+        tandem = await field.act(f"/tandems/{tandem['id']}/consents", {"side": side})
+
+    assert tandem["state"] == "active"
+    assert await in_order(field)
+
+
 @JUMPS
 async def test_nobody_has_waited_for_less_than_nothing(field: Field, clock: Jumping, jump: timedelta) -> None:
     """Who waits since a day that lies ahead is matched, also by a run that ends before it began."""

@@ -230,11 +230,13 @@ async def note_first_meeting(
     proposal_id: UUID, body: MetIn, transaction: Transaction, expected: Expected, response: Response,
 ) -> ProposalOut:
     """They have met for the first time, with the coordinator; if both want to try it, a tandem is begun."""
-    refuse_future(body.on, transaction.clock.now(), "on")
+    now = transaction.clock.now()
+    refuse_future(body.on, now, "on")
     proposal, pair = await locked_proposal(transaction, proposal_id, version=expected)
     proposal.meet(body.on)
     if proposal.approved_at:
-        refuse_before(body.on, today(proposal.approved_at), "on")
+        # A clock that was ahead then keeps nobody from meeting today.
+        refuse_before(body.on, today(min(proposal.approved_at, now)), "on")
     return await _told(transaction, proposal, pair.household, response)
 
 
