@@ -16,6 +16,7 @@ from services.matching.counselling_cases import routes as counselling_cases
 from services.matching.counselling_contacts import routes as counselling_contacts
 from services.matching.counselling_figures import routes as counselling_figures
 from services.matching.counselling_statuses import routes as counselling_statuses
+from services.matching.decisions import routes as decisions
 from services.matching.households import routes as households
 from services.matching.meetings import routes as meetings
 from services.matching.members import reactions as member_reactions
@@ -60,9 +61,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
                  pauses.router, moves.router, consents.router, weights.router, runs.router, cancelling.router,
-                 inputs.router, looking_back.router, oversight.router, options.router, proposals.router, tandems.router,
-                 meetings.router, calendars.router, checkins.router, concerns.router, closings.router,
-                 counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
+                 inputs.router, looking_back.router, oversight.router, decisions.router, options.router,
+                 proposals.router, tandems.router, meetings.router, calendars.router, checkins.router, concerns.router,
+                 closings.router, counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
                  counselling_figures.router, referrals.router, self_service.router],
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,

@@ -68,7 +68,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     ), BY_LINK),
     **dict.fromkeys((
         "list_runs", "read_run", "list_unserved", "list_pairs", "read_changed_since", "compare_runs", "list_changes",
-        "read_fairness", "read_account", "export_decisions", "export_option_decisions", "list_weights",
+        "read_fairness", "read_account", "export_decisions", "export_option_decisions",
+        "list_decisions", "list_weights",
     ), OVERSEEING),
     # Whoever adopts weights tries them before. It is no `start_run`: who is coordinator of a region besides would start
     # runs everywhere by it, since scopes are united.

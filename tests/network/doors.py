@@ -45,7 +45,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "list_mentors": ("mentor",), "read_mentor_contact": ("mentor_contact",),
     "list_mentor_groups": ("mentor_group",), "list_members": ("members",), "list_prerequisites": ("prerequisites",),
     "list_households": ("household",), "read_household_contact": ("household_contact",), "list_weights": ("weights",),
-    "list_consents": ("consents",), "list_household_changes": ("household_changes",),
+    "list_decisions": ("decision",), "list_consents": ("consents",), "list_household_changes": ("household_changes",),
     "list_runs": ("run",), "list_unserved": ("unserved_run",), "list_pairs": ("paired_run",),
     "list_changes": ("paired_run",), "list_options": ("matched_household",),
     "list_unserved_runs": ("unserved_household",),

@@ -252,6 +252,8 @@ async def _consents(world: World, around: Field, person_ref: str) -> None:
 async def _pairs(world: World, around: Field) -> None:
     """A run that found somebody, a proposal that nobody has been invited to, and one that both have been."""
     mentor, household = await around.ready_mentor(slots=SLOTS), await around.waiting_household()
+    (approved,) = (await around.get(f"/decisions?about_id={mentor['id']}"))["items"]
+    world.add("decision", approved["id"])
     paired = await around.run(simulate=True)
     (pair,) = (await around.get(f"/runs/{paired['id']}/pairs"))["items"]
     world.add("paired_run", paired["id"], table="run", shown_by=pair["household_id"])

@@ -11,6 +11,8 @@ from libs.common.privacy import seal
 from services.matching.checkins.reactions import ask_new_contact
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.households.model import (
     FEMALE_ONLY,
     MATCHED_FOR,
@@ -21,9 +23,10 @@ from services.matching.households.model import (
     Note,
 )
 from services.matching.households.rules import HouseholdFields, ReplacingIn
-from services.matching.profiles.queries import met
+from services.matching.profiles.queries import beyond_scope, met
 from services.matching.profiles.rules import ConsentIn, columns_of
-from services.matching.proposals.reactions import invite_new_contact
+from services.matching.proposals.queries import is_busy
+from services.matching.proposals.reactions import invite_new_contact, let_go
 from services.matching.self_service.reactions import offered
 from services.matching.tandems.queries import running_of
 
@@ -81,3 +84,11 @@ async def contact_replaced(transaction: OpenTransaction, household: Household, b
 
 async def _sealed(transaction: OpenTransaction, person_ref: UUID, note: str | None) -> bytes | None:
     return None if note is None else await seal(transaction, person_ref, SEALED_NOTE, Note(text=note))
+
+
+async def closed(transaction: OpenTransaction, household: Household, reason: str) -> None:
+    """A locked household needs or wants nobody any more; a proposal that nobody was invited to is dismissed."""
+    await beyond_scope(transaction)
+    household.close(reason, transaction.clock.now(), busy=await is_busy(transaction, household))
+    await decided(transaction, household, Decided.CLOSED, reason=reason)
+    await let_go(transaction, household)

@@ -27,7 +27,7 @@ from services.matching.households.model import (
     Note,
     shape_of,
 )
-from services.matching.households.reactions import agreed, contact_replaced, described, size_noted
+from services.matching.households.reactions import agreed, closed, contact_replaced, described, size_noted
 from services.matching.households.rules import (
     ClosingIn,
     HouseholdChangeOut,
@@ -54,8 +54,6 @@ from services.matching.profiles.rules import (
     slots_of,
     today,
 )
-from services.matching.proposals.queries import is_busy
-from services.matching.proposals.reactions import let_go
 from services.matching.self_service.reactions import offered
 
 router = APIRouter(prefix="/households", tags=["households"])
@@ -252,9 +250,7 @@ async def close_household(
 ) -> HouseholdDetail:
     """They need or want nobody any more; a proposal that nobody was invited to is dismissed."""
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
-    await beyond_scope(transaction)
-    household.close(body.reason.value, transaction.clock.now(), busy=await is_busy(transaction, household))
-    await let_go(transaction, household)
+    await closed(transaction, household, body.reason.value)
     return await told(transaction, household, response)
 
 

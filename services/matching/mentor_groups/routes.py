@@ -15,6 +15,8 @@ from libs.common.dependencies import Creation, Expected, Page, PageOf, Transacti
 from libs.common.facts.matching import MentorGroupInterestRegistered
 from libs.common.outbox import announce
 from services.matching.consents.queries import refuse_application
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.members.routes import PersonIn, join
 from services.matching.mentor_groups.model import GroupState, MentorGroup
 from services.matching.mentor_groups.reactions import await_end_of_offer
@@ -224,6 +226,7 @@ async def reject_mentor_group(
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     awaited = await awaited_of(transaction, group)
     group.reject(body.reason, transaction.clock.now(), awaited=awaited)
+    await decided(transaction, group, Decided.REJECTED, why=body.reason)
     await group_ended(transaction, group)
     await let_go(transaction, group)
     return await told(transaction, group, response)
@@ -237,6 +240,7 @@ async def withdraw_mentor_group(
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
     awaited = await awaited_of(transaction, group)
     group.withdraw(body.reason, transaction.clock.now(), awaited=awaited)
+    await decided(transaction, group, Decided.WITHDRAWN, why=body.reason)
     await group_ended(transaction, group)
     await let_go(transaction, group)
     return await told(transaction, group, response)

@@ -16,6 +16,8 @@ from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Page, PageOf, Transaction, page, tag
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.mentors.queries import without_record_by
 from services.matching.mentors.reactions import described, left, record_noted
@@ -232,6 +234,7 @@ async def approve_mentor(
     """The screening went well; from now on runs propose the mentor, who gets a link to their own data."""
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
     mentor.approve(today(transaction.clock.now()))
+    await decided(transaction, mentor, Decided.APPROVED)
     offered(transaction, mentor)
     return await told(transaction, mentor, response)
 
@@ -254,6 +257,7 @@ async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expe
     """The mentor stops for good; what was noted of a certificate goes at once, or three months after the activity."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await left(transaction, mentor)
+    await decided(transaction, mentor, Decided.LEFT)
     return await told(transaction, mentor, response)
 
 

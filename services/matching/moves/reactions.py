@@ -20,6 +20,7 @@ from sqlmodel import col, select
 from libs.common.db import OpenTransaction, touch
 from libs.common.tables import person
 from services.matching.consents.model import Consent
+from services.matching.decisions.model import Decision
 from services.matching.households.model import Household, HouseholdChange
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -35,8 +36,8 @@ from services.matching.tandems.queries import running_of
 
 # The rows that belong to who moves, and by which column.
 ALONG: MappingProxyType[type[Any], tuple[Any, ...]] = MappingProxyType({
-    Mentor: (), Household: (HouseholdChange.household_id,),
-    MentorGroup: (Member.mentor_group_id, Prerequisite.mentor_group_id)})
+    Mentor: (Decision.about_id,), Household: (HouseholdChange.household_id, Decision.about_id),
+    MentorGroup: (Member.mentor_group_id, Prerequisite.mentor_group_id, Decision.about_id)})
 
 
 async def moved(transaction: OpenTransaction, of: Household | Unit, to: MovingIn) -> None:

@@ -18,6 +18,8 @@ from services.matching.counselling_cases.model import SEALED_ORIGIN, Counselling
 from services.matching.counselling_contacts.model import SEALED_NOTE as CONTACT_NOTE
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
+from services.matching.decisions.model import SEALED_NOTE as DECISION_NOTE
+from services.matching.decisions.model import Decision
 from services.matching.households.model import HouseholdChange, Note
 from services.matching.meetings.model import Meeting
 from services.matching.prerequisites.model import AttendedTraining
@@ -36,6 +38,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
     Concern: frozenset({"about", "tandem_id", "own_id", "raised_at", "state", "side", "text", "outcome"}),
     HouseholdChange: frozenset({"kind", "happened_on", "persons"}),
     Tandem: frozenset({"id", "kind", "state", "goals", "started_at", "planned_until", "ended_at"}),
+    Decision: frozenset({"what", "subject", "reason", "note", "decided_at"}),
     Closing: frozenset({"tandem_id", "held_on", "goals_reached", "household_rating", "mentors_rating", "draft"}),
     Proposal: frozenset({"id", "state", "invited_at", "ended_at", "score", "points", "reasons", "shared"}),
     Unserved: frozenset({"run_id", "possible", "removed", "alone", "missing"}),
@@ -52,6 +55,7 @@ TOLD: MappingProxyType[type[Any], frozenset[str]] = MappingProxyType({
 SEALED: MappingProxyType[type[Any], MappingProxyType[str, tuple[str, type[BaseModel]]]] = MappingProxyType({
     Checkin: MappingProxyType({"note": (CHECKIN_NOTE, Note)}),
     Concern: MappingProxyType({"text": (SEALED_TEXT, Note), "outcome": (SEALED_OUTCOME, Note)}),
+    Decision: MappingProxyType({"note": (DECISION_NOTE, Note)}),
     Closing: MappingProxyType({"draft": (SEALED_DRAFT, Note)}),
     CounsellingCase: MappingProxyType({"origin": (SEALED_ORIGIN, Origin)}),
     CounsellingContact: MappingProxyType({"note": (CONTACT_NOTE, Note)}),

@@ -6,24 +6,39 @@ from uuid import UUID
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.privacy import load_keys, seal, unseal
-from services.matching.households.model import Note
-from services.matching.mentors.model import Mentor
+from services.matching.households.model import Household, Note
+from services.matching.mentor_groups.model import MentorGroup
 from services.matching.prerequisites.queries import contact_refs
 from services.matching.proposals.queries import Unit
 
 
 async def keep_why(transaction: OpenTransaction, unit: Unit, why: str) -> None:
-    """Seal the reason: a mentor's with their own key, a group's with that of who speaks for it first.
+    """Seal the reason with the unit."""
+    unit.note_why(*await sealed_about(transaction, unit, _column(unit), unit.id, why))
 
-    Of a group to which nobody belongs it tells of no person, and is sealed as what is nobody's.
+
+async def sealed_about(
+    transaction: OpenTransaction, of: Household | Unit, label: str, row_id: UUID, words: str,
+) -> tuple[bytes, UUID | None]:
+    """Seal words about somebody: with the key of a mentor or a household's contact, or who speaks for a group first.
+
+    Of a group to which nobody belongs they tell of no person, and are sealed for this row as what is nobody's.
     """
-    note = Note(text=why)
-    ref = unit.person_ref if isinstance(unit, Mentor) else next(iter(await contact_refs(transaction, unit.id)), None)
+    note = Note(text=words)
+    ref = next(iter(await contact_refs(transaction, of.id)), None) if isinstance(of, MentorGroup) else of.person_ref
     if ref is None:
-        sealed = transaction.vault.seal(f"{_column(unit)}:{unit.id}", note.model_dump_json().encode())
-    else:
-        sealed = await seal(transaction, ref, _column(unit), note)
-    unit.note_why(sealed, ref)
+        return transaction.vault.seal(f"{label}:{row_id}", note.model_dump_json().encode()), None
+    return await seal(transaction, ref, label, note), ref
+
+
+async def opened_about(
+    transaction: OpenTransaction, label: str, row_id: UUID, ref: UUID | None, sealed: bytes | None,
+) -> str | None:
+    """The words; none once they, or the key of whom they were sealed for, are gone."""
+    if ref is not None:
+        note = await unseal(transaction, ref, label, sealed, Note)
+        return note.text if note else None
+    return Note.model_validate_json(transaction.vault.unseal(f"{label}:{row_id}", sealed)).text if sealed else None
 
 
 async def whys_of(transaction: OpenTransaction, units: Sequence[Unit]) -> dict[UUID, dict[str, str | None]]:
@@ -33,17 +48,10 @@ async def whys_of(transaction: OpenTransaction, units: Sequence[Unit]) -> dict[U
     told = [unit for unit in units if unit.held_back_note and not (unit.held_back_why or unit.resumed_why)]
     await load_keys(transaction, [unit.held_back_ref for unit in told if unit.held_back_ref])
     for unit in told:
-        note = await _opened(transaction, unit)
-        found[unit.id] = {"held_back_why" if unit.held_back_on else "resumed_why": note.text if note else None}
+        why = await opened_about(transaction, _column(unit), unit.id, unit.held_back_ref, unit.held_back_note)
+        found[unit.id] = {"held_back_why" if unit.held_back_on else "resumed_why": why}
         await audited(transaction, "read", f"{unit.__tablename__}/{unit.id}", unit.held_back_ref)
     return found
-
-
-async def _opened(transaction: OpenTransaction, unit: Unit) -> Note | None:
-    if unit.held_back_ref:
-        return await unseal(transaction, unit.held_back_ref, _column(unit), unit.held_back_note, Note)
-    return Note.model_validate_json(
-        transaction.vault.unseal(f"{_column(unit)}:{unit.id}", unit.held_back_note or b""))
 
 
 def _column(unit: Unit) -> str:

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from libs.common.db import OpenTransaction
 from libs.common.reactions import when_due
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
@@ -33,6 +35,7 @@ async def held_back(transaction: OpenTransaction, unit: Unit, why: str | None = 
     if unit.hold_back(today(transaction.clock.now()), by=transaction.caller.principal, why=why):
         if why is not None:
             await keep_why(transaction, unit, why)
+        await decided(transaction, unit, Decided.HELD_BACK)
         await let_go(transaction, unit)
         await _looked_at(transaction, unit)
 
@@ -53,6 +56,7 @@ async def resumed(
         of.resume(by=by, why=why)
         if for_safety and why is not None:
             await keep_why(transaction, of, why)
+            await decided(transaction, of, Decided.RESUMED)
     await _looked_at(transaction, of)
 
 

@@ -24,6 +24,7 @@ from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
 from services.matching.counselling_cases.reactions import erase_cases
+from services.matching.decisions.model import Decision
 from services.matching.households.model import Household, HouseholdChange
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -110,6 +111,7 @@ async def _end_household(transaction: OpenTransaction, household: Household, *, 
         return
     household.erase(transaction.clock.now())
     await transaction.execute(delete(HouseholdChange).where(col(HouseholdChange.household_id) == household.id))
+    await _forget(transaction, select(Decision).where(Decision.about_id == household.id))
     await _forget(transaction, select(Proposal).where(Proposal.household_id == household.id))
     for kind in (Unserved, RunPair):
         await _forget(transaction, select(kind).where(col(kind.household_id) == household.id))
@@ -124,6 +126,7 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
         await keep_record_for_now(transaction, mentor)
         return
     mentor.erase(transaction.clock.now())
+    await _forget(transaction, select(Decision).where(Decision.about_id == mentor.id))
     await keep_record_for_now(transaction, mentor)
     await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
     await _forget(transaction, select(RunPair).where(RunPair.unit_id == mentor.id))
@@ -137,6 +140,7 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     if erase:
         member.erase(today(now))
         group.forget_why()  # nobody can say of whom in the group it told
+        await _forget(transaction, select(Decision).where(Decision.about_id == group.id))
     else:
         member.withdraw_consent(today(now))
     await forget_record(transaction, group, member)

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from libs.common.bodies import Body, Line
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Expected, Transaction, tag
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.reactions import check
 from services.matching.prerequisites.model import Demand, Prerequisite, Standing
@@ -22,6 +24,12 @@ class WhyIn(Body):
     """Why this group need not show it; no person's name."""
 
     why: Line = Field(examples=["Die Gruppe hat die Schulung bei einem anderen Träger besucht."])
+
+
+class DemandIn(Body):
+    """Why the group has to show it after all; no person's name."""
+
+    why: Line = Field(examples=["Die Bescheinigung gilt für eine andere Schulung."])
 
 
 class PrerequisiteOut(BaseModel):
@@ -61,16 +69,22 @@ async def waive_prerequisite(
     """The coordinator does without this line; if it was the last one open, the group becomes ready."""
     line, group = await _locked(transaction, prerequisite_id, expected)
     line.waive(transaction.caller.principal, body.why)
+    await decided(transaction, group, Decided.WAIVED, subject=line.rule, why=body.why)
     return await _checked(transaction, line, group, response)
 
 
 @router.post("/{prerequisite_id}/demand")
 async def demand_prerequisite(
     prerequisite_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+    body: DemandIn | None = None,
 ) -> PrerequisiteOut:
-    """The coordinator takes a waiver back; a group that is ready without it goes back to its preparation."""
+    """The coordinator takes a waiver back; a group that is ready without it goes back to its preparation.
+
+    Who waived it and why, and who takes that back, stays to be read (`GET /v1/decisions`).
+    """
     line, group = await _locked(transaction, prerequisite_id, expected)
     line.demand_again()
+    await decided(transaction, group, Decided.DEMANDED, subject=line.rule, why=body.why if body else None)
     return await _checked(transaction, line, group, response)
 
 

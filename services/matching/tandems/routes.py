@@ -21,6 +21,8 @@ from libs.common.outbox import announce
 from libs.common.persons import languages_of
 from libs.common.refusals import Refused
 from services.matching.checkins.reactions import go_on, rest
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.links.queries import CONSENT, asking_page, done, say, turned_down
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.obstacles.queries import refuse_obstacles
@@ -232,6 +234,7 @@ async def end_tandem_early(
     tandem, pair = await locked_tandem(
         transaction, tandem_id, version=expected, whole_unit=body.reason is EndReason.SAFEGUARDING)
     await ended_early(transaction, tandem, pair, body.reason, rematch=body.rematch)
+    await decided(transaction, tandem, Decided.ENDED_EARLY, reason=body.reason.value)
     return await _told(transaction, tandem, pair, response)
 
 

@@ -1,0 +1,118 @@
+"""Who decided what about a mentor, a group, a household or a tandem, and why, is kept and can be read."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from libs.common.callers import Role
+from libs.common.facts.registry import ErasureRequested
+from services.matching.links.queries import OWN_DATA
+from tests.matching.field import REGION, Field, Json, rules
+
+WAIVED = {"why": "Die Gruppe hat die Schulung bei einem anderen Träger besucht."}
+DEMANDED = {"why": "Die Bescheinigung galt für eine andere Schulung."}
+
+
+async def decisions(field: Field, thing: Json, **more: str) -> list[Json]:
+    """The decisions about a thing, as the coordinator reads them."""
+    asked = "".join(f"&{name}={value}" for name, value in more.items())
+    found: list[Json] = (await field.get(f"/decisions?about_id={thing['id']}{asked}"))["items"]
+    return found
+
+
+async def test_who_let_a_mentor_in_and_out_is_told(field: Field) -> None:
+    """By whom and when; to auditors as to coordinators, and to nobody of another region."""
+    mentor = await field.ready_mentor()
+    await field.act(f"/mentors/{mentor['id']}/hold_back", {"why": "Es ist etwas zu klären."})
+    await field.act(f"/mentors/{mentor['id']}/resume", {"why": "Es hat sich geklärt."})
+    await field.act(f"/mentors/{mentor['id']}/leave")
+    found = await decisions(field, mentor)
+    audit = "SELECT principal FROM audit WHERE about = $1 AND action = 'change'"
+    changed = {row["principal"] for row in await field.network.rows("matching", audit, f"mentor/{mentor['id']}")}
+
+    assert [(one["about"], one["what"], one["region"]) for one in found] == [
+        ("mentor", what, REGION) for what in ("approved", "held_back", "resumed", "left")]
+    assert {one["decided_by"] for one in found} == changed
+    assert [one["why"] for one in found] == [None] * 4, "why somebody is held back stands with them, while it counts"
+    assert await decisions(field, mentor, what="left") == found[3:]
+    assert await decisions(field, mentor, since=str(field.day)) == found
+    auditor = await field.network.key(Role.AUDITOR)
+    seen = await field.get(f"/decisions?about_id={mentor['id']}", headers=auditor)
+    elsewhere = await field.network.key(Role.COORDINATOR, region="09162")
+    unseen = await field.get(f"/decisions?about_id={mentor['id']}", headers=elsewhere)
+    assert (seen["items"], unseen["items"]) == (found, [])
+
+
+async def test_a_waiver_that_is_taken_back_stays_to_be_read(field: Field) -> None:
+    """Who waived which line, and why; and who demands it after all. Reading words is audited."""
+    await field.network.tell("matching", rules(field.sponsorship, min_members=9))
+    group = await field.create("/mentor_groups", field.group_body())
+    line = next(one for one in await field.get(f"/prerequisites?mentor_group_id={group['id']}")
+                if one["standing"] == "open")
+    for verb, body in (("waive", WAIVED), ("demand", DEMANDED), ("waive", WAIVED), ("demand", None)):
+        await field.act(f"/prerequisites/{line['id']}/{verb}", body)
+    found = await decisions(field, group)
+    stored = await field.network.rows(
+        "matching", "SELECT note FROM decision WHERE about_id = $1::text::uuid AND note IS NOT NULL", group["id"])
+
+    assert [(one["what"], one["subject"], one["why"]) for one in found] == [
+        ("waived", line["rule"], WAIVED["why"]), ("demanded", line["rule"], DEMANDED["why"]),
+        ("waived", line["rule"], WAIVED["why"]), ("demanded", line["rule"], None)]
+    assert len(stored) == 3
+    assert not any(b"Bescheinigung" in row["note"] or b"Schulung" in row["note"] for row in stored)
+    read = await field.network.rows(
+        "matching", "SELECT FROM audit WHERE about = $1 AND action = 'read'", f"mentor_group/{group['id']}")
+    assert len(read) == 3
+
+
+async def test_how_households_groups_and_tandems_end_is_told_with_the_reason(field: Field) -> None:
+    """A code where there is a list of them, else the words."""
+    tandem = await field.tandem()
+    await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
+    household = {"id": tandem["household_id"]}
+    await field.act(f"/households/{household['id']}/close", {"reason": "helped_elsewhere"})
+    group = await field.create("/mentor_groups", field.group_body())
+    await field.act(f"/mentor_groups/{group['id']}/reject", {"reason": "Zu wenige Mitglieder."})
+
+    assert [(one["what"], one["reason"], one["why"]) for thing in (tandem, household, group)
+            for one in await decisions(field, thing)] == [
+        ("ended_early", "moved", None), ("closed", "helped_elsewhere", None), ("rejected", None, "Zu wenige Mitglieder.")]
+
+
+async def test_what_people_do_by_their_own_link_is_no_decision_of_somebody_else(field: Field) -> None:
+    """Nor is what is refused."""
+    mentor = await field.ready_mentor()
+    assert (await field.attempt(f"/mentors/{mentor['id']}/approve", {})).status_code == 409
+    path = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"])
+    assert (await field.client.post(f"{path}/leave")).status_code == 200
+
+    assert [one["what"] for one in await decisions(field, mentor)] == ["approved"]
+    data = (await field.client.get(f"{path}/data.json")).json()
+    assert [(one["what"], one["note"]) for one in data["noted"]["decisions"]] == [("approved", None)]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_with_an_erased_member_the_words_about_their_group_go(field: Field, which: int) -> None:
+    """What was decided, and by whom, stays."""
+    group = await field.create("/mentor_groups", field.group_body())
+    members = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Eine von ihnen ist erkrankt."})
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(members[which]["person_ref"]),)))
+    (found,) = await decisions(field, group)
+    rows = await field.network.rows(
+        "matching", "SELECT note, note_ref FROM decision WHERE about_id = $1::text::uuid", group["id"])
+
+    assert (found["what"], found["why"]) == ("withdrawn", None)
+    assert [tuple(row) for row in rows] == [(None, None)]
+
+
+async def test_decisions_move_with_whom_they_are_about(field: Field) -> None:
+    """Who is responsible in the new district reads them."""
+    both = await field.network.key(Role.COORDINATOR, region="15")
+    mentor = await field.ready_mentor()
+    await field.act(f"/mentors/{mentor['id']}/move", {"region": "15084", "postcode": "06618"}, headers=both)
+    there = await field.network.key(Role.COORDINATOR, region="15084")
+
+    found = (await field.get(f"/decisions?about_id={mentor['id']}", headers=there))["items"]
+    assert [(one["what"], one["region"]) for one in found] == [("approved", "15084")]
