@@ -76,7 +76,8 @@ async def test_how_households_groups_and_tandems_end_is_told_with_the_reason(fie
 
     assert [(one["what"], one["reason"], one["why"]) for thing in (tandem, household, group)
             for one in await decisions(field, thing)] == [
-        ("ended_early", "moved", None), ("closed", "helped_elsewhere", None), ("rejected", None, "Zu wenige Mitglieder.")]
+        ("ended_early", "moved", None), ("closed", "helped_elsewhere", None),
+        ("rejected", None, "Zu wenige Mitglieder.")]
 
 
 async def test_what_people_do_by_their_own_link_is_no_decision_of_somebody_else(field: Field) -> None:

@@ -137,11 +137,12 @@ async def test_what_a_version_before_left_in_plain_text_is_told_and_then_sealed(
 
 
 async def as_the_version_before(field: Field, noun: str, unit: Json, column: str, why: str | None) -> None:
-    """Write as an instance does that knows of nothing sealed."""
+    """Write as an instance does that knows of nothing sealed, with the rights of a service."""
     other = ({"held_back_why", "resumed_why"} - {column}).pop()
-    await field.network.rows(
-        "matching", f"UPDATE {noun} SET {column} = $2, {other} = NULL, held_back_on = $3 WHERE id = $1::text::uuid",
-        unit["id"], why, field.day if column == "held_back_why" else None)
+    async with field.network["matching"].running.database.transaction() as transaction:
+        await transaction.write(
+            f"UPDATE {noun} SET {column} = $2, {other} = NULL, held_back_on = $3 WHERE id = $1",
+            UUID(unit["id"]), why, field.day if column == "held_back_why" else None)
 
 
 @pytest.mark.parametrize("noun", ["mentor", "mentor_group"])

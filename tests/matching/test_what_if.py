@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.matching.runs.batch import run_sides
+from services.matching.runs.batch import hash_of, run_sides
 from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import Household, Point, Unit
 from services.matching.runs.what_if import Malformed, pinned_at, read_sides
@@ -98,6 +98,7 @@ def with_line(text: str, part: str) -> int:
     ('"postcode": "06295"', '"postcode": "629"', "mentors.0.postcode", "match pattern"),
     ('"today": "2026-03-02"', '"today": "2026-02-30"', "today", "valid date"),
     ('"region": "15087"', '"region": "1508"', "mentors.0.region", "match pattern"),
+    ('"region": "15087"', '"region": "99999"', "mentors.0.region", "there is no region 99999"),
     ('"age_band": "18-26"', '"age_band": "18-25"', "households.1.members.0.age_band", "Input should be"),
     ('"capacity": 0', '"capacity": -1', "mentors.1.capacity", "greater than or equal to 0"),
     ('"gender": "f",', '"name": "Rana",', "mentors.0.name", "not permitted"),
@@ -125,6 +126,13 @@ def test_what_is_malformed_is_told_with_its_line(old: str, new: str, field: str,
     assert found[field][0] == with_line(text, new)
 
 
+def test_two_varieties_of_a_language_are_one() -> None:
+    """As by the API: the better level stands."""
+    twice = text_of(a_file()).replace('"languages": {', '"languages": {"ar-SY": "A1", ', 1)
+    assert twice != text_of(a_file())
+    assert hash_of(read_sides(twice)) == hash_of(read_sides(text_of(a_file())))
+
+
 @pytest.mark.parametrize(("text", "expected"), [
     ('{\n"today": nonsense}', (2, "file", "not JSON: Expecting value")),
     ('{\n\n"today": NaN}', (3, "file", "not JSON: NaN is no number")),
@@ -146,7 +154,7 @@ def test_a_household_is_pinned_to_one() -> None:
     """To two: that is told of the pairs, instead of a place that is missing; the same pair twice is one."""
     one, two, other = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(3))
     text = json.dumps({"today": "2026-03-02", "pinned": [[one, two], [one, other]]})
-    assert faults(text) == [(1, "pinned", f"Value error, household {one} is pinned to two; it gets one")]
+    assert faults(text) == [(1, "pinned", f"household {one} is pinned to two; it gets one")]
     assert all("nobody" in wrong or "is no" in wrong for _, _, wrong in faults(text.replace(other, two)))
 
 
@@ -182,7 +190,7 @@ def test_half_a_point_is_refused() -> None:
     del file["households"][1]["lon"]
 
     assert [(field, said) for _, field, said in faults(text_of(file))] == [
-        ("households.1", "Value error, lat and lon belong together")]
+        ("households.1", "lat and lon belong together")]
 
 
 @pytest.mark.parametrize(("given", "expected"), [

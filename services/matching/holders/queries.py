@@ -69,7 +69,7 @@ async def as_former(transaction: OpenTransaction, household: Household, person_r
 
 
 def home_of(reader: Reader) -> str:
-    """The region in which somebody lives, or accompanies others."""
+    """The region in which somebody lives, or accompanies others; a former contact's when another began to speak."""
     return reader.lives_in if isinstance(reader, FormerContact) else reader.region
 
 

@@ -131,9 +131,13 @@ class _Reading:
 
 
 def _faults(text: str, path: tuple[str | int, ...], raised: ValidationError) -> list[Fault]:
-    # Where in a row it is no JSON says nothing of the file.
-    return [(line_of(text, (*path, *fault["loc"])), _named((*path, *fault["loc"])), fault["msg"].split(" at line ")[0])
+    return [(line_of(text, (*path, *fault["loc"])), _named((*path, *fault["loc"])), _said(fault["msg"]))
             for fault in raised.errors()[:SHOWN]]
+
+
+def _said(message: str) -> str:
+    """Without where in a row it is no JSON, which says nothing of the file, and what kind of error Python calls it."""
+    return message.removeprefix("Value error, ").split(" at line ")[0]
 
 
 def _fault(text: str, path: tuple[str | int, ...], raised: ValueError) -> Fault:

@@ -15,13 +15,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidatorFunctionWrapHandler,
-    field_validator,
     model_validator,
 )
 
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
+from libs.common.codes.regions import UnknownRegion, region
 from libs.common.codes.types import Day
 from services.matching.households.rules import HouseholdFields
 from services.matching.mentor_groups.rules import HousingIn
@@ -41,6 +40,14 @@ def _as_written(given: Any) -> date:
     raise ValueError("no valid date, such as 2026-03-02")
 
 
+def _known(ags: str) -> str:
+    try:
+        region(ags)
+    except UnknownRegion as raised:
+        raise ValueError(f"there is no region {ags}") from raised
+    return ags
+
+
 def _to_one(pairs: list[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
     refuse_to_two(pairs)
     return pairs
@@ -55,19 +62,11 @@ class Placed(Body):
     """Where somebody is: a region, and if known the point; without it that of the postcode."""
 
     id: UUID
-    region: LocalAgs
+    region: Annotated[LocalAgs, AfterValidator(_known)]
     partner_id: UUID | None = None
     lat: Latitude | None = None
     lon: Longitude | None = None
     consented: bool = True
-
-    @field_validator("languages", mode="wrap", check_fields=False)
-    @classmethod
-    def _each_once(cls, given: Any, read: ValidatorFunctionWrapHandler) -> Any:
-        spoken = read(given)
-        if len(spoken) < len(given):
-            raise ValueError("a language stands there twice, in two spellings")
-        return spoken
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:

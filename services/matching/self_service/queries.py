@@ -23,6 +23,7 @@ from services.matching.links.rules import MARK, Form, is_ours
 from services.matching.own_data.model import OwnDataOut, OwnKind
 from services.matching.own_data.rules import Say, holding, level_name, noted, said_day, told
 from services.matching.profiles.rules import DAYS, PARTS
+from services.matching.runs.pool import DISTRICT
 from services.matching.self_service.rules import availability_form, contact_form
 
 BLANK_ROWS, MOST_WRITTEN_IN = 2, 3
@@ -168,11 +169,15 @@ class _View:
 
 
 def _neutral_contacts(view: _View, matters: Sequence[Matter], links: Links, up: str) -> list[Section]:
-    """The ways to the neutral contact of their tandems, and of themselves; where there are both, of which region."""
+    """The ways to the neutral contact of their tandems, and of themselves; where there are both, of which district."""
     tandems = [one for one in matters if one.about is ConcernAbout.TANDEM]
     own = [one for one in matters if one not in tandems]
-    return [_neutral_contact(view, some, links, up, where=[region_of(some[0].region).name] if tandems and own else [])
+    return [_neutral_contact(view, some, links, up, where=_district(some[0]) if tandems and own else [])
             for some in (tandems, own) if some]
+
+
+def _district(matter: Matter) -> list[str]:
+    return [region_of(matter.region[:DISTRICT]).name]
 
 
 def _neutral_contact(
