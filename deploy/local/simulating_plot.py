@@ -18,7 +18,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "policy": "Verfahren", "matched": "vermittelt", "share": "Anteil am Rückblick",
         "waited": "Wartetage (50 %, 95 %)",
         "title": "Wie viel vom Besten im Rückblick jedes Verfahren erreicht",
-        "reached": "erreicht", "missed": "verfehlt", "over": "Vorsprung vor", "years": "Jahre",
+        "reached": "erreicht", "missed": "verfehlt", "over": "Vorsprung vor", "years": "Jahre", "year": "Jahr",
         "open": "Zu wenige Jahre für ein Urteil: was dem Ziel näher ist als zwei Standardfehler (±), kann Zufall sein. "
                 "Mehr Jahre (--seeds 200) sagen mehr.",
     },
@@ -27,7 +27,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "weekly_run": "weekly run", "weekly_prices": "weekly run with prices", "hindsight": "in hindsight",
         "policy": "policy", "matched": "matched", "share": "share of hindsight", "waited": "days waited (50 %, 95 %)",
         "title": "How much of the best in hindsight each policy reaches",
-        "reached": "reached", "missed": "missed", "over": "lead over", "years": "years",
+        "reached": "reached", "missed": "missed", "over": "lead over", "years": "years", "year": "year",
         "open": "Too few years to tell: what is nearer to its goal than two standard errors (±) may be chance. "
                 "More years (--seeds 200) tell more.",
     },
@@ -98,7 +98,7 @@ def told(goal: "Goal", reached: "Reached", language: Language) -> str:
 def summary(seeds: int, seconds: float, language: Language, *, is_open: bool) -> str:
     """How many years were played in which time, and whether chance may decide about a goal in so few."""
     words = WORDS[language]
-    return f"{seeds} {words['years']}, {seconds:.0f} s" + (f"\n{words['open']}" if is_open else "")
+    return f"{seeds} {words['year' if seeds == 1 else 'years']}, {seconds:.0f} s" + (f"\n{words['open']}" if is_open else "")
 
 
 def plot(lines: "Sequence[Line]", language: Language) -> str:
