@@ -98,7 +98,8 @@ def told(goal: "Goal", reached: "Reached", language: Language) -> str:
 def summary(seeds: int, seconds: float, language: Language, *, is_open: bool) -> str:
     """How many years were played in which time, and whether chance may decide about a goal in so few."""
     words = WORDS[language]
-    return f"{seeds} {words['year' if seeds == 1 else 'years']}, {seconds:.0f} s" + (f"\n{words['open']}" if is_open else "")
+    played = f"{seeds} {words['year' if seeds == 1 else 'years']}, {seconds:.0f} s"
+    return played + (f"\n{words['open']}" if is_open else "")
 
 
 def plot(lines: "Sequence[Line]", language: Language) -> str:

@@ -135,9 +135,9 @@ def _faults(text: str, path: tuple[str | int, ...], raised: ValidationError) -> 
             for fault in raised.errors()[:SHOWN]]
 
 
-def _said(message: str) -> str:
+def _said(told: str) -> str:
     """Without where in a row it is no JSON, which says nothing of the file, and what kind of error Python calls it."""
-    return message.removeprefix("Value error, ").split(" at line ")[0]
+    return told.removeprefix("Value error, ").split(" at line ")[0]
 
 
 def _fault(text: str, path: tuple[str | int, ...], raised: ValueError) -> Fault:
