@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from libs.common.callers import Role
+from services.matching.counselling_figures.rules import By
+from services.matching.suppression.rules import LEAST
 from tests.matching.field import REGION, Field, Headers, Json, quarter
 
 MANY = """
@@ -25,9 +27,14 @@ SELECT id, 1, id, region, partner_id, opened_on, opened_on FROM counselling_case
 MANY_STATUSES = """
 INSERT INTO counselling_status (id, version, counselling_case_id, region, partner_id, attribute, value, valid_from,
     entered_by, entered_at)
-SELECT gen_random_uuid(), 1, c.id, c.region, c.partner_id, 'residence_status', value, day, 'a', now()
-FROM counselling_case c, (VALUES ('permission_pending', date '2021-01-01'), ('subsidiary', date '2022-07-01'),
-    ('settlement', date '2025-03-01')) AS known (value, day) WHERE c.partner_id = $1
+SELECT gen_random_uuid(), 1, c.id, c.region, c.partner_id, attribute, value, day, 'a', now()
+FROM counselling_case c, (VALUES
+    ('residence_status', 'permission_pending', date '2021-01-01'), ('residence_status', 'subsidiary', '2022-07-01'),
+    ('residence_status', 'settlement', '2025-03-01'), ('employment', 'seeking', '2021-01-01'),
+    ('employment', 'employed', '2023-01-01'), ('language_level', 'A1', '2021-01-01'),
+    ('language_level', 'B1', '2022-03-01'), ('housing', 'reception_centre', '2021-01-01'),
+    ('housing', 'own_flat', '2024-10-01'), ('course', 'waiting', '2021-01-01'),
+    ('course', 'integration_course', '2021-07-01')) AS known (attribute, value, day) WHERE c.partner_id = $1
 """
 MANY_CONTACTS = """
 INSERT INTO counselling_contact (id, version, counselling_case_id, region, partner_id, held_on, minutes, mode, topics,
@@ -38,6 +45,18 @@ SELECT gen_random_uuid(), 1, c.id, c.region, c.partner_id, date '2021-01-01' + (
     (ARRAY['{informed}', '{}', '{referred,open}'])[1 + n % 3]::text[], c.counsellor, 'a', now()
 FROM counselling_case c, generate_series(1, $2) AS n WHERE c.partner_id = $1
 """
+STATUS = """
+INSERT INTO counselling_status (id, version, counselling_case_id, region, partner_id, attribute, value, valid_from,
+    entered_by, entered_at)
+SELECT gen_random_uuid(), 1, id, region, partner_id, $2, $3, $4, 'a', now() FROM counselling_case WHERE id = $1
+"""
+# Of each status one that was first so, one that was entered wrongly, and one that it was then.
+FIRST_WRONG_THEN = {
+    By.RESIDENCE_STATUS: ("permission_pending", "asylum", "subsidiary"),
+    By.EMPLOYMENT: ("seeking", "mini_job", "employed"), By.LANGUAGE_LEVEL: ("none", "C1", "A2"),
+    By.HOUSING: ("reception_centre", "homeless", "own_flat"), By.COURSE: ("waiting", "broken_off", "completed"),
+}
+Told = tuple[str, str, str]
 
 
 async def of_partner(field: Field) -> tuple[UUID, Headers]:
@@ -47,7 +66,7 @@ async def of_partner(field: Field) -> tuple[UUID, Headers]:
 
 
 async def many(field: Field, partner: UUID, cases: int, contacts: int) -> None:
-    """So many cases of a partner, each with so many contacts over five years, and a status that changes twice."""
+    """So many cases of a partner, each with so many contacts over five years, and statuses that change."""
     await field.network.rows("matching", MANY, partner, REGION, cases)
     for statement in (MANY_SPELLS, MANY_STATUSES):
         await field.network.rows("matching", statement, partner)
@@ -70,7 +89,7 @@ def begins(day: date) -> date:
 async def counsel(field: Field, headers: Headers, number: int, **given: Any) -> list[Json]:
     """So many people, each counselled once, in the last quarter that is over."""
     given = {"held_on": str(field.last_quarter)} | given
-    case = {name: given.pop(name) for name in ("origin", "opened_on") if name in given}
+    case = {name: given.pop(name) for name in ("origin", "opened_on", "region") if name in given}
     return [await field.counselled(headers=headers, case=field.case_body(partner_id=None, **case), **given)
             for _ in range(number)]
 
@@ -88,6 +107,7 @@ async def test_contacts_cases_and_minutes_are_told_apart(field: Field) -> None:
         "result": {"not_said": (7, 6, 315), "granted": (5, 5, 225), "informed": (5, 5, 225)},
         "origin_region": {"034": (7, 6, 315), "not_said": (5, 5, 225)},
         "residence_status": {"not_asked": (12, 11, 540)},
+        **{by: {"not_said": (12, 11, 540)} for by in ("employment", "language_level", "housing", "course")},
         "gender": {"f": (12, 11, 540)}, "age_band": {"27-44": (12, 11, 540)}, "language": {"ar": (12, 11, 540)},
         "case_result": {"open": (12, 11, 540)},
         "month": {f"{field.last_quarter:%Y-%m}": (12, 11, 540)},
@@ -178,7 +198,24 @@ async def test_few_people_are_hidden_and_cannot_be_reckoned(field: Field) -> Non
     assert lines[1].startswith("Diskriminierung,weniger als 5")
 
 
-async def test_a_contact_counts_with_the_status_of_its_day(field: Field) -> None:
+async def test_a_status_that_nobody_asked_for_is_named(field: Field) -> None:
+    """And the file has the title of its list, in German and in English."""
+    _, headers = await of_partner(field)
+    await counsel(field, headers, 5)
+    for by, german, english in (
+            ("employment", "Beschäftigung", "Employment"), ("housing", "Wohnsituation", "Housing situation"),
+            ("language_level", "Sprachniveau (GER)", "Language level (CEFR)"),
+            ("course", "Kursteilnahme", "Course attendance")):
+        for language, title, unsaid in (("de", german, "Ohne Angabe"), ("en", english, "Not stated")):
+            file = await field.send("GET", f"/counselling_figures/export.csv?by={by}", headers=headers | {
+                "Accept-Language": language})
+            assert file.text.splitlines()[0].startswith(f"{title},")
+            assert file.text.splitlines()[1] == f"{unsaid},5,5,225"
+            assert f"counselling-{by}.csv" in file.headers["content-disposition"]
+
+
+@pytest.mark.parametrize(("by", "values"), FIRST_WRONG_THEN.items())
+async def test_a_contact_counts_with_the_status_of_its_day(field: Field, by: By, values: tuple[str, str, str]) -> None:
     """As the case itself answers for that day: entered later, corrected and taken back included."""
     _, headers = await of_partner(field)
     last = field.last_quarter
@@ -189,29 +226,94 @@ async def test_a_contact_counts_with_the_status_of_its_day(field: Field) -> None
             headers=headers, case=field.case_body(partner_id=None), held_on=str(days[0])))["counselling_case_id"]
         for day in days[1:]:
             await field.counselled(headers=headers, counselling_case_id=case, held_on=str(day))
-        await _history(field, headers, case, days, taken_back=number == 0)
+        entry = {"counselling_case_id": case, "attribute": by.value, "valid_from": str(days[0])}
+        await _history(field, headers, entry, values, days, taken_back=number == 0)
         for day in days:
             standing = await field.get(f"/counselling_cases/{case}/standing?as_of={day}", headers=headers)
-            told[standing["statuses"].get("residence_status", "not_asked")] += 1
+            told[standing["statuses"].get(by.value, "not_asked")] += 1
     period = f"from={begins(last)}&until={last}"
-    answer = await field.get(f"/counselling_figures?by=residence_status&{period}", headers=headers)
+    answer = await field.get(f"/counselling_figures?by={by}&{period}", headers=headers)
 
     shown = {value: counts[0] for value, counts in by_value(answer).items()}
-    assert told == Counter({"permission_pending": 7, "subsidiary": 11})
+    assert told == Counter({values[0]: 7, values[2]: 11})
     assert shown == dict(told)
 
 
-async def _history(field: Field, headers: Headers, case: str, days: list[date], *, taken_back: bool) -> None:
+async def _history(
+    field: Field, headers: Headers, entry: Json, values: tuple[str, str, str], days: list[date], *, taken_back: bool,
+) -> None:
     """First one status, then another, which was entered a wrong day and, of one, not true at all."""
-    entry = {"counselling_case_id": case, "valid_from": str(days[0]), "value": "permission_pending"}
-    await field.create("/counselling_statuses", entry, headers=headers)
+    first, wrongly, then = values
+    await field.create("/counselling_statuses", entry | {"value": first}, headers=headers)
+    other = next(attribute for attribute in FIRST_WRONG_THEN if attribute.value != entry["attribute"])
+    await field.create("/counselling_statuses", entry | {
+        "attribute": other.value, "value": FIRST_WRONG_THEN[other][0], "valid_from": str(days[1])}, headers=headers)
     wrong = await field.create("/counselling_statuses", entry | {
-        "value": "asylum", "valid_from": str(days[2])}, headers=headers)
-    right = entry | {"value": "subsidiary", "valid_from": str(days[1]), "corrects": wrong["id"]}
+        "value": wrongly, "valid_from": str(days[2])}, headers=headers)
+    right = entry | {"value": then, "valid_from": str(days[1]), "corrects": wrong["id"]}
     entered = await field.create("/counselling_statuses", right, headers=headers)
     if taken_back:
         later = right | {"valid_from": str(days[1] + timedelta(days=1)), "corrects": entered["id"]}
         await field.create("/counselling_statuses", later, headers=headers)
+
+
+@pytest.mark.parametrize(("by", "values"), FIRST_WRONG_THEN.items())
+async def test_nobody_is_reckoned_from_a_status(field: Field, by: By, values: tuple[str, str, str]) -> None:
+    """Few of a value, alone, beside the sum, in a part and its rest, and in two quarters and each of them.
+
+    Who asks for all of these puts in what is shown wherever a sum lacks one count only, as long as there is one.
+    """
+    region = f"1606{1 + list(FIRST_WRONG_THEN).index(by)}"
+    quarters = [begins(field.last_quarter) - timedelta(days=1), field.last_quarter]
+    counted = await _of_two_partners(field, by, values, quarters, region)
+    headers = await field.network.key(Role.COORDINATOR, region=region)
+    told: dict[Told, int | None] = {}
+    for part in ("", *{partner for partner, _, _ in counted}):
+        for period, (first, last) in {"0": (0, 0), "1": (1, 1), "": (0, 1)}.items():
+            query = f"by={by}&from={begins(quarters[first])}&until={quarters[last]}" + (part and f"&partner_id={part}")
+            answer = await field.get(f"/counselling_figures?{query}", headers=headers)
+            told |= {(part, period, value): 0 for value in values} | {
+                (part, period, value): counts[1] for value, counts in by_value(answer).items()}
+            told[part, period, ""] = answer["total"]["cases"]
+    known = reckoned(told)
+
+    few = {key for key, many in counted.items() if 0 < many < LEAST}
+    assert (known["", "1", values[2]], len(few)) == (10, 1)
+    assert not few & known.keys()
+    assert {key: known[key] for key in counted.keys() & known.keys()} == {
+        key: many for key, many in counted.items() if key in known}
+    # Of a longer period is shown only what each of its quarters shows.
+    assert all(told[part, "", value] is None for part, period, value in told if told[part, period, value] is None)
+
+
+async def _of_two_partners(
+    field: Field, by: By, values: tuple[str, str, str], quarters: list[date], region: str,
+) -> dict[Told, int]:
+    """People with a status whom two partners counsel in two quarters: with the last value few in the first's second."""
+    counted: dict[Told, int] = {}
+    for of_each in (((6, 7, 6), (6, 9, 2)), ((8, 7, 0), (7, 8, 8))):
+        partner, headers = await of_partner(field)
+        for place, row in enumerate(of_each):
+            for value, many in zip(values, row, strict=True):
+                counted[str(partner), str(place), value] = many
+                for made in await counsel(field, headers, many, held_on=str(quarters[place]), region=region):
+                    await field.network.rows(
+                        "matching", STATUS, UUID(made["counselling_case_id"]), by.value, value, quarters[place])
+    return counted
+
+
+def reckoned(told: dict[Told, int | None]) -> dict[Told, int]:
+    """What is known by what was told, and by the sums of values, of quarters and of parts."""
+    axes = [{key[place] for key in told} - {""} for place in range(3)]
+    sums = [[key, *((*key[:place], one, *key[place + 1:]) for one in axes[place])]
+            for key in told for place in range(3) if key[place] == ""]
+    known: dict[Any, int] = {key: counted for key, counted in told.items() if counted is not None}
+    while lacking := [one for one in sums if sum(key not in known for key in one) == 1]:
+        whole, *parts = lacking[0]
+        missing = next(key for key in lacking[0] if key not in known)
+        others = sum(known[key] for key in parts if key != missing)
+        known[missing] = others if missing == whole else known[whole] - others
+    return known
 
 
 async def test_work_and_demand_are_told_over_time(field: Field) -> None:
@@ -260,8 +362,7 @@ async def test_a_period_that_cannot_be_meant_is_refused(field: Field) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [
-    *(f"?by={by}&" for by in ("topic", "result", "origin_region", "residence_status", "mode", "month", "quarter",
-                            "counsellor", "gender", "age_band", "language", "case_result")),
+    *(f"?by={by}&" for by in By),
     "/workload?", "/demand?"])
 async def test_five_years_of_an_association_are_counted_at_once(field: Field, path: str) -> None:
     """400 people with 100 contacts each, 40,000 in all: a third of a second, where others share the processors more."""

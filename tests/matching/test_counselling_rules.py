@@ -17,6 +17,8 @@ from libs.common.refusals import Invalid, Refused
 from services.matching.counselling_cases.model import CaseState, CounsellingCase, CounsellingSpell
 from services.matching.counselling_figures.rules import (
     LISTS,
+    STATUSES,
+    UNKNOWN,
     UNSAID,
     By,
     Figure,
@@ -246,6 +248,16 @@ def test_every_value_has_a_label(by: By) -> None:
         values = list(LISTS[by]) if by in LISTS else ["ar"]
         assert all(label_of(by, value, language) for value in values)
     assert label(WorldRegion.WESTERN_ASIA, "de") == "Westasien"
+
+
+@pytest.mark.parametrize("attribute", Attribute)
+def test_figures_know_every_status_that_is_followed(attribute: Attribute) -> None:
+    """Told apart by its own list, with a word of its own for what nobody asked that is no other code of it."""
+    by = By(attribute.value)
+
+    assert (STATUSES[by], LISTS[by]) == (attribute, CODES[attribute])
+    assert UNSAID not in set(CODES[attribute])
+    assert label_of(by, UNKNOWN.get(by, UNSAID), "de") in {"Ohne Angabe", "Nicht erfragt"}
 
 
 def test_a_period_is_whole_quarters_that_are_over() -> None:

@@ -22,13 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, distinct_on
 
 from libs.common.callers import Scope
-from libs.common.codes.lists import CounsellingResult, ResidenceStatus
+from libs.common.codes.lists import CounsellingResult
 from libs.common.db import OpenTransaction
 from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
-from services.matching.counselling_figures.rules import COUNTS, UNSAID, Asked, By, Figure
+from services.matching.counselling_figures.rules import COUNTS, STATUSES, UNKNOWN, UNSAID, Asked, By, Figure
 from services.matching.counselling_statuses.model import CounsellingStatus
-from services.matching.counselling_statuses.rules import Attribute
 from services.matching.profiles.queries import inside
 from services.matching.suppression.rules import Cell
 from services.matching.tables import Table
@@ -159,14 +158,14 @@ def _counts(columns: Any) -> tuple[ColumnElement[int], ...]:
 def _told_apart(by: By, scope: Scope) -> Select[Any]:
     """The contacts with what they are told apart by: as many lines of one as there are codes in it."""
     told = select(CONTACT.counselling_case_id, CONTACT.minutes)
-    if by is By.RESIDENCE_STATUS:
-        return _by_residence_status(told, scope)
+    if by in STATUSES:
+        return _by_status(told, by, scope)
     if by in OF_CASES:
         told = told.join(CASE_TABLE, CASE.id == CONTACT.counselling_case_id)
     return told.add_columns(VALUES[by].label("value"))
 
 
-def _by_residence_status(told: Select[Any], scope: Scope) -> Select[Any]:
+def _by_status(told: Select[Any], by: By, scope: Scope) -> Select[Any]:
     """The contacts with the status that was true on their day by what is known now, as `standing` says it.
 
     Each case has its days and its values in order: how many of the days have come says which of the values holds.
@@ -176,9 +175,9 @@ def _by_residence_status(told: Select[Any], scope: Scope) -> Select[Any]:
     history = select(
         STATUS.counselling_case_id, func.array_agg(aggregate_order_by(STATUS.valid_from, *order)).label("days"),
         func.array_agg(aggregate_order_by(STATUS.value, *order)).label("statuses"),
-    ).where(inside(CounsellingStatus, scope), STATUS.attribute == Attribute.RESIDENCE_STATUS,
+    ).where(inside(CounsellingStatus, scope), STATUS.attribute == STATUSES[by],
             STATUS.value.is_not(None), ~corrected).group_by(STATUS.counselling_case_id).subquery()
     then = history.c.statuses[func.width_bucket(CONTACT.held_on, history.c.days)]
-    value = func.coalesce(then, ResidenceStatus.NOT_ASKED.value)
+    value = func.coalesce(then, UNKNOWN.get(by, UNSAID))
     return told.add_columns(value.label("value")).outerjoin_from(
         CONTACT_TABLE, history, history.c.counselling_case_id == CONTACT.counselling_case_id)

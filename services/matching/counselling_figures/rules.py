@@ -22,6 +22,7 @@ from libs.common.codes.lists import (
 )
 from libs.common.refusals import Invalid
 from libs.common.sheets import as_csv
+from services.matching.counselling_statuses.rules import CODES, Attribute
 from services.matching.suppression.rules import Cell, hidden_over_quarters
 
 
@@ -32,6 +33,10 @@ class By(StrEnum):
     RESULT = "result"
     ORIGIN_REGION = "origin_region"
     RESIDENCE_STATUS = "residence_status"
+    EMPLOYMENT = "employment"
+    LANGUAGE_LEVEL = "language_level"
+    HOUSING = "housing"
+    COURSE = "course"
     MODE = "mode"
     MONTH = "month"
     QUARTER = "quarter"
@@ -42,15 +47,18 @@ class By(StrEnum):
     CASE_RESULT = "case_result"
 
 
+# What is followed over time: a contact counts with what was true on its day.
+STATUSES = {By(attribute.value): attribute for attribute in Attribute}
 LISTS: dict[By, type[CodeList]] = {
     By.TOPIC: CounsellingTopic, By.RESULT: CounsellingResult, By.ORIGIN_REGION: WorldRegion,
-    By.RESIDENCE_STATUS: ResidenceStatus, By.MODE: CounsellingMode,
-    By.GENDER: Gender, By.AGE_BAND: AgeBand, By.CASE_RESULT: CounsellingResult,
-}
+    By.MODE: CounsellingMode, By.GENDER: Gender, By.AGE_BAND: AgeBand, By.CASE_RESULT: CounsellingResult,
+} | {by: CODES[attribute] for by, attribute in STATUSES.items()}
 COUNTS = ("contacts", "cases", "minutes")
 LONGEST = relativedelta(years=5)
 # What stands where nothing was said.
 UNSAID = "not_said"
+# A list with a code of its own for that.
+UNKNOWN: dict[By, str] = {By.RESIDENCE_STATUS: ResidenceStatus.NOT_ASKED.value}
 WORDS = {
     "de": {UNSAID: "Ohne Angabe", "total": "Gesamt", By.MONTH: "Monat", By.QUARTER: "Quartal",
            By.COUNSELLOR: "Beratende Person", By.LANGUAGE: "Sprache", By.CASE_RESULT: "Ergebnis des Falls",
