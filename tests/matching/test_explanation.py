@@ -209,6 +209,14 @@ def test_a_rejected_pair_is_told_every_reason() -> None:
     )
 
 
+def test_kinds_of_company_are_those_that_there_are() -> None:
+    """A household may wish for one person or a group; nobody accompanies in twos."""
+    kinds: dict[Language, str] = {"de": "(einzeln oder als Gruppe)", "en": "(one person or a group)"}
+    for language, said in kinds.items():
+        texts = explanation._text("why_not", HardCode.KIND_NOT_WISHED, language)
+        assert all(said in text for text in texts.values())
+
+
 def test_the_week_has_28_parts() -> None:
     """Bit 0 is Monday morning, bit 27 Sunday evening; each has a name of its own."""
     names = slot_names((1 << 28) - 1, "en")

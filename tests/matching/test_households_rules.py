@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from libs.common.refusals import Refused
 from services.matching.households.model import MATCHED_FOR, Household, HouseholdState, shape_of
+from services.matching.households.rules import HouseholdFields
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 S = HouseholdState
@@ -131,6 +132,28 @@ def test_an_erased_household_tells_nothing() -> None:
 
     same = set(Household.model_fields) - {"id", "programme_id", "person_ref", "closed_at", "closed_reason"}
     assert {name: getattr(household, name) for name in same} == {name: getattr(blank, name) for name in same}
+
+
+@pytest.mark.parametrize(("sent", "wished"), [
+    ({}, []), ({"only_female_mentor": True}, ["f"]), ({"only_female_mentor": False}, []), ({"contact_genders": []}, []),
+    ({"contact_genders": ["m"]}, ["m"]), ({"contact_genders": ["f", "d", "f"]}, ["d", "f"]),
+    ({"contact_genders": ["f"], "only_female_mentor": True}, ["f"]),
+    ({"contact_genders": ["m"], "only_female_mentor": False}, ["m"]),
+    ({"contact_genders": [], "only_female_mentor": False}, []),
+])
+def test_a_wish_for_a_gender_is_said_in_either_way(sent: dict[str, Any], wished: list[str]) -> None:
+    """For a woman alone by its own field as before; in both as long as they say the same."""
+    body = HouseholdFields.model_validate({"members": [{"age_band": "27-44"}]} | sent)
+
+    assert (body.wished_genders, body.genders_agree) == (wished, True)
+
+
+@pytest.mark.parametrize("sent", [
+    {"only_female_mentor": women, "contact_genders": genders}
+    for women, genders in ((True, ["m"]), (True, ["d", "f"]), (True, []), (False, ["f"]), (False, ["f", "f"]))])
+def test_two_wishes_that_differ_contradict_each_other(sent: dict[str, Any]) -> None:
+    """Neither is the one that counts: who takes one of the two away is not told that both are gone."""
+    assert not HouseholdFields.model_validate({"members": [{"age_band": "27-44"}]} | sent).genders_agree
 
 
 def test_the_other_side_learns_the_number_of_persons_and_children() -> None:

@@ -22,11 +22,11 @@ COMMON: Json = {
 }
 OF_HOUSEHOLD = st.fixed_dictionaries({}, optional={
     **COMMON, "members": PERSONS, "radius_km": st.sampled_from([None, 1, 100]),
-    "kinds": st.sampled_from([[], ["group"]]), "only_female_mentor": st.booleans(),
+    "kinds": st.sampled_from([[], ["group"]]), "contact_genders": st.sampled_from([[], ["f"], ["m"], ["d", "f"]]),
     "must_haves": st.sampled_from([[], ["school"]]), "interpreter": st.booleans()})
 OF_MENTOR = st.fixed_dictionaries({}, optional={
     **COMMON, "largest": st.integers(1, 9), "radius_km": st.sampled_from([0, 40]),
-    "gender": st.sampled_from(["f", "m"]), "capacity": st.integers(1, 3),
+    "gender": st.sampled_from(["f", "m", "d"]), "capacity": st.integers(1, 3),
     "offers": st.sampled_from([[], ["school"]]), "accepts_genders": st.just(["m"])})
 STEPS: st.SearchStrategy[Any] = st.lists(st.one_of(
     st.tuples(st.just("household"), st.integers(0, 1), OF_HOUSEHOLD),

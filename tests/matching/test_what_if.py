@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.matching.runs.batch import hash_of, run_sides
+from services.matching.runs.hard import HardCode, obstacles
 from services.matching.runs.json_lines import line_of
 from services.matching.runs.pool import Household, Point, Unit
 from services.matching.runs.what_if import Malformed, pinned_at, read_sides
@@ -65,6 +66,21 @@ def test_a_file_becomes_the_inputs_of_a_run() -> None:
     assert {str(one.household): str(one.unit) for one in outcome.proposals} == {FAMILY: GROUP, SINGLE: MENTOR}
 
 
+def test_a_wish_for_a_gender_counts() -> None:
+    """For a man, or for a woman or a diverse person; a group's main contacts are all looked at."""
+    for wished, units in ((["m"], {OTHER}), (["f", "d"], {MENTOR, GROUP}), (["d"], set()),
+                          ([], {MENTOR, OTHER, GROUP})):
+        file = a_file()
+        file["mentors"][1] |= {"gender": "m", "capacity": 1}
+        file["households"] = [file["households"][1] | {"contact_genders": wished}]
+        inputs = read_sides(text_of(file))
+        (household,) = inputs.households.people(Household)
+        assert household.contact_genders == set(wished)
+        fit = {str(unit.id) for unit in inputs.units.people(Unit)
+               if HardCode.GENDER_WISH_OF_HOUSEHOLD not in obstacles(household, unit, inputs.rules)}
+        assert fit == units, wished
+
+
 def test_rules_and_declined_pairs_count() -> None:
     """Weights of the file, capacity in persons, rent to be secured, and pairs that do not come back."""
     rules = {"language": 1000, "distance": 0, "needs": 0, "interests": 0, "availability": 0, "capacity_in": "persons",
@@ -114,6 +130,8 @@ def with_line(text: str, part: str) -> int:
     ('"gender": "f",', '"consented": "yes",', "mentors.0.consented", "valid boolean"),
     ('"languages": {', '"languages": {"AR": "A1",', "mentors.0.languages", "twice, in two spellings"),
     ('"contact_genders": [', '"capacity": 2, "contact_genders": [', "mentor_groups.0.capacity", "one household at a"),
+    ('"only_female_mentor": true', '"contact_genders": ["m"], "only_female_mentor": true',
+     "households.0.contact_genders", "says otherwise"),
     ('"today": "2026-03-02"', '"rules": {"base": true}, "today": "2026-03-02"', "rules.base", "valid integer"),
 ])
 def test_what_is_malformed_is_told_with_its_line(old: str, new: str, field: str, said: str) -> None:

@@ -8,13 +8,13 @@ from libs.common.audit import audited
 from libs.common.db import OpenTransaction
 from libs.common.facts.matching import Side
 from libs.common.privacy import seal
+from libs.common.refusals import Invalid
 from services.matching.checkins.reactions import ask_new_contact
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
 from services.matching.decisions.model import Decided
 from services.matching.decisions.reactions import decided
 from services.matching.households.model import (
-    FEMALE_ONLY,
     MATCHED_FOR,
     SEALED_NOTE,
     Household,
@@ -30,16 +30,21 @@ from services.matching.proposals.reactions import invite_new_contact, let_go
 from services.matching.self_service.reactions import offered
 from services.matching.tandems.queries import running_of
 
-BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "barrier_free", "members"}
+BEYOND = {"region", "partner_id", "programme_id", "contact", "note", "only_female_mentor", "contact_genders",
+          "barrier_free", "members"}
 
 
 async def described(transaction: OpenTransaction, household: Household, body: HouseholdFields) -> None:
     """What the household says of itself is taken over; the note is sealed with its contact's key."""
+    if not body.genders_agree:
+        raise Invalid("gender-wishes-differ", "The wishes for who accompanies them contradict each other"
+                      " (only_female_mentor and contact_genders): give one of them, or both alike.",
+                      field="contact_genders")
     values: dict[str, Any] = columns_of(body, without=BEYOND)
     must = {*body.must_haves, *({"step_free"} if body.barrier_free else ())}
     household.describe(values | {
         "members": [one.model_dump(mode="json") for one in body.members], "must_haves": sorted(must),
-        "contact_genders": FEMALE_ONLY if body.only_female_mentor else [], "arrived_on": body.arrived_on,
+        "contact_genders": body.wished_genders, "arrived_on": body.arrived_on,
         **{name: sorted(getattr(body, name)) for name in ("vetoed_units", "vetoed_persons", "vetoed_partners")},
     })
     household.note = await _sealed(transaction, household.person_ref, body.note)

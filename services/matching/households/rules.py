@@ -11,6 +11,7 @@ from libs.common.bodies import Body, Paragraph
 from libs.common.codes.lists import AgeBand, Cefr, Gender
 from libs.common.codes.types import Day
 from services.matching.households.model import (
+    FEMALE_ONLY,
     Household,
     HouseholdChange,
     HouseholdChangeKind,
@@ -49,7 +50,10 @@ class HouseholdFields(DescribedIn):
     least_level: Level = Field("A2", description="How well both must speak a common language.")
     interpreter: bool = Field(default=False, description="Somebody who interprets is welcome instead.")
     kinds: list[Literal["single", "group"]] = Field(default=[], max_length=2, description="Empty: either.")
-    only_female_mentor: bool = False
+    only_female_mentor: bool = Field(default=False, description="The same as `contact_genders` of `f` alone.")
+    contact_genders: list[Gender] = Field(
+        default=[], max_length=4, examples=[["f", "d"]],
+        description="Of whom they wish to be accompanied; of a group all main contacts. Empty: no wish.")
     barrier_free: bool = Field(default=False, description="They need a home and meetings without steps.")
     must_haves: list[Topic] = Field(default=[], max_length=20, examples=[["jobcentre"]])
     wishes: list[Topic] = Field(default=[], max_length=20, examples=[["school", "childcare"]])
@@ -59,6 +63,18 @@ class HouseholdFields(DescribedIn):
     urgency: int = Field(0, ge=0, le=3)
     arrived_on: Day | None = None
     note: Paragraph | None = Field(None, description="Sealed; never part of a score, a fact or an export.")
+
+    @property
+    def wished_genders(self) -> list[str]:
+        """Of which genders whoever accompanies them is to be; none: of any."""
+        return FEMALE_ONLY if self.only_female_mentor else sorted({one.value for one in self.contact_genders})
+
+    @property
+    def genders_agree(self) -> bool:
+        """Whether the two ways to wish for a woman do not contradict each other, where both are sent."""
+        only_women = {one.value for one in self.contact_genders} == set(FEMALE_ONLY)
+        both = {"only_female_mentor", "contact_genders"} <= self.model_fields_set
+        return only_women is self.only_female_mentor or not both
 
 
 class HouseholdIn(HouseholdFields):
@@ -155,6 +171,7 @@ class HouseholdDetail(HouseholdOut):
     interpreter: bool
     kinds: list[str]
     only_female_mentor: bool
+    contact_genders: list[Gender] = Field(description="Empty: no wish.")
     must_haves: list[str]
     wishes: list[str]
     interests: list[str]

@@ -213,12 +213,13 @@ def _group(row: GroupRow, file: WhatIf) -> Unit:
 
 
 def _household(row: HouseholdRow, _file: WhatIf) -> Household:
+    require(row.genders_agree, "contact_genders", "only_female_mentor says otherwise")
     must_haves = _codes(row.must_haves) | ({"step_free"} if row.barrier_free else frozenset())
     return Household(
         members=tuple(_member(one.age_band.value, one.gender.value) for one in row.members),
         waiting_since=row.waiting_since, radius_km=row.radius_km, least_level=row.least_level,
         interpreter=row.interpreter, kinds=frozenset(row.kinds), must_haves=must_haves, wishes=_codes(row.wishes),
-        contact_genders=frozenset({"f"} if row.only_female_mentor else ()), urgency=row.urgency,
+        contact_genders=_codes(row.wished_genders), urgency=row.urgency,
         vetoed_units=frozenset(row.vetoed_units), vetoed_persons=frozenset(row.vetoed_persons),
         vetoed_partners=frozenset(row.vetoed_partners), **_described(row, row))
 

@@ -18,8 +18,8 @@ from services.matching.runs.pool import Housing, Rules
 from services.matching.runs.solving import BARRED, sides_of
 
 SAME_OF_BOTH = ("id", "consented", "languages", "interests", "conflict_groups", "radius_km")
-SAME_OF_HOUSEHOLD = ("least_level", "interpreter", "kinds", "must_haves", "wishes", "vetoed_units", "vetoed_persons",
-                     "vetoed_partners", "urgency", "waiting_since")
+SAME_OF_HOUSEHOLD = ("least_level", "interpreter", "kinds", "contact_genders", "must_haves", "wishes",
+                     "vetoed_units", "vetoed_persons", "vetoed_partners", "urgency", "waiting_since")
 SAME_OF_UNIT = ("largest", "offers", "accepts_genders", "accepts_bands", "childcare", "step_free",
                 "vetoed_households", "vetted", "paused")
 AT_ONCE = 1000
@@ -67,7 +67,7 @@ def months_between(day: date, until: date) -> int:
 def household_row(one: Row) -> Row:
     """A household's row from the fields of `pool.Household`."""
     return _described(one, SAME_OF_HOUSEHOLD) | {
-        "members": [vars(member) for member in one["members"]], "only_female_mentor": "f" in one["contact_genders"]}
+        "members": [vars(member) for member in one["members"]]}
 
 
 def mentor_row(one: Row) -> Row:
