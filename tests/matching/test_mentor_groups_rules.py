@@ -10,7 +10,14 @@ import pytest
 from libs.common.refusals import Refused
 from services.matching.mentor_groups.model import BEFORE_HOUSEHOLD, GroupState, MentorGroup
 from services.matching.prerequisites.model import Demand, Prerequisite, RuleSet, Standing
-from services.matching.prerequisites.rules import GroupStand, demanded, is_complete, shown
+from services.matching.prerequisites.rules import (
+    GroupStand,
+    demanded,
+    holding_on,
+    is_complete,
+    shown,
+    trainings_missing,
+)
 from services.matching.profiles.model import Awaited
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
@@ -154,6 +161,28 @@ def test_a_checklist_has_a_line_for_everything_the_rule_set_asks_for() -> None:
     assert demanded(a_rule_set(required_records=3))[Demand.RECORD, ""] == 3
     assert demanded(a_rule_set(min_members=0, main_contacts=0, rent_months=0, required_trainings=[],
                                required_documents=[], required_records=0)) == {}
+
+
+def test_who_accompanies_alone_must_have_attended_each_training_that_a_group_is_asked_for() -> None:
+    """However many members it asks for, but for none; nothing else of a rule set is asked of them, nor without one."""
+    rules = a_rule_set(required_trainings=[{"training_code": "basic", "members": 2}, {
+        "training_code": "advanced", "members": 1}, {"training_code": "of_nobody", "members": 0}])
+
+    assert trainings_missing(rules, ()) == ["basic", "advanced"]
+    assert trainings_missing(rules, {"basic", "of_nobody"}) == ["advanced"]
+    assert trainings_missing(rules, {"basic", "advanced", "other"}) == []
+    assert (trainings_missing(a_rule_set(required_trainings=[]), ()), trainings_missing(None, ())) == ([], [])
+
+
+@pytest.mark.parametrize(("day", "held"), [(-1, None), (0, "first"), (9, "first"), (10, "second"), (20, "second"),
+                                           (21, "first"), (30, "first"), (31, None)])
+def test_of_several_rule_sets_the_latest_holds_that_has_begun_and_not_ended(day: int, held: str | None) -> None:
+    """Whichever comes first; its last day belongs to it."""
+    first = a_rule_set(code="first", valid_until=DAY + timedelta(days=30))
+    second = a_rule_set(code="second", valid_from=DAY + timedelta(days=10), valid_until=DAY + timedelta(days=20))
+    found = [holding_on(both, DAY + timedelta(days=day)) for both in ([first, second], [second, first])]
+
+    assert [one and one.code for one in found] == [held, held]
 
 
 @pytest.mark.parametrize(("key", "there", "evidence"), [

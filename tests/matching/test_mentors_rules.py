@@ -11,6 +11,7 @@ from libs.common.codes.lists import Gender
 from libs.common.refusals import Invalid, Refused
 from services.matching.mentors.model import Mentor, MentorState
 from services.matching.profiles.model import Awaited
+from services.matching.profiles.queries import first_id
 
 NOW, DAY = datetime(2026, 3, 2, 12, tzinfo=UTC), date(2026, 3, 2)
 
@@ -205,3 +206,24 @@ def test_an_erased_mentor_tells_nothing() -> None:
 
     same = set(Mentor.model_fields) - {"id", "programme_id", "person_ref", "left_at", "active_since"}
     assert {name: getattr(mentor, name) for name in same} == {name: getattr(blank, name) for name in same}
+
+
+def test_nobody_is_approved_untrained_unless_somebody_says_why() -> None:
+    """The refusal names the trainings; no reason helps where certificate or consent is missing."""
+    mentor = checked(a_mentor(MentorState.SCREENING))
+    with pytest.raises(Refused, match="trainings: basic, advanced") as refusal:
+        mentor.approve(DAY, trainings_missing=["basic", "advanced"])
+    assert (refusal.value.slug, refusal.value.field, mentor.state) == ("training-missing", "why", MentorState.SCREENING)
+    with pytest.raises(Refused, match="certificate"):
+        a_mentor(MentorState.SCREENING).approve(DAY, trainings_missing=["basic"], why="Anderswo besucht.")
+    mentor.approve(DAY, trainings_missing=["basic"], why="Anderswo besucht.")
+    another = checked(a_mentor(MentorState.SCREENING))
+    another.approve(DAY, why="Anderswo besucht.")
+
+    assert (mentor.state, another.state) == (MentorState.READY, MentorState.READY)
+
+
+@pytest.mark.parametrize("given", [{"registered_on": DAY}, {"id": first_id(datetime(2026, 3, 1, 23, 30, tzinfo=UTC))}])
+def test_the_day_of_registration_is_kept_or_stands_in_the_id(given: dict[str, Any]) -> None:
+    """The day in Germany; versions before kept none."""
+    assert a_mentor(**given).registered_day == DAY

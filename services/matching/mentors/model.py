@@ -1,12 +1,14 @@
 """A mentor: who accompanies households, from registration and screening to the last tandem."""
 
-from datetime import date, datetime
+from collections.abc import Collection
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
 from sqlalchemy import CheckConstraint
 
+from libs.common.clock import day_of
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Refused
@@ -59,6 +61,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
     state: MentorState = code(MentorState, MentorState.REGISTERED)
     gender: Gender = code(Gender, Gender.NOT_STATED, privacy="personal")
     capacity: int = plain(1)
+    registered_on: date | None = plain(None)
     consented_on: date | None = personal(None)
     consent_version: int | None = personal(None)
     active_since: datetime | None = moment(None)
@@ -68,6 +71,11 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
     def takes_part(self) -> bool:
         """Whether they have not left."""
         return self.state is not MentorState.LEFT
+
+    @property
+    def registered_day(self) -> date:
+        """On which day they were registered; of those whom versions before registered only the id says it."""
+        return self.registered_on or day_of(made_at(self.id))
 
     def begin_screening(self) -> None:
         """The first talk is being held, papers are being seen."""
@@ -84,13 +92,19 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         self._only(set(MentorState) - {MentorState.LEFT}, "checked")
         super().withdraw_record()
 
-    def approve(self, day: date) -> None:
-        """Screening went well: a certificate was seen that still holds, and they consented to be matched."""
+    def approve(self, day: date, *, trainings_missing: Collection[str] = (), why: str | None = None) -> None:
+        """Screening went well: a certificate was seen that still holds, they consented to be matched, and are trained.
+
+        why: the coordinator does without the trainings that they have not attended.
+        """
         self._only({MentorState.SCREENING}, "approved")
         if not self.has_valid_record(day):
             raise Refused("record-missing", "A criminal-record certificate without relevant entry must be seen first.")
         if self.consented_on is None:
             raise Refused("consent-missing", "Consent to matching must be noted first.")
+        if trainings_missing and why is None:
+            raise Refused("training-missing", "They have not attended these trainings: {trainings}. Let them do so"
+                          " first, or say why it goes without.", field="why", trainings=trainings_missing)
         self.state = MentorState.READY
 
     @property
@@ -189,6 +203,11 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         if self.state not in states:
             raise Refused("mentor-state", "The mentor is {state}; they cannot be {done} now.",
                           state=self.state, done=done)
+
+
+def made_at(row_id: UUID) -> datetime:
+    """When what has this id was made: ids are UUIDv7, and begin with the time in milliseconds since 1970."""
+    return datetime.fromtimestamp((row_id.int >> 80) / 1000, UTC)
 
 
 def record_deleted_at(left_at: datetime) -> datetime:

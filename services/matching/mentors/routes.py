@@ -1,6 +1,6 @@
 """The HTTP door of mentors: register, screen, approve, leave; and how to reach them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import col, select
 
 from libs.common.audit import audited
+from libs.common.bodies import Body, Line
 from libs.common.codes.lists import Cefr, Gender
 from libs.common.codes.types import Ags, Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
@@ -19,7 +20,7 @@ from services.matching.consents.reactions import Given, consent_given
 from services.matching.decisions.model import Decided
 from services.matching.decisions.reactions import decided
 from services.matching.mentors.model import Mentor, MentorState
-from services.matching.mentors.queries import without_record_by
+from services.matching.mentors.queries import trainings_missing_of, without_record_by
 from services.matching.mentors.reactions import described, left, record_noted
 from services.matching.pauses.queries import whys_of
 from services.matching.prerequisites.queries import rules_or_refuse
@@ -68,6 +69,12 @@ class MentorIn(MentorFields):
     consented_besides: list[Besides] = Field(["checkins"], max_length=3, description=CONSENTED_BESIDES)
 
 
+class MentorApprovalIn(Body):
+    """Why a mentor is approved without a training that the programme asks for; no person's name."""
+
+    why: Line | None = Field(None, examples=["Die Schulung wurde bei einem anderen Träger besucht."])
+
+
 class MentorOut(BaseModel):
     """A mentor, without name. Of the certificate only that it was seen, and when it has to be seen again."""
 
@@ -103,11 +110,13 @@ class MentorOut(BaseModel):
     resumed_by: str | None
     resumed_why: str | None
     active_since: datetime | None
+    trainings_missing: list[str] = Field(description=(
+        "Trainings that the programme asked for when they were registered, and that they have not attended."))
 
     @classmethod
-    def of(cls, mentor: Mentor, why: Mapping[str, str | None]) -> "MentorOut":
-        """The answer's form of a mentor, with the reason that was opened."""
-        return cls(**mentor.model_dump() | {"slots": slots_of(mentor.slots), **why})
+    def of(cls, mentor: Mentor, why: Mapping[str, str | None], missing: Sequence[str]) -> "MentorOut":
+        """The answer's form of a mentor, with the reason that was opened and the trainings that are missing."""
+        return cls(**mentor.model_dump() | {"slots": slots_of(mentor.slots), "trainings_missing": missing, **why})
 
 
 @router.post("", status_code=201)
@@ -116,14 +125,15 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
     if once.repeated:
         return await _shown(transaction, await get_or_refuse(transaction, Mentor, once.id), response)
     refuse_outside(transaction.caller.scope, body.region, body.partner_id)
-    await rules_or_refuse(transaction, body.programme_id, today(transaction.clock.now()))
+    day = today(transaction.clock.now())
+    await rules_or_refuse(transaction, body.programme_id, day)
     if body.consented_on:
         refuse_future(body.consented_on, transaction.clock.now(), "consented_on")
     person_ref = await met(transaction, body.contact, region=body.region, partner_id=body.partner_id)
     mentor = Mentor(
         id=once.id, region=body.region, partner_id=body.partner_id, programme_id=body.programme_id,
-        person_ref=person_ref, gender=body.gender, capacity=body.capacity, consented_on=body.consented_on,
-        consent_version=body.consent_version if body.consented_on else None)
+        person_ref=person_ref, gender=body.gender, capacity=body.capacity, registered_on=day,
+        consented_on=body.consented_on, consent_version=body.consent_version if body.consented_on else None)
     mentor.describe(columns_of(body, without=BEYOND))
     transaction.add(mentor)
     if body.consented_on:
@@ -150,8 +160,8 @@ async def list_mentors(
     ):
         query = query.where(condition) if given is not None else query
     rows, following = await page(transaction, query, paging, col(Mentor.id))
-    whys = await whys_of(transaction, rows)
-    return Page(items=[MentorOut.of(row, whys[row.id]) for row in rows], next=following)
+    whys, missing = await whys_of(transaction, rows), await trainings_missing_of(transaction, rows)
+    return Page(items=[MentorOut.of(row, whys[row.id], missing[row.id]) for row in rows], next=following)
 
 
 @router.get("/{mentor_id}")
@@ -230,11 +240,17 @@ async def withdraw_record(
 @router.post("/{mentor_id}/approve")
 async def approve_mentor(
     mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response,
+    body: MentorApprovalIn | None = None,
 ) -> MentorOut:
-    """The screening went well; from now on runs propose the mentor, who gets a link to their own data."""
+    """The screening went well; from now on runs propose the mentor, who gets a link to their own data.
+
+    With `why` also without a training that the programme asked for on the day on which the mentor was registered.
+    """
     mentor = await get_or_refuse(transaction, Mentor, mentor_id, version=expected, lock=True)
-    mentor.approve(today(transaction.clock.now()))
-    await decided(transaction, mentor, Decided.APPROVED)
+    missing = await trainings_missing_of(transaction, [mentor])
+    why = body.why if body else None
+    mentor.approve(today(transaction.clock.now()), trainings_missing=missing[mentor.id], why=why)
+    await decided(transaction, mentor, Decided.APPROVED, why=why)
     offered(transaction, mentor)
     return await told(transaction, mentor, response)
 
@@ -274,4 +290,5 @@ async def told(transaction: OpenTransaction, mentor: Mentor, response: Response)
 
 async def _shown(transaction: OpenTransaction, mentor: Mentor, response: Response) -> MentorOut:
     tag(response, mentor.version)
-    return MentorOut.of(mentor, (await whys_of(transaction, [mentor]))[mentor.id])
+    whys, missing = await whys_of(transaction, [mentor]), await trainings_missing_of(transaction, [mentor])
+    return MentorOut.of(mentor, whys[mentor.id], missing[mentor.id])

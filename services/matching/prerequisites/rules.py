@@ -1,7 +1,8 @@
 """A group's checklist: what its rule set demands, and what the group has to show for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,18 @@ def demanded(rules: RuleSet) -> dict[CheckKey, int]:
         (Demand.RECORD, ""): rules.required_records,
     }
     return {key: needed for key, needed in lines.items() if needed > 0}
+
+
+def holding_on(rule_sets: Iterable[RuleSet], day: date) -> RuleSet | None:
+    """Of the rule sets of one programme the one that held on the day; None when none did."""
+    held = [one for one in rule_sets if one.valid_from <= day and (one.valid_until is None or day <= one.valid_until)]
+    return max(held, key=lambda one: one.valid_from, default=None)
+
+
+def trainings_missing(rules: RuleSet | None, attended: Collection[str]) -> list[str]:
+    """The trainings that a rule set asks for and somebody who accompanies alone, a group of one, has not attended."""
+    lines = demanded(rules) if rules else {}
+    return [subject for demand, subject in lines if demand is Demand.TRAINING and subject not in attended]
 
 
 def shown(key: CheckKey, stand: GroupStand) -> tuple[int, list[str]]:

@@ -60,7 +60,8 @@ class RuleSetIn(Body):
     trial_days: int = Field(28, ge=0, le=365, examples=[28])
     checkin_days: list[Annotated[int, Field(ge=1, le=3650)]] = Field(
         default=[28, 182, 365], max_length=20, examples=[[28, 182, 365]])
-    required_trainings: list[TrainingIn] = Field(default=[], max_length=20)
+    required_trainings: list[TrainingIn] = Field(default=[], max_length=20, description=(
+        "Trainings that so many members of a group must have attended, and (unless it is 0) each mentor who is alone."))
     required_documents: list[Code] = Field(default=[], max_length=20, examples=[["support_plan"]])
     required_records: Members = Field(0, examples=[4], description=(
         "How many members' criminal-record certificates must have been seen."))
