@@ -50,6 +50,7 @@ from services.matching.settings import Settings
 from services.matching.tables import COPIES
 from services.matching.tandems import reactions as tandem_reactions
 from services.matching.tandems import routes as tandems
+from services.matching.trainings import routes as trainings
 from services.matching.weights import routes as weights
 
 
@@ -60,11 +61,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "matching", settings, title="Lotsennetz: Matching",
         description="Matching: mentors, mentor groups and households, and what brings them together.",
         routers=[mentors.router, mentor_groups.router, members.router, prerequisites.router, households.router,
-                 pauses.router, moves.router, consents.router, weights.router, runs.router, cancelling.router,
-                 inputs.router, looking_back.router, oversight.router, decisions.router, options.router,
-                 proposals.router, tandems.router, meetings.router, calendars.router, checkins.router, concerns.router,
-                 closings.router, counselling_cases.router, counselling_contacts.router, counselling_statuses.router,
-                 counselling_figures.router, referrals.router, self_service.router],
+                 trainings.router, pauses.router, moves.router, consents.router, weights.router, runs.router,
+                 cancelling.router, inputs.router, looking_back.router, oversight.router, decisions.router,
+                 options.router, proposals.router, tandems.router, meetings.router, calendars.router, checkins.router,
+                 concerns.router, closings.router, counselling_cases.router, counselling_contacts.router,
+                 counselling_statuses.router, counselling_figures.router, referrals.router, self_service.router],
         reactions=[mentor_reactions, member_reactions, prerequisite_reactions, group_reactions, project_reactions,
                    run_reactions, option_reactions, proposal_reactions, checkin_reactions, closing_reactions,
                    case_reactions, offer_reactions, referral_reactions, consent_reactions, person_reactions,

@@ -16,6 +16,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
         "register_mentor", "list_mentors", "read_mentor", "read_mentor_contact", "change_mentor",
         "change_mentor_contact", "screen_mentor", "note_record", "withdraw_record", "note_mentor_consent",
         "approve_mentor", "pause_mentor", "hold_mentor_back", "resume_mentor", "leave_mentor", "move_mentor",
+        "note_mentor_training", "withdraw_mentor_training",
         "register_interest", "list_mentor_groups", "read_mentor_group", "change_mentor_group", "set_housing",
         "withdraw_housing", "note_document", "withdraw_document", "form_mentor_group", "prepare_mentor_group",
         "apply_mentor_group", "list_for_placement",

@@ -1,4 +1,4 @@
-"""The trainings that a programme asks for reach who accompanies alone: missing, attended, taken back, done without."""
+"""The trainings that a programme asks for, of who accompanies alone: missing, attended, shown, done without."""
 
 import asyncio
 from datetime import timedelta
@@ -9,11 +9,15 @@ import pytest
 from libs.common.callers import Role
 from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded
 from libs.common.facts.registry import RequiredTraining
-from tests.matching.field import REGION, Field, Json, rules, sponsorship
+from services.matching.links.queries import OWN_DATA
+from tests.matching.field import LONG_AGO, REGION, Field, Json, rules, sponsorship
+from tests.matching.test_persons_facts import erased
 
 pytestmark = pytest.mark.slow
 
 MISSING, ELSEWHERE = (409, "training-missing"), "15084"
+SHOWN = {"training_code": "basic", "attended_on": LONG_AGO, "certificate": "ZKS-2024-01"}
+MISTAKE = {"training_code": "basic", "reason": "entered_by_mistake"}
 WHY = {"why": "Die Schulung wurde bei einem anderen Träger besucht."}
 
 
@@ -173,3 +177,69 @@ async def test_of_who_has_left_nothing_is_asked(field: Field) -> None:
 
     assert (left["trainings_missing"], await missing(field, mentor)) == ([], [])
     assert (await field.ready_mentor())["trainings_missing"] == []
+
+
+async def test_a_training_attended_elsewhere_counts_with_its_certificate(field: Field) -> None:
+    """Shown again it is replaced; it is theirs to read, and nobody is told of it. What cannot be is refused."""
+    mentor = await screened(field)
+    address = f"/mentors/{mentor['id']}/trainings"
+    await field.act(address, SHOWN | {"training_code": "advanced"})
+    assert await approve(field, mentor) == MISSING
+    for wrong in ({"attended_on": "2099-01-01"}, {"certificate": "von Mira Beispiel"}, {"training_code": "Ohne Code"}):
+        assert (await field.refused(address, SHOWN | wrong))[0] == 422
+    await field.act(address, SHOWN)
+    again = await field.act(address, SHOWN | {"certificate": "ZKS-2024-02"})
+    path = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"])
+    assert "basic, 08.01.2024, ZKS-2024-02" in (await field.client.get(path, headers={"Accept": "text/html"})).text
+
+    assert {one["training_code"]: one["certificate"] for one in again["trainings_shown"]} == {
+        "advanced": "ZKS-2024-01", "basic": "ZKS-2024-02"}
+    assert (again["trainings_missing"], await approve(field, mentor)) == ([], "ready")
+    assert "ZKS" not in str(await field.told(mentor["id"]))
+
+
+async def test_a_training_that_was_not_shown_is_taken_back(field: Field) -> None:
+    """By whom and why stands in the audit; once only, and what was attended in the network counts on."""
+    mentor = await screened(field)
+    address = f"/mentors/{mentor['id']}/trainings"
+    assert await field.refused(f"{address}/withdraw", MISTAKE) == (409, "evidence-not-noted")
+    await field.act(address, SHOWN)
+    back = await field.act(f"{address}/withdraw", MISTAKE)
+    assert (back["trainings_shown"], back["trainings_missing"]) == ([], ["basic"])
+    assert await approve(field, mentor) == MISSING
+    await field.act(address, SHOWN)
+    await field.network.tell("matching", field.attended(mentor["person_ref"]))
+    await field.act(f"{address}/withdraw", MISTAKE)
+    audit = await field.network.rows(
+        "matching", "SELECT about FROM audit WHERE action = 'withdraw' AND person_ref::text = $1", mentor["person_ref"])
+
+    assert [one["about"] for one in audit] == [f"mentor/{mentor['id']}/training/basic/entered_by_mistake"] * 2
+    assert await approve(field, mentor) == "ready"
+
+
+async def test_approving_and_taking_back_what_was_shown_at_once_is_one_of_both(field: Field) -> None:
+    """The other one has read what holds no longer."""
+    mentor = await screened(field)
+    shown = await field.act(f"/mentors/{mentor['id']}/trainings", SHOWN)
+    etag = f'"{shown["version"]}"'
+    answers = await asyncio.gather(
+        field.send("POST", f"/mentors/{mentor['id']}/approve", etag=etag),
+        field.send("POST", f"/mentors/{mentor['id']}/trainings/withdraw", MISTAKE, etag=etag))
+    assert sorted(one.status_code for one in answers) == [200, 412]
+    after = await field.get(f"/mentors/{mentor['id']}")
+
+    assert (after["state"], after["trainings_missing"]) == (
+        ("ready", []) if answers[0].status_code == 200 else ("screening", ["basic"]))
+
+
+async def test_nothing_is_noted_of_who_has_left_or_was_erased(field: Field) -> None:
+    """Nor does a certificate of theirs stay behind once they are erased."""
+    left, gone = await screened(field), await screened(field)
+    await field.act(f"/mentors/{gone['id']}/trainings", SHOWN)
+    await field.act(f"/mentors/{left['id']}/leave")
+    await erased(field, gone["person_ref"])
+    refused = [await field.refused(f"/mentors/{one['id']}/trainings{path}", body) for one in (left, gone)
+               for path, body in (("", SHOWN), ("/withdraw", MISTAKE))]
+
+    assert refused == [(409, "mentor-state")] * 4
+    assert (await field.get(f"/mentors/{gone['id']}"))["trainings_shown"] == []

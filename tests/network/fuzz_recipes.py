@@ -80,9 +80,11 @@ def by_link(purpose: Any, maker: str, *arguments: Any, query: Json | None = None
 async def mentor(world: World, *verbs: str, **columns: Any) -> Need:
     """A mentor after these steps."""
     made = await world.field.create("/mentors", world.field.mentor_body())
-    seen = {"seen_on": world.today, "certificate_date": world.today, "relevant_entry": False}
+    day = world.today
+    shown = {"record": {"seen_on": day, "certificate_date": day, "relevant_entry": False},
+             "trainings": {"training_code": "basic_training", "attended_on": day, "certificate": "ZKS-1"}}
     for verb in verbs:
-        await world.field.act(f"/mentors/{made['id']}/{verb}", seen if verb == "record" else None)
+        await world.field.act(f"/mentors/{made['id']}/{verb}", shown.get(verb))
     return {"mentor_id": await world.become("matching", "mentor", made["id"], **columns)}
 
 
@@ -372,12 +374,12 @@ RECIPES: dict[str, Recipe] = {
                     lambda w: with_(nothing(), programme_id=w.programmes["coordinator"])),
     **dict.fromkeys(("start_run", "simulate_run"),
                     lambda w: with_(nothing(), programme_id=w.programmes["of nobody"])),
-    "register_household": lambda w: with_(
-        nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
+    "register_household": lambda w: with_(nothing(), programme_id=w.programmes["coordinator"], partner_id=w.partner_id),
     "record_consent": consenting, "withdraw_consent": consent, "list_consents": consented,
     "list_weights": lambda w: query(programme_id=w.programmes["coordinator"]),
     **dict.fromkeys(("read_mentor", "read_mentor_contact", "change_mentor", "change_mentor_contact", "screen_mentor",
-                     "note_mentor_consent", "leave_mentor", "move_mentor"), mentor),
+                     "note_mentor_consent", "leave_mentor", "move_mentor", "note_mentor_training"), mentor),
+    "withdraw_mentor_training": lambda w: mentor(w, "trainings"),
     "note_record": lambda w: with_(mentor(w, "screen"), relevant_entry=False),
     **dict.fromkeys(("approve_mentor", "withdraw_record"), lambda w: mentor(w, "screen", "record")),
     **dict.fromkeys(("pause_mentor", "hold_mentor_back"), lambda w: mentor(w, "screen", "record", "approve")),
@@ -400,9 +402,8 @@ RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(("list_members", "list_prerequisites"), lambda w: query_of(w.group(), "mentor_group_id")),
     "add_member": group_in_body, "demand_prerequisite": of("waived"),
     **dict.fromkeys(("read_run", "list_unserved", "list_pairs", "read_changed_since", "read_fairness", "read_account",
-                     "export_decisions"), run),
-    "read_run_inputs": run, **dict.fromkeys(("cancel_run", "cancel_simulation"), unfinished_run),
-    "approve_some": run_to_approve,
+                     "export_decisions", "read_run_inputs"), run),
+    **dict.fromkeys(("cancel_run", "cancel_simulation"), unfinished_run), "approve_some": run_to_approve,
     "release_rest": run_to_release, "list_unserved_runs": lambda w: query_of(household(w), "household_id"),
     **dict.fromkeys(("compare_runs", "list_changes"), two_runs),
     **dict.fromkeys(("list_options", "propose_option"), optional), "export_option_decisions": nothing,
@@ -413,10 +414,9 @@ RECIPES: dict[str, Recipe] = {
                     by_link(ANSWER, "proposal", "invited")),
     "start_tandem": met, "change_tandem": lambda w: with_(w.tandem(), planned_until="2099-12-31"),
     **dict.fromkeys(("read_tandem", "end_tandem_early"), of("tandem")),
-    "note_agreement": lambda w: with_(w.tandem(), signed_on=w.today),
+    "note_agreement": lambda w: with_(w.tandem(), signed_on=w.today), "show_meetings": by_link(MEETINGS, "tandem"),
     "note_consent_of_side": of("trial_over"), "pause_tandem": of("tandem", "active"),
     "resume_tandem": of("tandem", "paused"), "list_meetings": lambda w: query_of(w.tandem(), "tandem_id"),
-    "show_meetings": by_link(MEETINGS, "tandem"),
     "document_meeting": lambda w: linked(w, MEETINGS, w.tandem(), body={"on": w.today, "minutes": 60}),
     "note_meeting": meeting_to_note, **dict.fromkeys(("correct_meeting", "withdraw_meeting"), noted_meeting),
     "take_meeting_back": lambda w: linked(w, MEETINGS, meeting_noted_by_link(w), body={"on": w.today}),

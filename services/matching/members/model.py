@@ -4,16 +4,15 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint
-from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.common.codes.lists import Gender
 from libs.common.columns import code, personal, plain
 from libs.common.refusals import Refused
-from services.matching.profiles.model import CertificateSeen, refuse_unnoted
+from services.matching.profiles.model import CertificateSeen, TrainingsShown
 from services.matching.tables import Table
 
 
-class Member(CertificateSeen, Table, table=True):
+class Member(CertificateSeen, TrainingsShown, Table, table=True):
     """A person in a group. Who has left stays as a row without a name, so that the past of the group adds up."""
 
     __tablename__ = "mentor_group_member"
@@ -27,8 +26,6 @@ class Member(CertificateSeen, Table, table=True):
     consented_on: date | None = personal(None)
     joined_on: date = plain()
     left_on: date | None = plain(None)
-    trainings_shown: list[dict[str, str]] = personal(
-        default_factory=list, sa_type=JSONB, column={"server_default": "[]"})
 
     @property
     def takes_part(self) -> bool:
@@ -62,16 +59,12 @@ class Member(CertificateSeen, Table, table=True):
     def note_training(self, *, training_code: str, attended_on: date, certificate: str) -> None:
         """They were trained elsewhere, and showed the certificate's code; shown again it replaces what was noted."""
         self.refuse_left()
-        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
-        self.trainings_shown = [*others, {"training_code": training_code, "attended_on": attended_on.isoformat(),
-                                          "certificate": certificate}]
+        super().note_training(training_code=training_code, attended_on=attended_on, certificate=certificate)
 
     def withdraw_training(self, training_code: str) -> None:
         """That they showed such a certificate counts no longer; what they attended in the network does."""
         self.refuse_left()
-        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
-        refuse_unnoted(noted=others != self.trainings_shown)
-        self.trainings_shown = others
+        super().withdraw_training(training_code)
 
     def consent(self, given_on: date) -> None:
         """They consented that their data are kept for the group."""

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from libs.common.bodies import Body
 from libs.common.codes.lists import Gender
-from libs.common.codes.types import Code, Day, LanguageTag
+from libs.common.codes.types import Day, LanguageTag
 from libs.common.db import OpenTransaction, get_or_refuse
 from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
@@ -33,6 +33,8 @@ from services.matching.profiles.rules import (
     ContactIn,
     RecordIn,
     TakingBackIn,
+    TakingTrainingBackIn,
+    TrainingShownIn,
     refuse_future,
     today,
 )
@@ -65,20 +67,6 @@ class MemberChange(Body):
     contact: ContactIn
     gender: Gender = Gender.NOT_STATED
     is_main_contact: bool = False
-
-
-class TrainingShownIn(Body):
-    """That a member was trained elsewhere: in what, when, and the code of the certificate that they showed."""
-
-    training_code: Code = Field(examples=["basic_training"])
-    attended_on: Day
-    certificate: str = Field(pattern="^[A-Za-z0-9-]{4,40}$", max_length=40, examples=["ZKS-2026-0117"])
-
-
-class TakingTrainingBackIn(TakingBackIn):
-    """Which training counts as shown no longer, and why."""
-
-    training_code: Code = Field(examples=["basic_training"])
 
 
 class MemberOut(BaseModel):

@@ -17,6 +17,7 @@ from services.matching.profiles.model import (
     Awaited,
     CertificateSeen,
     HeldBack,
+    TrainingsShown,
     refuse_awaiting,
     refuse_running,
 )
@@ -41,7 +42,7 @@ AVAILABLE = frozenset({MentorState.READY, MentorState.ACTIVE})
 VETTED = AVAILABLE | {MentorState.PAUSED}
 
 
-class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
+class Mentor(Accompanying, CertificateSeen, TrainingsShown, HeldBack, Table, table=True):
     """A person who accompanies. Of a criminal-record certificate only that it was seen is kept, never the paper.
 
     A relevant entry is never kept either: the check constraint says so to whoever writes past this class. Paused is who
@@ -91,6 +92,16 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         """That a certificate was seen counts no longer; until another is, they are not proposed."""
         self._only(set(MentorState) - {MentorState.LEFT}, "checked")
         super().withdraw_record()
+
+    def note_training(self, *, training_code: str, attended_on: date, certificate: str) -> None:
+        """They were trained elsewhere, and showed the certificate's code; shown again it replaces what was noted."""
+        self.refuse_left()
+        super().note_training(training_code=training_code, attended_on=attended_on, certificate=certificate)
+
+    def withdraw_training(self, training_code: str) -> None:
+        """That they showed such a certificate counts no longer; what they attended in the network does."""
+        self.refuse_left()
+        super().withdraw_training(training_code)
 
     def approve(self, day: date, *, trainings_missing: Collection[str] = (), why: str | None = None) -> None:
         """Screening went well: a certificate was seen that still holds, they consented to be matched, and are trained.
@@ -197,6 +208,7 @@ class Mentor(Accompanying, CertificateSeen, HeldBack, Table, table=True):
         self.forget_record()
         self.blank()
         self.gender, self.consented_on, self.consent_version = Gender.NOT_STATED, None, None
+        self.trainings_shown = []
         self.forget_holding_back()
 
     def _only(self, states: set[MentorState] | frozenset[MentorState], done: str) -> None:

@@ -25,10 +25,11 @@ def without_record_by(day: date) -> ColumnElement[bool]:
 async def trainings_missing_of(transaction: OpenTransaction, mentors: Sequence[Mentor]) -> dict[UUID, list[str]]:
     """By id which trainings they have not attended, of those that their programme asked for when they registered.
 
-    Of who has left nothing is asked. A training counts in whichever district it was: this reaches beyond the scope.
+    Of who has left nothing is asked. One that was shown to be attended elsewhere counts too, and one in whichever
+    district it was: this reaches beyond the scope.
     """
     asked = await _asked_of(transaction, [one for one in mentors if one.takes_part])
-    attended: dict[UUID, set[str]] = defaultdict(set)
+    attended = {one.person_ref: {shown["training_code"] for shown in one.trainings_shown} for one in mentors}
     if refs := [one.person_ref for one in mentors if trainings_missing(asked.get(one.id), ())]:
         await beyond_scope(transaction)
         for one in await transaction.scalars(select(AttendedTraining).where(

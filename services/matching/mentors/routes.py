@@ -35,6 +35,7 @@ from services.matching.profiles.rules import (
     LocalAgs,
     RecordIn,
     TakingBackIn,
+    TrainingShownIn,
     columns_of,
     refuse_future,
     refuse_outside,
@@ -110,6 +111,7 @@ class MentorOut(BaseModel):
     resumed_by: str | None
     resumed_why: str | None
     active_since: datetime | None
+    trainings_shown: list[TrainingShownIn]
     trainings_missing: list[str] = Field(description=(
         "Trainings that the programme asked for when they were registered, and that they have not attended."))
 

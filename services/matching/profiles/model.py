@@ -1,6 +1,7 @@
 """A profile: the columns that both sides have, readable because matching computes with them, blanked by an erasure.
 
-And what is kept of a criminal-record certificate, of a pause, and of being held back for somebody's safety.
+And what is kept of a criminal-record certificate, of trainings elsewhere, of a pause, and of being held back for
+somebody's safety.
 """
 
 from collections.abc import Mapping
@@ -138,6 +139,25 @@ class CertificateSeen(SQLModel):
     def has_valid_record(self, day: date) -> bool:
         """Whether a certificate was seen within the last five years."""
         return self.record_next_due is not None and day < self.record_next_due
+
+
+class TrainingsShown(SQLModel):
+    """Trainings that somebody attended elsewhere, each with its day and the code of the certificate that was shown."""
+
+    trainings_shown: list[dict[str, str]] = personal(
+        default_factory=list, sa_type=JSONB, column={"server_default": "[]"})
+
+    def note_training(self, *, training_code: str, attended_on: date, certificate: str) -> None:
+        """They were trained elsewhere, and showed the certificate's code; shown again it replaces what was noted."""
+        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
+        self.trainings_shown = [*others, {"training_code": training_code, "attended_on": attended_on.isoformat(),
+                                          "certificate": certificate}]
+
+    def withdraw_training(self, training_code: str) -> None:
+        """That they showed such a certificate counts no longer; what they attended in the network does."""
+        others = [one for one in self.trainings_shown if one["training_code"] != training_code]
+        refuse_unnoted(noted=others != self.trainings_shown)
+        self.trainings_shown = others
 
 
 class Pausing(SQLModel):

@@ -131,6 +131,20 @@ class TakingBackIn(Body):
     reason: TakenBack
 
 
+class TrainingShownIn(Body):
+    """That somebody was trained elsewhere: in what, when, and the code of the certificate that they showed."""
+
+    training_code: Code = Field(examples=["basic_training"])
+    attended_on: Day
+    certificate: str = Field(pattern="^[A-Za-z0-9-]{4,40}$", max_length=40, examples=["ZKS-2026-0117"])
+
+
+class TakingTrainingBackIn(TakingBackIn):
+    """Which training counts as shown no longer, and why."""
+
+    training_code: Code = Field(examples=["basic_training"])
+
+
 class HoldingBackIn(Body):
     """Why a mentor or group is held back for somebody's safety; no person's name."""
 

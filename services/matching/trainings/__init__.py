@@ -1,0 +1,1 @@
+"""Trainings that who accompanies alone attended elsewhere, as a certificate shows."""
