@@ -84,13 +84,15 @@ async def test_the_refusal_names_what_is_missing_in_both_languages(field: Field)
 
 @pytest.mark.parametrize("trained", [False, True])
 async def test_a_coordinator_who_says_why_goes_without(field: Field, trained: bool) -> None:
-    """Where nothing is missing it changes nothing; what is missing is still told afterwards."""
+    """Where nothing is missing it changes nothing; what is missing is still told afterwards, and why it was done so."""
     mentor = await screened(field)
     if trained:
         await field.network.tell("matching", field.attended(mentor["person_ref"]))
     assert await approve(field, mentor, WHY) == "ready"
 
     assert await missing(field, mentor) == ([] if trained else ["basic"])
+    (decision,) = (await field.get(f"/decisions?about_id={mentor['id']}"))["items"]
+    assert (decision["what"], decision["why"]) == ("approved", WHY["why"])
 
 
 @pytest.mark.parametrize("body", [{"why": ""}, {"why": "   "}, {"why": 7}, {"reason": "Anderswo."}, {"why": "x" * 201}])

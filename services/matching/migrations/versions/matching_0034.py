@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "matching_0034"
-down_revision = "matching_0032"
+down_revision = "matching_0033"
 branch_labels = None
 depends_on = None
 
