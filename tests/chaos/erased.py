@@ -37,6 +37,8 @@ OWN = {
             SELECT id FROM mentor_group_member WHERE person_ref = ANY($1)
             AND (consented_on IS NOT NULL OR record_seen_on IS NOT NULL OR gender <> 'not_stated'
             OR left_on IS NULL OR trainings_shown <> '[]')""",
+        "decisions with words for which they are named": """
+            SELECT id FROM decision WHERE note_ref = ANY($1)""",
         "concerns with their words": """
             SELECT id FROM concern WHERE person_ref = ANY($1) AND (text IS NOT NULL OR outcome IS NOT NULL)""",
         "check-ins with their answers": """

@@ -9,6 +9,8 @@ from libs.common.facts.registry import ErasureRequested
 from services.matching.links.queries import OWN_DATA
 from tests.matching.field import REGION, Field, Json, rules
 
+pytestmark = pytest.mark.slow
+
 WAIVED = {"why": "Die Gruppe hat die Schulung bei einem anderen Träger besucht."}
 DEMANDED = {"why": "Die Bescheinigung galt für eine andere Schulung."}
 
@@ -60,6 +62,9 @@ async def test_a_waiver_that_is_taken_back_stays_to_be_read(field: Field) -> Non
         ("waived", line["rule"], WAIVED["why"]), ("demanded", line["rule"], None)]
     assert len(stored) == 3
     assert not any(b"Bescheinigung" in row["note"] or b"Schulung" in row["note"] for row in stored)
+    auditor = await field.network.key(Role.AUDITOR)
+    seen = (await field.get(f"/decisions?about_id={group['id']}", headers=auditor))["items"]
+    assert [(one["what"], one["why"]) for one in seen] == [(one["what"], None) for one in found]
     read = await field.network.rows(
         "matching", "SELECT FROM audit WHERE about = $1 AND action = 'read'", f"mentor_group/{group['id']}")
     assert len(read) == 3
@@ -94,18 +99,24 @@ async def test_what_people_do_by_their_own_link_is_no_decision_of_somebody_else(
 
 @pytest.mark.parametrize("which", [0, 1])
 async def test_with_an_erased_member_the_words_about_their_group_go(field: Field, which: int) -> None:
-    """What was decided, and by whom, stays."""
+    """What was decided, and by whom, stays; also the reason for which it ended goes, and that of a waiver."""
     group = await field.create("/mentor_groups", field.group_body())
-    members = await field.get(f"/members?mentor_group_id={group['id']}")
+    of_group = f"?mentor_group_id={group['id']}"
+    members, lines = await field.get(f"/members{of_group}"), await field.get(f"/prerequisites{of_group}")
+    line = next(one for one in lines if one["standing"] == "open")
+    await field.act(f"/prerequisites/{line['id']}/waive", WAIVED)
     await field.act(f"/mentor_groups/{group['id']}/withdraw", {"reason": "Eine von ihnen ist erkrankt."})
     await field.network.tell("matching", ErasureRequested(
         erasure_id=uuid4(), person_refs=(UUID(members[which]["person_ref"]),)))
-    (found,) = await decisions(field, group)
+    _, found = await decisions(field, group)
     rows = await field.network.rows(
         "matching", "SELECT note, note_ref FROM decision WHERE about_id = $1::text::uuid", group["id"])
 
     assert (found["what"], found["why"]) == ("withdrawn", None)
-    assert [tuple(row) for row in rows] == [(None, None)]
+    assert [tuple(row) for row in rows] == [(None, None)] * 2
+    assert (await field.get(f"/mentor_groups/{group['id']}"))["end_reason"] is None
+    lines = await field.get(f"/prerequisites?mentor_group_id={group['id']}")
+    assert [(one["standing"], one["waived_why"]) for one in lines if one["waived_by"]] == [("waived", None)]
 
 
 async def test_decisions_move_with_whom_they_are_about(field: Field) -> None:
@@ -117,3 +128,23 @@ async def test_decisions_move_with_whom_they_are_about(field: Field) -> None:
 
     found = (await field.get(f"/decisions?about_id={mentor['id']}", headers=there))["items"]
     assert [(one["what"], one["region"]) for one in found] == [("approved", "15084")]
+
+
+async def test_of_an_erased_mentor_it_stays_who_let_them_in_and_no_words(field: Field) -> None:
+    """Nor that they were held back; in their own data that was never told."""
+    mentor = await field.create("/mentors", field.mentor_body())
+    await field.act(f"/mentors/{mentor['id']}/screen")
+    record = {"seen_on": str(field.day), "certificate_date": str(field.day), "relevant_entry": False}
+    await field.act(f"/mentors/{mentor['id']}/record", record)
+    await field.act(f"/mentors/{mentor['id']}/approve", {"why": "Die Schulung findet erst im Mai statt."})
+    await field.act(f"/mentors/{mentor['id']}/hold_back", {"why": "Es ist etwas zu klären."})
+    path = await field.link(OWN_DATA, mentor["id"], mentor["person_ref"])
+    told = (await field.client.get(f"{path}/data.json")).json()["noted"]["decisions"]
+    assert [(one["what"], one["note"]) for one in told] == [("approved", "Die Schulung findet erst im Mai statt.")]
+    assert [one["what"] for one in await decisions(field, mentor)] == ["approved", "held_back"]
+    await field.network.tell("matching", ErasureRequested(
+        erasure_id=uuid4(), person_refs=(UUID(mentor["person_ref"]),)))
+    rows = await field.network.rows(
+        "matching", "SELECT what, note, note_ref FROM decision WHERE about_id = $1::text::uuid", mentor["id"])
+
+    assert [tuple(row) for row in rows] == [("approved", None, None)]

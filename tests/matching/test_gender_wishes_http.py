@@ -27,7 +27,7 @@ async def men_and_others(field: Field) -> dict[str, str]:
 
 
 async def test_a_wish_is_told_in_both_ways(field: Field) -> None:
-    """Whichever was sent, when it was registered, changed and read; what a change does not say is wished no longer."""
+    """Whichever was sent, when it was registered, changed and read."""
     household = await field.create("/households", field.household_body())
     address = f"/households/{household['id']}"
     for sent, wished in WISHES:
@@ -37,6 +37,21 @@ async def test_a_wish_is_told_in_both_ways(field: Field) -> None:
         assert [said(one) for one in (created, changed, await field.get(address))] == [expected] * 3
     both = field.household_fields(contact_genders=["f"], only_female_mentor=True)
     assert said(await field.act(address, both, method="PUT")) == (True, ["f"])
+
+
+@pytest.mark.parametrize(("wished", "left"), [(["m"], ["m"]), (["f", "d"], ["d", "f"]), (["f"], []), ([], [])])
+async def test_who_knows_only_of_women_takes_no_other_wish_away(
+    field: Field, wished: list[str], left: list[str],
+) -> None:
+    """A change that says nothing of it, or only that not women alone are wished; none is wished by an empty list."""
+    household = await field.create("/households", field.household_body(contact_genders=wished))
+    address = f"/households/{household['id']}"
+    for sent in ({"only_female_mentor": False}, {}):
+        changed = await field.act(address, field.household_fields(**sent), method="PUT")
+        assert changed["contact_genders"] == left
+    assert (await field.act(address, field.household_fields(contact_genders=[]), method="PUT"))["contact_genders"] == []
+    assert (await field.act(address, field.household_fields(only_female_mentor=True), method="PUT"))[
+        "contact_genders"] == ["f"]
 
 
 async def test_wishes_that_contradict_each_other_are_refused(field: Field) -> None:

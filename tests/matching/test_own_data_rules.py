@@ -38,6 +38,8 @@ UNTOLD = {
     "closing.person_ref": "whose data it is stands at the top", "meeting.person_ref": "the same",
     "checkin.answered_by": "the same", "concern.person_ref": "the same", "consent.person_ref": "the same",
     "counselling_case.person_ref": "the same", "attended_training.person_ref": "the same",
+    "decision.note_ref": "whose key opens the words; of a mentor the own",
+    "prerequisite.waived_why": "why a whole group need not show it",
     "prerequisite.evidence": "ids of what a whole group brought; their own trainings are told as trainings",
     "proposal.besides": "what others could have had: prices, and the next best of somebody else",
     "proposal.unreached": "whom a mail did not reach, others of the group too; the proposal's end is told",

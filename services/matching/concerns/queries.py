@@ -25,7 +25,6 @@ from services.matching.mentors.model import Mentor
 from services.matching.own_data.model import FormerContact
 from services.matching.profiles.queries import beyond_scope, first_id, inside, is_erased, locked
 from services.matching.profiles.rules import today
-from services.matching.runs.pool import DISTRICT
 from services.matching.tandems.model import RUNNING, Tandem
 from services.matching.tandems.queries import link_not_valid, side_in
 
@@ -117,8 +116,8 @@ async def to_raise(transaction: OpenTransaction, reader: Reader, scope: Scope = 
 
 
 async def speaks_of_themselves(transaction: OpenTransaction, reader: Reader) -> bool:
-    """Whether none of somebody's tandems runs, and the last one was in another district than where they live."""
-    return not any(one.state in RUNNING or one.region[:DISTRICT] == home_of(reader)[:DISTRICT]
+    """Whether none of somebody's tandems runs, and the neutral contact of where they live hears of none of them."""
+    return not any(one.state in RUNNING or one.region.startswith(home_of(reader))
                    for one in await to_speak_of(transaction, reader))
 
 

@@ -34,6 +34,10 @@ class Decided(StrEnum):
     ENDED_EARLY = "ended_early"
 
 
+# Neither is kept of a mentor who is erased, nor told to whom it is about: it says more than why it was done.
+OF_SAFETY = frozenset({Decided.HELD_BACK, Decided.RESUMED})
+
+
 class Decision(Table, table=True):
     """One decision: reason is a code where there is a list of them, note the words, sealed with the key of note_ref.
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 from sqlmodel import col, select
 
 from libs.common.audit import audited
+from libs.common.callers import Role
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction
 from libs.common.dependencies import Page, PageOf, Transaction, page
+from libs.common.privacy import load_keys
 from services.matching.decisions.model import SEALED_NOTE, Decided, Decision, DecisionAbout
 from services.matching.pauses.queries import opened_about
 from services.matching.profiles.queries import inside
@@ -30,7 +32,8 @@ class DecisionOut(BaseModel):
     what: Decided
     subject: str = Field(description="The line of a group's checklist, as `rule` there; else empty.")
     reason: str | None = Field(description="A code, where there is a list of reasons.")
-    why: str | None = Field(description="In words; none once whom they may tell of was erased.")
+    why: str | None = Field(
+        description="In words, for coordinators alone; none once somebody whom they may tell of was erased.")
     decided_by: str
     decided_at: datetime
 
@@ -50,11 +53,13 @@ async def list_decisions(
     query = query.where(Decision.what == what) if what else query
     query = query.where(col(Decision.decided_at) >= begin_of(since)) if since else query
     rows, following = await page(transaction, query, paging, col(Decision.id))
+    await load_keys(transaction, [row.note_ref for row in rows if row.note_ref])
     return Page(items=[await _told(transaction, row) for row in rows], next=following)
 
 
 async def _told(transaction: OpenTransaction, row: Decision) -> DecisionOut:
-    why = await opened_about(transaction, SEALED_NOTE, row.id, row.note_ref, row.note)
-    if why is not None:
+    why = None
+    if row.note is not None and transaction.caller.role is Role.COORDINATOR:
+        why = await opened_about(transaction, SEALED_NOTE, row.id, row.note_ref, row.note)
         await audited(transaction, "read", f"{row.about.value}/{row.about_id}", row.note_ref)
     return DecisionOut(**row.model_dump() | {"why": why})

@@ -15,6 +15,7 @@ from services.matching.consents.reactions import Given, consent_given
 from services.matching.decisions.model import Decided
 from services.matching.decisions.reactions import decided
 from services.matching.households.model import (
+    FEMALE_ONLY,
     MATCHED_FOR,
     SEALED_NOTE,
     Household,
@@ -42,9 +43,11 @@ async def described(transaction: OpenTransaction, household: Household, body: Ho
                       field="contact_genders")
     values: dict[str, Any] = columns_of(body, without=BEYOND)
     must = {*body.must_haves, *({"step_free"} if body.barrier_free else ())}
+    # Who sends nothing of it may not know of such a wish; only what is sent takes one for somebody's safety away.
+    kept = set(household.contact_genders) - set(FEMALE_ONLY) and not body.says_by_whom
     household.describe(values | {
         "members": [one.model_dump(mode="json") for one in body.members], "must_haves": sorted(must),
-        "contact_genders": body.wished_genders, "arrived_on": body.arrived_on,
+        "contact_genders": household.contact_genders if kept else body.wished_genders, "arrived_on": body.arrived_on,
         **{name: sorted(getattr(body, name)) for name in ("vetoed_units", "vetoed_persons", "vetoed_partners")},
     })
     household.note = await _sealed(transaction, household.person_ref, body.note)

@@ -70,6 +70,11 @@ class HouseholdFields(DescribedIn):
         return FEMALE_ONLY if self.only_female_mentor else sorted({one.value for one in self.contact_genders})
 
     @property
+    def says_by_whom(self) -> bool:
+        """Whether a wish for certain genders, or for none, is sent."""
+        return self.only_female_mentor or "contact_genders" in self.model_fields_set
+
+    @property
     def genders_agree(self) -> bool:
         """Whether the two ways to wish for a woman do not contradict each other, where both are sent."""
         only_women = {one.value for one in self.contact_genders} == set(FEMALE_ONLY)

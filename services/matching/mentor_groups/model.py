@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from libs.common.columns import code, moment, plain
+from libs.common.columns import code, moment, personal, plain
 from libs.common.refusals import Invalid, Refused
 from services.matching.profiles.model import Accompanying, Awaited, HeldBack, refuse_awaiting, refuse_unnoted
 from services.matching.tables import Table
@@ -36,6 +36,8 @@ WITH_HOUSEHOLD = frozenset({GroupState.MATCHED, GroupState.ACCOMPANYING})
 PREPARED = frozenset({GroupState.READY, GroupState.APPLIED, GroupState.LISTED})
 BEFORE_HOUSEHOLD = frozenset(GroupState) - ENDED - WITH_HOUSEHOLD
 
+NOBODY_LEFT = "nobody_left"
+
 
 class MentorGroup(Accompanying, HeldBack, Table, table=True):
     """A group; it takes in one household at a time. Its rule set is the one of the day it registered interest.
@@ -56,7 +58,7 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
     housing: dict[str, Any] | None = plain(None, sa_type=JSONB(none_as_null=True))
     housing_lapsed_on: date | None = plain(None)
     documents_seen: list[dict[str, Any]] = plain(default_factory=list, sa_type=JSONB)
-    end_reason: str | None = plain(None)
+    end_reason: str | None = personal(None)
     ready_at: datetime | None = moment(None)
     ended_at: datetime | None = moment(None)
 
@@ -159,7 +161,11 @@ class MentorGroup(Accompanying, HeldBack, Table, table=True):
         """Nobody is left in it."""
         if self.state not in ENDED:
             self._over(GroupState.WITHDRAWN, now)
-            self.end_reason = "nobody_left"
+            self.end_reason = NOBODY_LEFT
+
+    def forget_end_reason(self) -> None:
+        """The words for which it ended are kept no longer: they may tell of somebody who was erased."""
+        self.end_reason = NOBODY_LEFT if self.end_reason == NOBODY_LEFT else None
 
     def refuse_ended(self) -> None:
         """What has ended is not changed any more."""

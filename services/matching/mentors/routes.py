@@ -73,7 +73,7 @@ class MentorIn(MentorFields):
 class MentorApprovalIn(Body):
     """Why a mentor is approved without a training that the programme asks for; no person's name."""
 
-    why: Line | None = Field(None, examples=["Die Schulung wurde bei einem anderen Träger besucht."])
+    why: Line | None = Field(None, examples=["Die Schulung findet erst im Mai wieder statt."])
 
 
 class MentorOut(BaseModel):

@@ -18,7 +18,7 @@ from services.matching.consents.model import Consent
 from services.matching.counselling_cases.model import CounsellingCase, CounsellingSpell
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
-from services.matching.decisions.model import Decision
+from services.matching.decisions.model import OF_SAFETY, Decision
 from services.matching.holders.queries import Holder, Reader, kind_of, may_pause, side_of, state_of
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
@@ -151,7 +151,7 @@ async def _brought_together(transaction: OpenTransaction, holder: Holder) -> dic
         "proposals": [_invitation(one, household=household) for one in invited
                       if one.invited_at and _was_there(holder, one.invited_at, one.ended_at)],
         "decisions": await _rows(transaction, ref, select(Decision).where(
-            Decision.about_id == holder.id).order_by(col(Decision.id))),
+            Decision.about_id == holder.id, col(Decision.what).not_in(OF_SAFETY)).order_by(col(Decision.id))),
     }
     if not household:
         return found

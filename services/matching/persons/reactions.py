@@ -24,7 +24,7 @@ from services.matching.closings.model import Closing
 from services.matching.concerns.model import Concern
 from services.matching.consents.model import Consent
 from services.matching.counselling_cases.reactions import erase_cases
-from services.matching.decisions.model import Decision
+from services.matching.decisions.model import OF_SAFETY, Decision
 from services.matching.households.model import Household, HouseholdChange
 from services.matching.members.model import Member
 from services.matching.mentor_groups.model import MentorGroup
@@ -32,7 +32,7 @@ from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import keep_record_for_now
 from services.matching.obstacles.reactions import check
 from services.matching.persons.queries import links_for, lock_of_persons, names_for, words_about
-from services.matching.prerequisites.model import AttendedTraining
+from services.matching.prerequisites.model import AttendedTraining, Prerequisite
 from services.matching.prerequisites.queries import contact_refs, members_of
 from services.matching.prerequisites.reactions import forget_evidence, forget_record
 from services.matching.profiles.rules import today
@@ -126,6 +126,8 @@ async def _end_mentor(transaction: OpenTransaction, mentor: Mentor, *, erase: bo
         await keep_record_for_now(transaction, mentor)
         return
     mentor.erase(transaction.clock.now())
+    await transaction.execute(delete(Decision).where(
+        col(Decision.about_id) == mentor.id, col(Decision.what).in_(OF_SAFETY)))
     await _forget(transaction, select(Decision).where(Decision.about_id == mentor.id))
     await keep_record_for_now(transaction, mentor)
     await _forget(transaction, select(Proposal).where(Proposal.mentor_id == mentor.id))
@@ -140,7 +142,10 @@ async def _end_member(transaction: OpenTransaction, member: Member, *, erase: bo
     if erase:
         member.erase(today(now))
         group.forget_why()  # nobody can say of whom in the group it told
-        await _forget(transaction, select(Decision).where(Decision.about_id == group.id))
+        group.forget_end_reason()
+        for about in (select(Decision).where(Decision.about_id == group.id),
+                      select(Prerequisite).where(Prerequisite.mentor_group_id == group.id)):
+            await _forget(transaction, about)
     else:
         member.withdraw_consent(today(now))
     await forget_record(transaction, group, member)

@@ -98,7 +98,7 @@ class Prerequisite(Table, table=True):
     evidence: list[str] = personal(default_factory=list, sa_type=ARRAY(Text))
     fulfilled_at: datetime | None = moment(None)
     waived_by: str | None = plain(None)
-    waived_why: str | None = plain(None)
+    waived_why: str | None = personal(None)
 
     @property
     def rule(self) -> str:
@@ -123,6 +123,10 @@ class Prerequisite(Table, table=True):
             raise Refused("prerequisite-settled", "This prerequisite is {standing} already.",
                           standing=self.standing)
         self.standing, self.waived_by, self.waived_why = Standing.WAIVED, by, why
+
+    def forget(self) -> None:
+        """In which words somebody went without it is kept no longer; who did is."""
+        self.waived_why = None
 
     def demand_again(self) -> None:
         """A waiver is taken back; what is there counts again."""

@@ -171,13 +171,14 @@ class _View:
 def _neutral_contacts(view: _View, matters: Sequence[Matter], links: Links, up: str) -> list[Section]:
     """The ways to the neutral contact of their tandems, and of themselves; where there are both, of which district."""
     tandems = [one for one in matters if one.about is ConcernAbout.TANDEM]
-    own = [one for one in matters if one not in tandems]
-    return [_neutral_contact(view, some, links, up, where=_district(some[0]) if tandems and own else [])
+    heard = {_district(one) for one in tandems}
+    own = [one for one in matters if one not in tandems and _district(one) not in heard]
+    return [_neutral_contact(view, some, links, up, where=[_district(some[0])] if tandems and own else [])
             for some in (tandems, own) if some]
 
 
-def _district(matter: Matter) -> list[str]:
-    return [region_of(matter.region[:DISTRICT]).name]
+def _district(matter: Matter) -> str:
+    return region_of(matter.region[:DISTRICT]).name
 
 
 def _neutral_contact(
