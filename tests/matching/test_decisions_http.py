@@ -27,7 +27,7 @@ async def test_who_let_a_mentor_in_and_out_is_told(field: Field) -> None:
     mentor = await field.ready_mentor()
     await field.act(f"/mentors/{mentor['id']}/hold_back", {"why": "Es ist etwas zu klären."})
     await field.act(f"/mentors/{mentor['id']}/resume", {"why": "Es hat sich geklärt."})
-    await field.act(f"/mentors/{mentor['id']}/leave")
+    await field.act(f"/mentors/{mentor['id']}/leave", {"why": "Zieht ins Ausland."})
     found = await decisions(field, mentor)
     audit = "SELECT principal FROM audit WHERE about = $1 AND action = 'change'"
     changed = {row["principal"] for row in await field.network.rows("matching", audit, f"mentor/{mentor['id']}")}
@@ -35,14 +35,15 @@ async def test_who_let_a_mentor_in_and_out_is_told(field: Field) -> None:
     assert [(one["about"], one["what"], one["region"]) for one in found] == [
         ("mentor", what, REGION) for what in ("approved", "held_back", "resumed", "left")]
     assert {one["decided_by"] for one in found} == changed
-    assert [one["why"] for one in found] == [None] * 4, "why somebody is held back stands with them, while it counts"
+    # Why somebody is held back stands with them, while it counts.
+    assert [one["why"] for one in found] == [None, None, None, "Zieht ins Ausland."]
     assert await decisions(field, mentor, what="left") == found[3:]
     assert await decisions(field, mentor, since=str(field.day)) == found
     auditor = await field.network.key(Role.AUDITOR)
     seen = await field.get(f"/decisions?about_id={mentor['id']}", headers=auditor)
     elsewhere = await field.network.key(Role.COORDINATOR, region="09162")
     unseen = await field.get(f"/decisions?about_id={mentor['id']}", headers=elsewhere)
-    assert (seen["items"], unseen["items"]) == (found, [])
+    assert (seen["items"], unseen["items"]) == ([one | {"why": None} for one in found], [])
 
 
 async def test_a_waiver_that_is_taken_back_stays_to_be_read(field: Field) -> None:
@@ -148,3 +149,16 @@ async def test_of_an_erased_mentor_it_stays_who_let_them_in_and_no_words(field: 
         "matching", "SELECT what, note, note_ref FROM decision WHERE about_id = $1::text::uuid", mentor["id"])
 
     assert [tuple(row) for row in rows] == [("approved", None, None)]
+
+
+async def test_who_left_a_group_is_told_with_the_reason(field: Field) -> None:
+    """As a decision about the group, whoever of it it was; none where it was their own link."""
+    group = await field.create("/mentor_groups", field.group_body())
+    first, second, third, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    await field.act(f"/members/{second['id']}/leave", {"why": "Hat keine Zeit mehr."})
+    await field.act(f"/members/{third['id']}/leave")
+    path = await field.link(OWN_DATA, first["id"], first["person_ref"])
+    assert (await field.client.post(f"{path}/leave")).status_code == 200
+
+    assert [(one["what"], one["subject"], one["why"]) for one in await decisions(field, group)] == [
+        ("left", f"member/{second['id']}", "Hat keine Zeit mehr."), ("left", f"member/{third['id']}", None)]

@@ -76,10 +76,37 @@ async def test_a_household_reads_its_note_and_a_member_their_place_in_the_group(
     shown = await field.client.get(await own(field, first), headers=BROWSER)
     assert "Person0 Gruppe" in shown.text
     assert "Person1" not in shown.text
-    assert 'name="slots"' not in shown.text
+    assert 'name="slots"' in shown.text
+    _, other, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    assert 'name="slots"' not in (await field.client.get(await own(field, other), headers=BROWSER)).text
 
-    assert await refused(field, f"{await own(field, first)}/availability", {"slots": []}) == (
+    assert await refused(field, f"{await own(field, other)}/availability", {"slots": []}) == (
         409, "availability-of-group")
+
+
+async def test_a_main_contact_says_when_and_how_the_group_can(field: Field) -> None:
+    """By program or form, as the coordinator would: what no longer fits is dismissed; an ended group stays so."""
+    group = await field.ready_group()
+    first, other, *_ = await field.get(f"/members?mentor_group_id={group['id']}")
+    address, path = f"/mentor_groups/{group['id']}", await own(field, first)
+    proposal = await field.proposed(
+        await field.waiting_household(programme_id=str(field.sponsorship)), group=await field.get(address))
+    told = (await field.client.get(path)).json()
+    assert told["group"] == {name: (await field.get(address))[name] for name in ("slots", "languages", "radius_km")}
+    assert (await field.client.get(await own(field, other))).json()["group"] is None
+    said = {"slots": ["mon_morning"], "languages": {"fr": "C1"}, "radius_km": 5}
+    answer = await field.client.post(f"{path}/availability", json=said)
+    changed = await field.get(address)
+    assert (answer.status_code, answer.json()["group"]) == (200, said)
+    assert {name: changed[name] for name in said} == said
+    assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "dismissed"
+    form = {"form": "availability", "slots": ["tue_evening"], "language": ["de"], "level": ["B2"], "radius_km": "30"}
+    sent = await field.client.post(f"{path}/availability", data=form, headers=BROWSER)
+    assert sent.status_code == 200, sent.text
+    assert (await field.get(address))["slots"] == ["tue_evening"]
+    await field.act(f"{address}/withdraw", {"reason": "Kein Interesse mehr."})
+
+    assert await refused(field, f"{path}/availability", {"slots": []}) == (409, "group-ended")
 
 
 async def test_the_other_side_is_named_once_both_have_accepted_and_not_before(field: Field) -> None:

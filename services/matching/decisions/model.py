@@ -41,7 +41,8 @@ OF_SAFETY = frozenset({Decided.HELD_BACK, Decided.RESUMED})
 class Decision(Table, table=True):
     """One decision: reason is a code where there is a list of them, note the words, sealed with the key of note_ref.
 
-    subject: the line of a checklist that it is about. Why somebody is held back stands with them, as long as it counts.
+    subject: the line of a checklist, or the member of a group, that it is about. Why somebody is held back stands with
+    them, as long as it counts.
     """
 
     region: str = plain(index=True)

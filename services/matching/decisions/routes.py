@@ -30,7 +30,7 @@ class DecisionOut(BaseModel):
     about: DecisionAbout
     about_id: UUID
     what: Decided
-    subject: str = Field(description="The line of a group's checklist, as `rule` there; else empty.")
+    subject: str = Field(description="The line of a group's checklist, as `rule` there, or who left it; else empty.")
     reason: str | None = Field(description="A code, where there is a list of reasons.")
     why: str | None = Field(
         description="In words, for coordinators alone; none once somebody whom they may tell of was erased.")

@@ -130,6 +130,12 @@ async def speaking_for(transaction: OpenTransaction, holder: Holder) -> Househol
     return of
 
 
+async def spoken_for(transaction: OpenTransaction, member: Member) -> MentorGroup | None:
+    """The group of who speaks for it today, and belongs to it."""
+    group = await transaction.get_one(MentorGroup, member.mentor_group_id)
+    return group if member.takes_part and member.person_ref in await contact_refs(transaction, group.id) else None
+
+
 async def may_pause(transaction: OpenTransaction, holder: Reader) -> Literal["pause", "resume"] | None:
     """Whether they pause by themselves and may come back, or may pause; held back or not, which they do not end."""
     if isinstance(holder, FormerContact):

@@ -16,6 +16,8 @@ from libs.common.dependencies import Creation, Expected, Transaction, tag
 from libs.common.persons import PersonDetails, details_of
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import Given, consent_given
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.members.model import Member
 from services.matching.members.reactions import (
     group_to_change,
@@ -31,6 +33,7 @@ from services.matching.profiles.rules import (
     CONSENTED_BESIDES,
     Besides,
     ContactIn,
+    EndingWhyIn,
     RecordIn,
     TakingBackIn,
     TakingTrainingBackIn,
@@ -181,9 +184,12 @@ async def withdraw_training_shown(
 
 
 @router.post("/{member_id}/leave")
-async def leave_group(member_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MemberOut:
+async def leave_group(
+    member_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: EndingWhyIn | None = None,
+) -> MemberOut:
     """A member leaves; what the checklist asks of members is checked again. With the last one the group ends."""
     member, group = await _locked(transaction, member_id, expected)
+    await decided(transaction, group, Decided.LEFT, subject=f"member/{member.id}", why=body.why if body else None)
     await left_group(transaction, member, group)
     return await _shown(transaction, member, response)
 

@@ -32,6 +32,7 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
+    EndingWhyIn,
     LocalAgs,
     RecordIn,
     TakingBackIn,
@@ -271,11 +272,13 @@ async def note_mentor_consent(
 
 
 @router.post("/{mentor_id}/leave")
-async def leave_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
-    """The mentor stops for good; what was noted of a certificate goes at once, or three months after the activity."""
+async def leave_mentor(
+    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: EndingWhyIn | None = None,
+) -> MentorOut:
+    """The mentor stops for good, or is not taken; the note of a certificate goes at once, or three months later."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
     await left(transaction, mentor)
-    await decided(transaction, mentor, Decided.LEFT)
+    await decided(transaction, mentor, Decided.LEFT, why=body.why if body else None)
     return await told(transaction, mentor, response)
 
 

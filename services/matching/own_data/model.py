@@ -105,6 +105,8 @@ class OwnDataOut(BaseModel):
     may: Literal["pause", "resume"] | None = Field(description="What of a pause they, or their group, may do now.")
     contact: ContactOut
     stored: dict[str, Any]
+    group: dict[str, Any] | None = Field(
+        description="When and how their group can, of who speaks for it: they change it as a mentor does their own.")
     pairs: list[OwnPairOut]
     noted: dict[str, list[dict[str, Any]]]
 

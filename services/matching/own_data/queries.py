@@ -19,10 +19,11 @@ from services.matching.counselling_cases.model import CounsellingCase, Counselli
 from services.matching.counselling_contacts.model import CounsellingContact
 from services.matching.counselling_statuses.model import CounsellingStatus
 from services.matching.decisions.model import OF_SAFETY, Decision
-from services.matching.holders.queries import Holder, Reader, kind_of, may_pause, side_of, state_of
+from services.matching.holders.queries import Holder, Reader, kind_of, may_pause, side_of, spoken_for, state_of
 from services.matching.households.model import SEALED_NOTE, Household, HouseholdChange, Note
 from services.matching.meetings.model import Meeting
 from services.matching.members.model import Member
+from services.matching.mentor_groups.model import ENDED
 from services.matching.own_data.model import SEALED, TOLD, CounselledDataOut, FormerContact, OwnDataOut, OwnPairOut
 from services.matching.persons.queries import names_for
 from services.matching.prerequisites.model import AttendedTraining
@@ -66,7 +67,16 @@ async def own_data(transaction: OpenTransaction, holder: Reader) -> OwnDataOut:
         stored, pairs = await _stored(transaction, holder), [one async for one in _pairs(transaction, holder)]
         noted |= await _brought_together(transaction, holder)
     return OwnDataOut(kind=kind, id=holder.id, state=state_of(holder), takes_part=holder.takes_part, contact=contact,
-                      may=await may_pause(transaction, holder), stored=stored, pairs=pairs, noted=noted)
+                      may=await may_pause(transaction, holder), stored=stored, pairs=pairs, noted=noted,
+                      group=await _group(transaction, holder))
+
+
+async def _group(transaction: OpenTransaction, holder: Reader) -> dict[str, Any] | None:
+    """What a main contact may change of their group."""
+    group = await spoken_for(transaction, holder) if isinstance(holder, Member) else None
+    if group is None or group.state in ENDED:
+        return None
+    return {"slots": slots_of(group.slots), "languages": group.languages, "radius_km": group.radius_km}
 
 
 async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -> CounselledDataOut:

@@ -157,6 +157,12 @@ class ResumingIn(Body):
     why: Line = Field(examples=["Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."])
 
 
+class EndingWhyIn(Body):
+    """Why a mentor, or a member of a group, goes or is not taken; no person's name."""
+
+    why: Line = Field(examples=["Hat im Erstgespräch gemerkt, dass die Zeit nicht reicht."])
+
+
 class ContactOut(BaseModel):
     """Who somebody is, how to reach them, and the languages to write to them in."""
 

@@ -89,10 +89,11 @@ class _View:
         return Section(self.say("own_contact"), known=[(self.say(key), value) for key, value in known if value])
 
     def availability(self) -> list[Section]:
-        """When, where, in which languages and with how many, to be changed; of a member their group has it."""
-        if self.data.kind is OwnKind.MEMBER:
+        """When, where, in which languages and with how many, to be changed; of a group by who speaks for it."""
+        stored = self.data.group if self.data.kind is OwnKind.MEMBER else self.data.stored
+        if stored is None:
             return []
-        form = self._form("availability", availability_form(self.data.stored))
+        form = self._form("availability", availability_form(stored))
         days = [Field("slots", self.say(f"day_{day}"), form["slots"], several=True, options=[
             (f"{day}_{part}", self.say(f"part_{part}")) for part in PARTS]) for day in DAYS]
         numbers = [Field(name, self.say(f"stored_{name}"), form[name], kind="number")

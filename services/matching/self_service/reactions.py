@@ -9,7 +9,7 @@ from libs.common.outbox import announce
 from libs.common.refusals import Refused
 from services.matching.consents.model import Purpose
 from services.matching.consents.reactions import consent_withdrawn
-from services.matching.holders.queries import Holder, Reader, speaking_for
+from services.matching.holders.queries import Holder, Reader, speaking_for, spoken_for
 from services.matching.households.model import Household
 from services.matching.members.model import Member
 from services.matching.members.reactions import group_to_change, left_group
@@ -34,13 +34,20 @@ def offered(transaction: OpenTransaction, holder: Reader) -> None:
 
 
 async def change_availability(transaction: OpenTransaction, holder: Holder, body: AvailabilityIn) -> None:
-    """When, where, in which languages and with how many; of a group the coordinator is told."""
-    if isinstance(holder, Member):
-        raise Refused("availability-of-group", "The times and languages of a group are changed by the coordinators.")
+    """When, where, in which languages and with how many; of a group its main contacts say so."""
     values = _said(body)
+    known = {name: value for name, value in values.items() if value is not None}
     if isinstance(holder, Mentor):
-        known = {name: value for name, value in values.items() if value is not None}
         await described(transaction, holder, known, capacity=body.capacity)
+    elif isinstance(holder, Member):
+        group = await spoken_for(transaction, holder)
+        if group is None:
+            raise Refused("availability-of-group",
+                          "The times and languages of a group are changed by its main contacts or the coordinators.")
+        group.refuse_ended()
+        group.describe(known)
+        await audited(transaction, "change", f"mentor_group/{group.id}", holder.person_ref)
+        await look_again(transaction, group)
     else:
         holder.refuse_closed()
         await beyond_scope(transaction)
