@@ -1,12 +1,19 @@
-"""How others would match the same pairs: one after the other, by deferred acceptance, by the Hungarian method."""
+"""How others would match the same pairs.
+
+One after the other, by deferred acceptance, by the Hungarian method, by trying everything,
+and by a solver of integer programmes alone.
+"""
 
 import heapq
 from collections import defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
+from scipy.sparse import coo_array  # type: ignore[import-untyped]
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 def greedy(households: Ints, units: Ints, worth: Ints, places: Ints) -> int:
@@ -88,3 +95,43 @@ def _add(new: int, costs: list[list[int]], of_column: list[int], of_row: list[in
     while last >= 0:
         of_column[last] = of_column[before[last]] if before[last] >= 0 else new
         last = before[last]
+
+
+def best_of_all(
+    households: Ints, units: Ints, worth: Ints, places: Ints, sizes: Ints, alone: Bools
+) -> int:
+    """Return the greatest sum by trying everything, for a handful of households; `alone` takes one of them at most."""
+    options: list[list[tuple[int, int]]] = [[] for _ in sizes]
+    for household, unit, value in zip(households.tolist(), units.tolist(), worth.tolist(), strict=True):
+        options[household].append((unit, value))
+
+    def best_from(household: int, free: tuple[int, ...]) -> int:
+        if household == len(options):
+            return 0
+        best, size = best_from(household + 1, free), int(sizes[household])
+        for unit, value in options[household]:
+            left = free[unit] - size
+            if left >= 0:
+                after = (*free[:unit], -1 if alone[unit] else left, *free[unit + 1 :])
+                best = max(best, value + best_from(household + 1, after))
+        return best
+
+    return best_from(0, tuple(places.tolist()))
+
+
+def bare_programme(
+    households: Ints, units: Ints, worth: Ints, places: Ints, sizes: Ints, alone: Bools
+) -> int:
+    """Return the greatest sum that HiGHS finds over all pairs at once where places count persons."""
+    fits, each = sizes[households] <= places[units], np.ones(len(units))
+    arcs = np.arange(len(units))
+    once = coo_array((each, (households, arcs)), shape=(len(sizes), len(units)))
+    seats = coo_array((sizes[households], (units, arcs)), shape=(len(places), len(units)))
+    single = coo_array((each, (units, arcs)), shape=(len(places), len(units)))
+    found = milp(
+        -worth, integrality=each, bounds=Bounds(0, fits.astype(float)), options={"mip_rel_gap": 0},
+        constraints=[LinearConstraint(once, ub=1), LinearConstraint(seats, ub=places),
+                     LinearConstraint(single, ub=np.where(alone, 1, np.inf))],
+    )
+    total: int = round(-found.fun)
+    return total
