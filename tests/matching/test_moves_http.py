@@ -20,7 +20,7 @@ THERE = "15084"
 TO = {"region": THERE, "postcode": "06618"}
 # Whose rows go along with who moves, and whose stay; services/matching/moves/reactions.py says why.
 ALONG = {"mentor", "mentor_group", "household", "mentor_group_member", "prerequisite", "household_change", "consent",
-         "person"}
+         "decision", "person"}
 STAYING = {"proposal", "tandem", "meeting", "checkin", "closing", "concern", "attended_training", "run", "run_pair",
            "run_pool", "unserved", "counselling_case", "counselling_spell", "counselling_contact", "counselling_status",
            "referral"}

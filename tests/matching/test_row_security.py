@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 OF_PARTNER = ("mentor", "mentor_group", "household", "person", "counselling_case", "counselling_spell",
               "counselling_contact", "counselling_status", "referral", "consent", "household_change")
 OF_REGION = ("mentor_group_member", "prerequisite", "attended_training", "run", "run_pair", "run_pool", "unserved",
-             "proposal", "tandem", "meeting", "checkin", "closing")
+             "proposal", "tandem", "meeting", "checkin", "closing", "decision")
 # The neutral contact's alone: a coordinator of the same region is not among those who may see one.
 OF_NEUTRAL_CONTACT = ("concern",)
 CLOSED = (*OF_PARTNER, *OF_REGION, *OF_NEUTRAL_CONTACT)
