@@ -4,8 +4,8 @@ from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from services.matching.decisions.model import SEALED_NOTE, Decided, Decision, DecisionAbout
+from services.matching.decisions.queries import sealed_about
 from services.matching.households.model import Household
-from services.matching.pauses.queries import sealed_about
 from services.matching.proposals.queries import Unit
 from services.matching.tandems.model import Tandem
 

@@ -15,7 +15,7 @@ from libs.common.db import OpenTransaction
 from libs.common.dependencies import Page, PageOf, Transaction, page
 from libs.common.privacy import load_keys
 from services.matching.decisions.model import SEALED_NOTE, Decided, Decision, DecisionAbout
-from services.matching.pauses.queries import opened_about
+from services.matching.decisions.queries import opened_about
 from services.matching.profiles.queries import inside
 from services.matching.profiles.rules import begin_of
 
@@ -53,13 +53,14 @@ async def list_decisions(
     query = query.where(Decision.what == what) if what else query
     query = query.where(col(Decision.decided_at) >= begin_of(since)) if since else query
     rows, following = await page(transaction, query, paging, col(Decision.id))
-    await load_keys(transaction, [row.note_ref for row in rows if row.note_ref])
-    return Page(items=[await _told(transaction, row) for row in rows], next=following)
+    with_words = transaction.caller.role is Role.COORDINATOR
+    await load_keys(transaction, [row.note_ref for row in rows if with_words and row.note_ref])
+    return Page(items=[await _told(transaction, row, with_words=with_words) for row in rows], next=following)
 
 
-async def _told(transaction: OpenTransaction, row: Decision) -> DecisionOut:
+async def _told(transaction: OpenTransaction, row: Decision, *, with_words: bool) -> DecisionOut:
     why = None
-    if row.note is not None and transaction.caller.role is Role.COORDINATOR:
+    if with_words and row.note is not None:
         why = await opened_about(transaction, SEALED_NOTE, row.id, row.note_ref, row.note)
         await audited(transaction, "read", f"{row.about.value}/{row.about_id}", row.note_ref)
     return DecisionOut(**row.model_dump() | {"why": why})

@@ -5,40 +5,14 @@ from uuid import UUID
 
 from libs.common.audit import audited
 from libs.common.db import OpenTransaction
-from libs.common.privacy import load_keys, seal, unseal
-from services.matching.households.model import Household, Note
-from services.matching.mentor_groups.model import MentorGroup
-from services.matching.prerequisites.queries import contact_refs
+from libs.common.privacy import load_keys
+from services.matching.decisions.queries import opened_about, sealed_about
 from services.matching.proposals.queries import Unit
 
 
 async def keep_why(transaction: OpenTransaction, unit: Unit, why: str) -> None:
     """Seal the reason with the unit."""
     unit.note_why(*await sealed_about(transaction, unit, _column(unit), unit.id, why))
-
-
-async def sealed_about(
-    transaction: OpenTransaction, of: Household | Unit, label: str, row_id: UUID, words: str,
-) -> tuple[bytes, UUID | None]:
-    """Seal words about somebody: with the key of a mentor or a household's contact, or who speaks for a group first.
-
-    Of a group to which nobody belongs they tell of no person, and are sealed for this row as what is nobody's.
-    """
-    note = Note(text=words)
-    ref = next(iter(await contact_refs(transaction, of.id)), None) if isinstance(of, MentorGroup) else of.person_ref
-    if ref is None:
-        return transaction.vault.seal(f"{label}:{row_id}", note.model_dump_json().encode()), None
-    return await seal(transaction, ref, label, note), ref
-
-
-async def opened_about(
-    transaction: OpenTransaction, label: str, row_id: UUID, ref: UUID | None, sealed: bytes | None,
-) -> str | None:
-    """The words; none once they, or the key of whom they were sealed for, are gone."""
-    if ref is not None:
-        note = await unseal(transaction, ref, label, sealed, Note)
-        return note.text if note else None
-    return Note.model_validate_json(transaction.vault.unseal(f"{label}:{row_id}", sealed)).text if sealed else None
 
 
 async def whys_of(transaction: OpenTransaction, units: Sequence[Unit]) -> dict[UUID, dict[str, str | None]]:
