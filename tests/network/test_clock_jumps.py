@@ -216,6 +216,7 @@ async def test_who_was_approved_on_a_day_that_lies_ahead_meets_today(field: Fiel
     await field.network.move(28 * DAY + HOUR)
     for side in ("mentors", "household"):
         tandem = await field.act(f"/tandems/{tandem['id']}/consents", {"side": side})
+    await settled(field)
 
     assert tandem["state"] == "active"
     assert await in_order(field)
