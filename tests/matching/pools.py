@@ -127,6 +127,7 @@ class Chance(Random):
             accepts_bands=self.wish(AGE_BANDS, 6), offers=self.some(OFFERS, 3), childcare=self.random() < 0.5,
             step_free=self.random() < 0.5, persons=self.ids(0x3000), partner=self.choice((None, UUID(int=0x4000))),
             vetoed_households=self.ids(0x2000), vetted=not self.limits(), paused=self.limits(),
+            days_left=self.choice((0, 1, 40)) if self.limits() else None,
             housing=self.choice((home, home, None)) if self.limits() else good_home, **self.shared(),
         )
 

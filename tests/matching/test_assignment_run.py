@@ -229,6 +229,7 @@ CHANGED: dict[str, Any] = {
     "accepts_genders": frozenset({"f"}), "accepts_bands": frozenset({"65+"}), "offers": X, "interests": X,
     "childcare": True, "step_free": True, "conflict_groups": X, "persons": SOMEBODY, "partner": UUID(int=1),
     "vetoed_households": SOMEBODY, "vetted": False, "consented": False, "paused": True, "housing": Housing(3),
+    "days_left": 4,
     "members": (Member("65+"),), "waiting_since": date(2025, 1, 1), "least_level": "C1", "interpreter": True,
     "kinds": frozenset({"duo"}), "must_haves": X, "wishes": X, "vetoed_units": SOMEBODY, "vetoed_persons": SOMEBODY,
     "vetoed_partners": SOMEBODY, "urgency": 1,

@@ -31,6 +31,7 @@ ONE_OBSTACLE: list[tuple[HardCode, dict[str, Any], dict[str, Any], Rules]] = [
     (HardCode.CONSENT_MISSING, {"consented": False}, {}, Rules()),
     (HardCode.CONSENT_MISSING, {}, {"consented": False}, Rules()),
     (HardCode.PAUSED, {"paused": True}, {}, Rules()),
+    (HardCode.AVAILABILITY_OVER, {"days_left": 0}, {}, Rules()),
     (HardCode.NO_PLACE_FREE, {"free": 0}, {}, Rules()),
     (HardCode.KIND_NOT_WISHED, {}, {"kinds": frozenset({"group", "duo"})}, Rules()),
     (HardCode.HOUSEHOLD_TOO_LARGE, {"largest": 1}, {}, Rules()),

@@ -17,7 +17,8 @@ from tests.matching.pools import TODAY, a_household, a_unit, inputs, pools
 
 UNIT = ("id", "version", "kind", "free", "largest", "district", "radius_km", "lat", "lon", "languages", "slots",
         "contact_genders", "accepts_genders", "accepts_bands", "offers", "interests", "childcare", "step_free",
-        "conflict_groups", "persons", "partner", "vetoed_households", "vetted", "consented", "paused", "housing")
+        "conflict_groups", "persons", "partner", "vetoed_households", "vetted", "consented", "paused", "days_left",
+        "housing")
 HOUSEHOLD = ("id", "version", "members", "district", "waiting_since", "lat", "lon", "radius_km", "languages",
              "least_level", "interpreter", "slots", "kinds", "contact_genders", "must_haves", "wishes", "interests",
              "conflict_groups", "vetoed_units", "vetoed_persons", "vetoed_partners", "urgency", "consented")
@@ -100,7 +101,8 @@ def test_what_a_code_holds_is_read_back() -> None:
 
 
 BAD: list[tuple[type[Unit] | type[Household], str, Any]] = [
-    (Unit, "kind", "trio"), (Unit, "free", -1), (Unit, "largest", 0), (Unit, "radius_km", -1), (Unit, "slots", 1 << 28),
+    (Unit, "kind", "trio"), (Unit, "free", -1), (Unit, "largest", 0), (Unit, "days_left", -1),
+    (Unit, "radius_km", -1), (Unit, "slots", 1 << 28),
     (Unit, "languages", {"ar": "D1"}), (Unit, "contact_genders", frozenset({"female"})), (Unit, "lat", 91.0),
     (Household, "members", ()), (Household, "least_level", "none"), (Household, "kinds", frozenset({"trio"})),
     (Household, "urgency", 4), (Household, "slots", -1), (Household, "district", "1508"),

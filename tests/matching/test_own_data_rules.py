@@ -51,7 +51,8 @@ NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=20)
 AVAILABLE = st.fixed_dictionaries({
     "slots": st.lists(st.sampled_from(SLOTS), unique=True),
     "languages": st.dictionaries(st.sampled_from(["de", "ar", "uk", "ckb"]), st.sampled_from([*Cefr])),
-    "radius_km": st.none() | st.integers(0, 500), "capacity": st.integers(1, 50)})
+    "radius_km": st.none() | st.integers(0, 500), "capacity": st.integers(1, 50),
+    "available_until": st.none() | st.dates(date(1900, 1, 1), date(2100, 12, 31))})
 
 
 def in_words(key: str, **values: object) -> str:

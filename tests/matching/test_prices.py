@@ -13,7 +13,7 @@ from services.matching.runs.batch import Inputs
 from services.matching.runs.certificate import Arcs, certify, highest_prices, household_values
 from services.matching.runs.columns import Side
 from services.matching.runs.pool import ALL_SLOTS, Household, Rules, Unit
-from services.matching.runs.prices import APART, NOBODY, choose, future_prices, with_more
+from services.matching.runs.prices import APART, HORIZON, NOBODY, choose, future_prices, with_more
 from tests.matching.pools import EISLEBEN, HAVELBERG, a_household, a_unit, pools
 from tests.matching.test_assignment import Problem, problems
 
@@ -62,6 +62,17 @@ def test_a_place_that_others_need_has_a_price() -> None:
 
     assert 1001 <= price <= 2000
     assert nothing == 0
+
+
+def test_who_is_not_there_when_others_come_costs_nothing() -> None:
+    """A place is dear only as long as somebody new is wanted: the fewer days, the less is taken from anybody."""
+    near, past = a_unit(1, point=EISLEBEN), [a_household()]
+    found = [future_prices(*sides([near], past), Rules(), expected=3, seed=1, days_left=[days])[0]
+             for days in (0, 1, 20, 60, HORIZON, 10 * HORIZON)]
+
+    assert found == sorted(found)
+    assert (found[0], found[-2], found[-1]) == (0, *[priced([near], past, expected=3)[0]] * 2)
+    assert found[0] < found[2] < found[-1]
 
 
 @settings(max_examples=30, deadline=None)

@@ -92,9 +92,10 @@ async def test_a_main_contact_says_when_and_how_the_group_can(field: Field) -> N
     proposal = await field.proposed(
         await field.waiting_household(programme_id=str(field.sponsorship)), group=await field.get(address))
     told = (await field.client.get(path)).json()
-    assert told["group"] == {name: (await field.get(address))[name] for name in ("slots", "languages", "radius_km")}
+    names = ("slots", "languages", "radius_km", "available_until")
+    assert told["group"] == {name: (await field.get(address))[name] for name in names}
     assert (await field.client.get(await own(field, other))).json()["group"] is None
-    said = {"slots": ["mon_morning"], "languages": {"fr": "C1"}, "radius_km": 5}
+    said = {"slots": ["mon_morning"], "languages": {"fr": "C1"}, "radius_km": 5, "available_until": None}
     answer = await field.client.post(f"{path}/availability", json=said)
     changed = await field.get(address)
     assert (answer.status_code, answer.json()["group"]) == (200, said)

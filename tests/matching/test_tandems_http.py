@@ -8,7 +8,7 @@ from libs.common.facts.registry import ProjectClosed, ProjectOpened
 from services.matching.links.queries import CONSENT, MEETINGS
 from services.matching.tandems.reactions import ask_whether_to_go_on
 from tests.harness import new_idempotency_key
-from tests.matching.field import REGION, Field, Json, rules
+from tests.matching.field import REGION, Field, Json, a_person, rules
 from tests.matching.test_persons_facts import reached
 
 
@@ -154,6 +154,19 @@ async def test_a_side_ends_the_trial_by_link(field: Field) -> None:
     refused = await field.client.post(f"{await field.link(CONSENT, active['id'], mentor)}/refuse")
 
     assert (refused.status_code, refused.json()["slug"]) == (409, "tandem-state")
+
+
+async def test_running_tandems_without_an_agreement_are_listed(field: Field) -> None:
+    """Until it is noted that both have signed, or the tandem has ended."""
+    signed = await field.tandem()
+    ended = await field.tandem(mentor=await field.ready_mentor(contact=a_person("Olga Beispiel")))
+    address, both = "/tandems?without_agreement=true", {signed["id"], ended["id"]}
+    assert both <= {one["id"] for one in (await field.get(address))["items"]}
+    await field.act(f"/tandems/{signed['id']}/agreement", {"signed_on": str(field.day)})
+    assert both & {one["id"] for one in (await field.get(address))["items"]} == {ended["id"]}
+    await field.act(f"/tandems/{ended['id']}/end_early", {"reason": "moved"})
+
+    assert not both & {one["id"] for one in (await field.get(address))["items"]}
 
 
 async def test_a_tandem_is_signed_paused_resumed_and_ended(field: Field) -> None:

@@ -153,7 +153,8 @@ def test_two_varieties_of_a_language_are_one() -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [
     ('{\n"today": nonsense}', (2, "file", "not JSON: Expecting value")),
-    ('{\n\n"today": NaN}', (3, "file", "not JSON: NaN is no number")),
+    ('{\n\n"today": NaN}', (3, "today", "no valid date, such as 2026-03-02")),
+    ('{"today": "2026-03-02",\n"rules": {"base": Infinity}}', (2, "rules.base", "Input should be a valid integer")),
     ("", (1, "file", "not JSON: Expecting value")),
     ("[]", (1, "file", "Input should be a valid dictionary or instance of WhatIf")),
     ('{"today": "2026-03-02",\n"today": "2026-03-03"}', (2, "file", "not JSON: today stands there twice")),

@@ -28,7 +28,7 @@ from services.matching.mentor_groups.rules import (
     ReasonIn,
     TakingDocumentBackIn,
 )
-from services.matching.obstacles.reactions import check, look_again
+from services.matching.obstacles.reactions import check, unit_described
 from services.matching.pauses.queries import whys_of
 from services.matching.prerequisites.queries import contact_refs, no_longer_prepared, rules_or_refuse, with_record_due
 from services.matching.prerequisites.reactions import group_ended, recheck
@@ -67,9 +67,8 @@ async def register_interest(body: GroupIn, transaction: Transaction, once: Creat
     await rules_or_refuse(transaction, body.programme_id, day)
     group = MentorGroup(id=once.id, region=body.region, partner_id=body.partner_id, programme_id=body.programme_id,
                         label=body.label, interested_on=day)
-    group.describe(columns_of(body, without=BEYOND))
     transaction.add(group)
-    await transaction.flush()
+    await unit_described(transaction, group, columns_of(body, without=BEYOND))
     for member in body.members:
         await join(transaction, group, member)
     announce(transaction, MentorGroupInterestRegistered(
@@ -119,8 +118,7 @@ async def change_mentor_group(
     """What the group says of itself has changed; its proposal or tandem is looked at again."""
     group = await _group(transaction, mentor_group_id, expected)
     group.label = body.label
-    group.describe(columns_of(body, without=BEYOND))
-    await look_again(transaction, group)
+    await unit_described(transaction, group, columns_of(body, without=BEYOND))
     return await told(transaction, group, response)
 
 

@@ -77,6 +77,7 @@ class GroupOut(BaseModel):
     interests: list[str]
     childcare: bool
     step_free: bool
+    available_until: date | None
     housing: dict[str, Any] | None
     housing_lapsed_on: date | None
     documents_seen: list[dict[str, Any]]

@@ -9,7 +9,7 @@ from libs.common.db import OpenTransaction
 from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.mentors.model import Mentor, MentorState, record_deleted_at
-from services.matching.obstacles.reactions import look_again
+from services.matching.obstacles.reactions import look_again, unit_described
 from services.matching.profiles.rules import begin_of
 from services.matching.proposals.queries import awaited_of, lock_unit, taken
 from services.matching.proposals.reactions import let_go
@@ -25,8 +25,7 @@ async def described(
     mentor.refuse_left()
     if capacity is not None:
         mentor.set_capacity(capacity, taken=await taken(transaction, mentor))
-    mentor.describe(values)
-    await look_again(transaction, mentor)
+    await unit_described(transaction, mentor, values)
 
 
 async def left(transaction: OpenTransaction, mentor: Mentor) -> None:

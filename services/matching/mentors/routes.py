@@ -98,6 +98,7 @@ class MentorOut(BaseModel):
     interests: list[str]
     childcare: bool
     step_free: bool
+    available_until: date | None
     consented_on: date | None
     record_seen_on: date | None
     record_certificate_date: date | None
@@ -137,8 +138,8 @@ async def register_mentor(body: MentorIn, transaction: Transaction, once: Creati
         id=once.id, region=body.region, partner_id=body.partner_id, programme_id=body.programme_id,
         person_ref=person_ref, gender=body.gender, capacity=body.capacity, registered_on=day,
         consented_on=body.consented_on, consent_version=body.consent_version if body.consented_on else None)
-    mentor.describe(columns_of(body, without=BEYOND))
     transaction.add(mentor)
+    await described(transaction, mentor, columns_of(body, without=BEYOND))
     if body.consented_on:
         what = Given(_purposes(body.consented_besides), body.consented_on, body.consent_version, body.consent_language)
         await consent_given(transaction, person_ref, what, region=mentor.region, partner_id=mentor.partner_id)

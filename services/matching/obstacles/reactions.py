@@ -1,19 +1,24 @@
 """What follows when a side has changed: its proposals and tandems are looked at again with the hard constraints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from libs.common.db import OpenTransaction
+from libs.common.due import cancel, schedule
 from libs.common.reactions import when_due
 from services.matching.households.model import Household
 from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import Mentor
 from services.matching.obstacles.queries import between
 from services.matching.prerequisites.reactions import recheck
 from services.matching.profiles.queries import locked
+from services.matching.profiles.rules import begin_of
 from services.matching.proposals.model import OPEN, PENDING, DismissReason, Proposal, ProposalState
-from services.matching.proposals.queries import Unit, lock_pair, of_side
+from services.matching.proposals.queries import Unit, lock_pair, lock_unit, of_side
 from services.matching.proposals.reactions import dismissed
 from services.matching.tandems.queries import locked_with_pair, running_of
 
@@ -31,6 +36,27 @@ async def look_again(transaction: OpenTransaction, of: Household | Unit) -> None
         tandem, _ = await locked_with_pair(transaction, running)
         tandem.obstacles = await between(transaction, tandem)
     await transaction.flush()
+
+
+async def unit_described(transaction: OpenTransaction, unit: Unit, values: Mapping[str, Any]) -> None:
+    """A mentor or group locked with lock_unit, or one that is new, says something else of itself: these columns.
+
+    Its proposals and tandems are looked at again, and once more after the last day on which it wants anybody new.
+    """
+    unit.describe(values)
+    if unit.available_until is None:
+        await cancel(transaction, "availability_end", unit.id)
+    else:
+        await schedule(transaction, "availability_end", unit.id, begin_of(unit.available_until + timedelta(days=1)))
+    await look_again(transaction, unit)
+
+
+@when_due("availability_end")
+async def follow_end_of_availability(transaction: OpenTransaction, unit_id: UUID) -> None:
+    """A mentor or group wants nobody new from today on: who was proposed, and nobody was invited to, is dismissed."""
+    is_mentor = await transaction.get(Mentor, unit_id) is not None
+    await look_again(transaction, await (
+        lock_unit(transaction, Mentor, unit_id) if is_mentor else lock_unit(transaction, MentorGroup, unit_id)))
 
 
 @when_due("obstacles")

@@ -14,10 +14,12 @@ from services.matching.tandems.model import Tandem
 
 # Who is invited holds a place; places are counted exactly, under the lock, whenever one is given or promised.
 OF_PLACES = frozenset({HardCode.NO_PLACE_FREE})
+# Who was asked on the last day on which they wanted anybody new may answer after it.
+OF_ASKED = OF_PLACES | {HardCode.AVAILABILITY_OVER}
 # Who is accompanied: a mentor may pause for others, a certificate that runs out has a list of its own (record_due_by;
 # that none is noted at all, after a relevant entry, counts, and what is open on a group's checklist), and a home is to
 # be had in time before somebody moves in, not afterwards.
-OF_BEGINNINGS = OF_PLACES | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
+OF_BEGINNINGS = OF_ASKED | {HardCode.PAUSED, HardCode.NOT_VETTED, HardCode.HOUSING_NOT_READY}
 
 LEFT_OR_ENDED = Said("Der Mentor, die Mentorin oder die Gruppe ist nicht mehr dabei.",
                      "The mentor or group does not take part any more.", ("left_or_ended",))
@@ -38,7 +40,7 @@ def left_out(of: Proposal | Tandem, unit: Mentor | MentorGroup) -> frozenset[Har
     not whether two who were proposed still fit.
     """
     if isinstance(of, Proposal):
-        return frozenset() if of.state in PENDING else OF_PLACES
+        return frozenset() if of.state in PENDING else OF_ASKED
     unseen = isinstance(unit, MentorGroup) or unit.record_next_due is None
     return OF_BEGINNINGS - {HardCode.NOT_VETTED} if unseen else OF_BEGINNINGS
 

@@ -76,7 +76,8 @@ async def _group(transaction: OpenTransaction, holder: Reader) -> dict[str, Any]
     group = await spoken_for(transaction, holder) if isinstance(holder, Member) else None
     if group is None or group.state in ENDED:
         return None
-    return {"slots": slots_of(group.slots), "languages": group.languages, "radius_km": group.radius_km}
+    return {"slots": slots_of(group.slots), "languages": group.languages, "radius_km": group.radius_km,
+            "available_until": group.available_until}
 
 
 async def counselled_data(transaction: OpenTransaction, case: CounsellingCase) -> CounselledDataOut:

@@ -57,8 +57,12 @@ class Described(SQLModel):
 
 
 class Accompanying(Described):
-    """What who accompanies says besides: whom they take in, and what they offer."""
+    """What who accompanies says besides: whom they take in, and what they offer.
 
+    available_until: the last day on which somebody new is proposed to them; None: no end is known.
+    """
+
+    available_until: date | None = personal(None)
     largest: int = personal(1)
     offers: list[str] = code_list()
     accepts_genders: list[str] = code_list()
@@ -71,6 +75,12 @@ class Accompanying(Described):
         """Forget everything that was said."""
         for name, given in Accompanying.model_fields.items():
             setattr(self, name, given.get_default(call_default_factory=True))
+
+    def refuse_availability_over(self, day: date) -> None:
+        """Nobody new is invited with who wanted that until a day that has passed."""
+        if self.available_until is not None and self.available_until < day:
+            raise Refused("availability-over", "They were there for somebody new until {day}; ask them whether they"
+                          " still are, and change that day.", day=self.available_until.isoformat())
 
 
 class Awaited(StrEnum):

@@ -24,6 +24,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PARTS = ("morning", "midday", "afternoon", "evening")
 SLOTS = tuple(f"{day}_{part}" for day in DAYS for part in PARTS)
+AS_THEY_ARE = ("vetoed_households", "available_until")
 
 Slot = Annotated[str, StringConstraints(
     pattern="^(mon|tue|wed|thu|fri|sat|sun)_(morning|midday|afternoon|evening)$")]
@@ -83,6 +84,8 @@ class AccompanyingIn(DescribedIn):
     childcare: bool = False
     step_free: bool = False
     vetoed_households: list[UUID] = Field(default=[], max_length=50)
+    available_until: Day | None = Field(None, description=(
+        "The last day on which somebody new is proposed to them; null: no end is known. A PUT without it keeps it."))
 
 
 class ContactIn(Body):
@@ -196,12 +199,16 @@ def located(postcode: str | None) -> dict[str, Any]:
 
 def columns_of(body: DescribedIn, *, without: Iterable[str] = ()) -> dict[str, Any]:
     """The body as values of the columns of a profile; a postcode gives the point of its place, where one is known."""
-    values = body.model_dump(mode="json", exclude=set(without))
+    values = body.model_dump(mode="json", exclude={*without, *AS_THEY_ARE})
     lists = {name: sorted(set(value)) for name, value in values.items() if isinstance(value, list)}
     return values | lists | located(body.postcode) | {
-        "slots": mask_of(body.slots),
-        **({"vetoed_households": sorted(set(body.vetoed_households))} if isinstance(body, AccompanyingIn) else {}),
-    }
+        "slots": mask_of(body.slots), **(_of_unit(body) if isinstance(body, AccompanyingIn) else {})}
+
+
+def _of_unit(body: AccompanyingIn) -> dict[str, Any]:
+    """What JSON would make text of; a day that is not named stays: who writes may not know of it."""
+    named = {"available_until": body.available_until} if "available_until" in body.model_fields_set else {}
+    return {"vetoed_households": sorted(set(body.vetoed_households)), **named}
 
 
 def today(now: datetime) -> date:

@@ -94,6 +94,7 @@ async def invited(transaction: OpenTransaction, proposal: Proposal, pair: Pair) 
     """Both sides are asked; a place is held for them, and never two, and only for a pair that still fits."""
     refuse_full(await taken(transaction, pair.unit), pair.unit.capacity)
     await refuse_unless_available(transaction, pair.unit, transaction.clock.now())
+    pair.unit.refuse_availability_over(today(transaction.clock.now()))
     if await is_busy(transaction, pair.household):
         raise Refused("household-busy", "An invitation is open or a tandem runs; end it first.")
     now = transaction.clock.now()

@@ -30,7 +30,7 @@ from services.matching.runs.telling import Telling
 
 # By what places count: to be raised whenever the same inputs may lead to other constraints or scores. It is part of the
 # inputs' hash.
-COMPUTING_VERSIONS = {"households": "2", "persons": "3"}
+COMPUTING_VERSIONS = {"households": "4", "persons": "5"}
 
 
 class NotToBePinned(ValueError):

@@ -216,6 +216,7 @@ CHECKS: dict[HardCode, Check] = {
     HardCode.NOT_VETTED: lambda p, h, u: ~p.units.vetted[u],
     HardCode.CONSENT_MISSING: lambda p, h, u: ~(p.units.consented[u] & p.households.consented[h]),
     HardCode.PAUSED: lambda p, h, u: p.units.paused[u],
+    HardCode.AVAILABILITY_OVER: lambda p, h, u: p.units.over[u],
     HardCode.NO_PLACE_FREE: _no_place,
     HardCode.KIND_NOT_WISHED: lambda p, h, u: (p.households.kinds[h] & p.units.kind[u]) == 0,
     HardCode.HOUSEHOLD_TOO_LARGE: lambda p, h, u: p.households.size[h] > p.units.largest[u],
@@ -247,6 +248,7 @@ BARRED: dict[HardCode, Callable[[EncodedPool], Ints]] = {
 OF_THE_UNIT = (
     HardCode.NOT_VETTED,
     HardCode.PAUSED,
+    HardCode.AVAILABILITY_OVER,
     HardCode.HOUSING_MISSING,
     HardCode.HOUSING_NOT_READY,
 )

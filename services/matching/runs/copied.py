@@ -18,14 +18,14 @@ from services.matching.runs.pool import Household, Member, Point, Unit
 from services.matching.runs.rows import housing_of
 
 NOTHING = "\\N"
-NUMBERS = {"version", "free", "largest", "radius_km", "slots", "urgency"}
+NUMBERS = {"version", "free", "largest", "radius_km", "slots", "urgency", "days_left"}
 YES_OR_NO = {"childcare", "step_free", "vetted", "consented", "paused", "interpreter"}
 # Whatever these are asked to be instead, they look at themselves.
 A_UNIT = Unit(id=UUID(int=0), kind="single", free=0, largest=1, district="00000", radius_km=0)
 A_HOUSEHOLD = Household(
     id=UUID(int=0), members=(Member("65+"),), district="00000", waiting_since=date(2000, 1, 1))
 LOOKED_AT = ("kind", "free", "largest", "district", "radius_km", "languages", "contact_genders", "accepts_genders",
-             "accepts_bands", "least_level", "kinds", "urgency")
+             "accepts_bands", "least_level", "kinds", "urgency", "days_left")
 # Of these only the smallest and the largest: there are many. (Each member was looked at when it was made.)
 LEAST_AND_MOST: dict[str, Callable[[Any], Any]] = {"slots": int, "members": len}
 

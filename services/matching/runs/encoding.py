@@ -57,6 +57,7 @@ class UnitColumns:
     vetted: Bools
     consented: Bools
     paused: Bools
+    over: Bools
     free: Ints
     kind: Bits
     largest: Counts
@@ -221,6 +222,7 @@ def unit_columns(pool: Side, rules: Rules, bit: Vocabulary) -> UnitColumns:
         vetted=pool["vetted"].array(np.bool_),
         consented=pool["consented"].array(np.bool_),
         paused=pool["paused"].array(np.bool_),
+        over=pool["days_left"].to(lambda days: days == 0).array(np.bool_),
         free=pool["free"].array(np.int64),
         kind=small(pool["kind"].to(lambda kind: {kind}), KINDS),
         largest=counts(pool["largest"]),

@@ -27,6 +27,7 @@ class HardCode(StrEnum):
     NOT_VETTED = "not_vetted"
     CONSENT_MISSING = "consent_missing"
     PAUSED = "paused"
+    AVAILABILITY_OVER = "availability_over"
     NO_PLACE_FREE = "no_place_free"
     KIND_NOT_WISHED = "kind_not_wished"
     HOUSEHOLD_TOO_LARGE = "household_too_large"
@@ -162,6 +163,7 @@ CHECKS: dict[HardCode, Callable[[Household, Unit, Rules], bool]] = {
     HardCode.NOT_VETTED: lambda h, u, r: not u.vetted,
     HardCode.CONSENT_MISSING: lambda h, u, r: not (u.consented and h.consented),
     HardCode.PAUSED: lambda h, u, r: u.paused,
+    HardCode.AVAILABILITY_OVER: lambda h, u, r: u.days_left == 0,
     HardCode.NO_PLACE_FREE: lambda h, u, r: u.free < places_taken(h, r),
     HardCode.KIND_NOT_WISHED: lambda h, u, r: bool(h.kinds) and u.kind not in h.kinds,
     HardCode.HOUSEHOLD_TOO_LARGE: lambda h, u, r: len(h.members) > u.largest,

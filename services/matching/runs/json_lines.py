@@ -65,11 +65,7 @@ def _refuse_more(text: str, at: int) -> None:
 
 
 class Unreadable(ValueError):
-    """A name stands twice in an object, or what stands for a number is none; begins with it."""
-
-
-def _no_number(name: str) -> None:
-    raise Unreadable(f"{name} is no number")
+    """A name stands twice in an object; begins with it."""
 
 
 def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,7 +77,8 @@ def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_each_once)
+# NaN and infinities are read: whoever looks at the values refuses them, and knows the field.
+DECODER = json.JSONDecoder(object_pairs_hook=_each_once)
 
 
 def _key(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str, int]:

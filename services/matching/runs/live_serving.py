@@ -54,7 +54,9 @@ def priced(pool: Plain) -> dict[str, int]:
     """The prices of a programme's units, those that cost something; `past`: households that came before."""
     units, _ = units_of(Copied(*pool["units"]), pool["today"])
     past, _ = households_of(Copied(*pool["past"]))
-    found = future_prices(units, past, rules_of(pool), expected=expected_here(units, past, pool), seed=pool["seed"])
+    left = units["days_left"].to(lambda days: HORIZON if days is None else days).each()
+    found = future_prices(units, past, rules_of(pool), expected=expected_here(units, past, pool), seed=pool["seed"],
+                          days_left=left)
     return {str(one): price for one, price in zip(units.ids, found.tolist(), strict=True) if price}
 
 

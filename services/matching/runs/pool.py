@@ -92,7 +92,8 @@ class Unit:
     `free`: places for further households; `largest`: persons in the largest household it can take;
     `district`: AGS; `radius_km`: how far it goes; `languages`: tag -> level of LEVELS; `slots`: bit 4 * day +
     part, Monday morning is bit 0; `contact_genders`: of the main contacts; `accepts_genders` and
-    `accepts_bands`: whom it wishes to accompany (empty: everyone); `persons`: who belongs to it, for vetoes.
+    `accepts_bands`: whom it wishes to accompany (empty: everyone); `persons`: who belongs to it, for vetoes;
+    `days_left`: on so many days from today on somebody new may be proposed (None: no end is known).
     """
 
     id: UUID
@@ -118,12 +119,14 @@ class Unit:
     vetted: bool = False
     consented: bool = False
     paused: bool = False
+    days_left: int | None = None
     housing: Housing | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown codes and numbers that cannot be meant."""
         _of_list("kind", (self.kind,), KINDS)
         require(self.free >= 0, "free", f"{self.free} places are fewer than none")
+        require(self.days_left is None or self.days_left >= 0, "days_left", f"{self.days_left} is below 0")
         require(self.largest >= 1, "largest", f"a household has at least one person, not {self.largest}")
         _shared(self.district, self.radius_km, self.languages, self.slots)
         _of_list("contact_genders", self.contact_genders, GENDERS)

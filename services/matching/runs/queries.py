@@ -91,7 +91,7 @@ async def load_pair(transaction: OpenTransaction, of: Proposal | Tandem) -> dict
     if of.mentor_id:
         unit = _mentors(lambda kind: kind.id == of.mentor_id, rules["today"], besides=of)
     else:
-        unit = _groups(lambda kind: kind.id == of.mentor_group_id, besides=of,
+        unit = _groups(lambda kind: kind.id == of.mentor_group_id, rules["today"], besides=of,
                        authority_chooses=rules["authority_chooses"])
     return rules | {"households": await household_rows(transaction, lambda kind: kind.id == of.household_id),
                     "units": await _rows(transaction, unit)}
@@ -207,7 +207,7 @@ def _units(
 ) -> tuple[Select[Any], Select[Any]]:
     """All but those who left or have ended; why one is not to be had is told by its hard code."""
     mentors = _mentors(which, day, besides=besides)
-    groups = _groups(which, authority_chooses=authority_chooses, besides=besides)
+    groups = _groups(which, day, authority_chooses=authority_chooses, besides=besides)
     return (mentors.where(col(Mentor.state) != MentorState.LEFT), groups.where(col(MentorGroup.state).not_in(ENDED)))
 
 
@@ -219,11 +219,12 @@ def _mentors(which: Which, day: date, *, besides: Besides | None = None) -> Sele
         "vetted": and_(col(Mentor.state).in_(VETTED), func.coalesce(col(Mentor.record_next_due) > day, false())),
         "paused": col(Mentor.state) == MentorState.PAUSED, "consented": col(Mentor.consented_on).is_not(None),
         "contact_genders": func.json_build_array(Mentor.gender), "partner": col(Mentor.partner_id),
+        "days_left": _days_left(Mentor, day),
         "persons": func.json_build_array(Mentor.person_ref)}
     return _selected(columns).outerjoin(held, held.c.unit_id == col(Mentor.id)).where(which(Mentor))
 
 
-def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = None) -> Select[Any]:
+def _groups(which: Which, day: date, *, authority_chooses: bool, besides: Besides | None = None) -> Select[Any]:
     """Vetted are those that may be proposed, and those with a household and nothing open on their checklist."""
     held = _held(MentorGroup, which, Proposal.mentor_group_id, Tandem.mentor_group_id, besides)
     members, with_household = _members(which), col(MentorGroup.state).in_(WITH_HOUSEHOLD)
@@ -235,10 +236,17 @@ def _groups(which: Which, *, authority_chooses: bool, besides: Besides | None = 
         "vetted": or_(still_prepared(), col(MentorGroup.state) == wanted), "partner": col(MentorGroup.partner_id),
         "consented": func.coalesce(members.c.consented, false()),
         "paused": func.num_nonnulls(MentorGroup.held_back_on, MentorGroup.paused_on) > 0,
+        "days_left": _days_left(MentorGroup, day),
         "contact_genders": func.coalesce(members.c.main, members.c.all, nobody),
         "persons": func.coalesce(members.c.persons, nobody)}
     return _selected(columns).outerjoin(held, held.c.unit_id == col(MentorGroup.id)).outerjoin(
         members, members.c.mentor_group_id == col(MentorGroup.id)).where(which(MentorGroup))
+
+
+def _days_left(kind: Any, day: date) -> ColumnElement[Any]:
+    """On so many days somebody new may be proposed; NULL where no end is known: greatest() passes over single ones."""
+    until = col(kind.available_until)
+    return func.greatest(until - day + 1, case((until.is_not(None), 0)))
 
 
 def _members(which: Which) -> Subquery:

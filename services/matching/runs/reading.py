@@ -17,6 +17,7 @@ HARD = {
     "not_vetted": ("unit.vetted",),
     "consent_missing": ("household.consented", "unit.consented"),
     "paused": ("unit.paused",),
+    "availability_over": ("unit.days_left",),
     "no_place_free": ("unit.free",),
     "kind_not_wished": ("household.kinds", "unit.kind"),
     "household_too_large": ("household.members", "unit.largest"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, literal, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, literal, or_, union_all
 from sqlalchemy import select as select_columns
 from sqlmodel import col
 
@@ -31,7 +31,8 @@ class Standing(NamedTuple):
     """A mentor or group as it is now. free, as if nothing came of the run's proposals.
 
     steps: by how many versions it is another because of what has come of the run's proposals.
-    lapsed: what time alone has changed, a certificate that ran out or a home that is to be had in time by now.
+    lapsed: what time alone has changed: a certificate that ran out, a home that is to be had in time by now, or a last
+    day on which somebody new was wanted.
     """
 
     version: int
@@ -120,13 +121,18 @@ async def _standing(transaction: OpenTransaction, run: Run, pool: RunPool) -> di
     then = run.today or day
     home = col(MentorGroup.housing)["available_from"].astext
     in_time_by_now = and_(home > str(then + HOME_WITHIN), home <= str(day + HOME_WITHIN)) if homes else false()
+
+    def over(kind: Any) -> ColumnElement[bool]:
+        return and_(col(kind.available_until) >= then, col(kind.available_until) < day)
+
     mentors = _with_places(
         Mentor, run, _held(Mentor, run, read_at, Proposal.mentor_id, Tandem.mentor_id), col(Mentor.capacity),
-        lapsed=and_(col(Mentor.record_next_due) > then, col(Mentor.record_next_due) <= day),
+        lapsed=or_(and_(col(Mentor.record_next_due) > then, col(Mentor.record_next_due) <= day), over(Mentor)),
     ).where(col(Mentor.state) != MentorState.LEFT)
     held = _held(MentorGroup, run, read_at, Proposal.mentor_group_id, Tandem.mentor_group_id)
     elsewhere = and_(col(MentorGroup.state).in_(WITH_HOUSEHOLD), func.coalesce(held.c.own, 0) == 0)
-    groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1), lapsed=in_time_by_now).where(
+    groups = _with_places(MentorGroup, run, held, case((elsewhere, 0), else_=1),
+                          lapsed=or_(in_time_by_now, over(MentorGroup))).where(
         col(MentorGroup.state).not_in(ENDED))
     return {str(one): Standing(version, max(0, places - held + own), steps, bool(lapsed))
             for query in (mentors, groups)

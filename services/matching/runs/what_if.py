@@ -184,24 +184,26 @@ def _member(age_band: str, gender: str) -> Member:
     return Member(age_band, gender)
 
 
-def _accompanying(row: AccompanyingIn, placed: Free) -> dict[str, Any]:
+def _accompanying(row: AccompanyingIn, placed: Free, file: WhatIf) -> dict[str, Any]:
+    until = row.available_until
     return _described(row, placed) | {
         "free": placed.capacity, "vetted": placed.vetted, "paused": placed.paused, "partner": placed.partner_id,
+        "days_left": until and max(0, (until - file.today).days + 1),
         "largest": row.largest, "radius_km": row.radius_km, "offers": _codes(row.offers),
         "accepts_genders": frozenset(one.value for one in row.accepts_genders),
         "accepts_bands": frozenset(one.value for one in row.accepts_bands), "childcare": row.childcare,
         "step_free": row.step_free, "vetoed_households": frozenset(row.vetoed_households)}
 
 
-def _mentor(row: MentorRow, _file: WhatIf) -> Unit:
+def _mentor(row: MentorRow, file: WhatIf) -> Unit:
     return Unit(kind="single", contact_genders=frozenset({row.gender.value}),
-                persons=frozenset([row.person_ref] if row.person_ref else []), **_accompanying(row, row))
+                persons=frozenset([row.person_ref] if row.person_ref else []), **_accompanying(row, row, file))
 
 
 def _group(row: GroupRow, file: WhatIf) -> Unit:
     several = file.rules.capacity_in == "households" and row.capacity > 1
     require(not several, "capacity", "a group takes one household at a time")
-    given = _accompanying(row, row)
+    given = _accompanying(row, row, file)
     if row.housing:
         home = row.housing.model_dump(mode="json")
         given["step_free"] = given["step_free"] or row.housing.barrier_free

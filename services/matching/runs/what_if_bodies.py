@@ -95,6 +95,7 @@ class MentorRow(MentorFields, Free):
     """A mentor of a what-if run."""
 
     capacity: int = Field(1, ge=0, le=MOST_PLACES)
+    available_until: Annotated[Day, Written] | None = None
     person_ref: UUID | None = None
 
 
@@ -102,6 +103,7 @@ class GroupRow(AccompanyingIn, Free):
     """A mentor group of a what-if run; of its members only the main contacts' genders are needed."""
 
     largest: int = Field(12, ge=1, le=30)
+    available_until: Annotated[Day, Written] | None = None
     contact_genders: list[Gender] = Field(default=[], max_length=20)
     member_refs: list[UUID] = Field(default=[], max_length=50)
     housing: HomeRow | None = None

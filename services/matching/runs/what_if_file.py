@@ -6,7 +6,7 @@ Nobody's name is in it; places are those of postcodes, and what matching does no
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def written(sides: Sides, of_run: Row | None = None) -> Iterator[str]:
     yield _text(head)[:-1]
     rows = {
         "households": map(household_row, _people(sides.households)),
-        "mentors": (mentor_row(one) for one in _people(sides.units) if one["kind"] != "group"),
+        "mentors": (mentor_row(one, sides.today) for one in _people(sides.units) if one["kind"] != "group"),
         "mentor_groups": (group_row(one, sides.today) for one in _people(sides.units) if one["kind"] == "group"),
     }
     for name, side in rows.items():
@@ -70,16 +70,16 @@ def household_row(one: Row) -> Row:
         "members": [vars(member) for member in one["members"]]}
 
 
-def mentor_row(one: Row) -> Row:
-    """A mentor's row from the fields of `pool.Unit`."""
-    return _accompanying(one) | _given(
+def mentor_row(one: Row, day: date) -> Row:
+    """A mentor's row from the fields of `pool.Unit`; the days that it has left are counted from the day."""
+    return _accompanying(one, day) | _given(
         {"gender": next(iter(one["contact_genders"]), None), "person_ref": next(iter(one["persons"]), None)})
 
 
 def group_row(one: Row, day: date) -> Row:
     """A group's row likewise; rents are counted from the day."""
     home = {"housing": _home(one["housing"], day)} if one["housing"] else {}
-    return _accompanying(one) | home | _given(
+    return _accompanying(one, day) | home | _given(
         {"contact_genders": one["contact_genders"], "member_refs": one["persons"]})
 
 
@@ -98,8 +98,11 @@ def _described(one: Row, names: Iterable[str]) -> Row:
     return same | point | {"region": one["district"], "slots": slots_of(one["slots"])}
 
 
-def _accompanying(one: Row) -> Row:
-    return _described(one, SAME_OF_UNIT) | _given({"capacity": one["free"], "partner_id": one["partner"]})
+def _accompanying(one: Row, day: date) -> Row:
+    left = one["days_left"]
+    until = None if left is None else day + timedelta(days=left - 1)
+    return _described(one, SAME_OF_UNIT) | _given(
+        {"capacity": one["free"], "partner_id": one["partner"], "available_until": until})
 
 
 def _home(home: Housing, day: date) -> Row:

@@ -96,9 +96,10 @@ class _View:
         form = self._form("availability", availability_form(stored))
         days = [Field("slots", self.say(f"day_{day}"), form["slots"], several=True, options=[
             (f"{day}_{part}", self.say(f"part_{part}")) for part in PARTS]) for day in DAYS]
-        numbers = [Field(name, self.say(f"stored_{name}"), form[name], kind="number")
-                   for name in ("radius_km", "capacity") if name in form]
-        return [self._asking("availability", [*days, *self._languages(form), *numbers])]
+        kinds = {"radius_km": "number", "capacity": "number", "available_until": "date"}
+        single = [Field(name, self.say(f"stored_{name}"), form[name], kind=kind)
+                  for name, kind in kinds.items() if name in form]
+        return [self._asking("availability", [*days, *self._languages(form), *single])]
 
     def stored(self) -> Section:
         """Everything that is stored, and where they are."""

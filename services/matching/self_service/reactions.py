@@ -16,13 +16,13 @@ from services.matching.members.reactions import group_to_change, left_group
 from services.matching.mentor_groups.model import MentorGroup
 from services.matching.mentors.model import Mentor
 from services.matching.mentors.reactions import described, left
-from services.matching.obstacles.reactions import look_again
+from services.matching.obstacles.reactions import look_again, unit_described
 from services.matching.pauses.reactions import paused, resumed
 from services.matching.profiles.queries import address_mark, beyond_scope, contact_changed
 from services.matching.profiles.rules import ContactIn, mask_of
 from services.matching.proposals.queries import Unit, is_busy
 from services.matching.proposals.reactions import let_go
-from services.matching.self_service.rules import AvailabilityIn
+from services.matching.self_service.rules import OF_UNITS, AvailabilityIn
 
 NOT_WANTED = "not_wanted"
 
@@ -36,7 +36,8 @@ def offered(transaction: OpenTransaction, holder: Reader) -> None:
 async def change_availability(transaction: OpenTransaction, holder: Holder, body: AvailabilityIn) -> None:
     """When, where, in which languages and with how many; of a group its main contacts say so."""
     values = _said(body)
-    known = {name: value for name, value in values.items() if value is not None}
+    until = {"available_until": body.available_until} if "available_until" in body.model_fields_set else {}
+    known = {name: value for name, value in values.items() if value is not None} | until
     if isinstance(holder, Mentor):
         await described(transaction, holder, known, capacity=body.capacity)
     elif isinstance(holder, Member):
@@ -45,9 +46,8 @@ async def change_availability(transaction: OpenTransaction, holder: Holder, body
             raise Refused("availability-of-group",
                           "The times and languages of a group are changed by its main contacts or the coordinators.")
         group.refuse_ended()
-        group.describe(known)
         await audited(transaction, "change", f"mentor_group/{group.id}", holder.person_ref)
-        await look_again(transaction, group)
+        await unit_described(transaction, group, known)
     else:
         holder.refuse_closed()
         await beyond_scope(transaction)
@@ -98,6 +98,6 @@ async def _side(transaction: OpenTransaction, holder: Holder) -> Household | Uni
 
 
 def _said(body: AvailabilityIn) -> dict[str, Any]:
-    values = body.model_dump(mode="json", exclude_unset=True, exclude={"capacity"})
+    values = body.model_dump(mode="json", exclude_unset=True, exclude=set(OF_UNITS))
     values = {name: value for name, value in values.items() if value is not None or name == "radius_km"}
     return values | ({"slots": mask_of(body.slots)} if body.slots is not None else {})

@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from pydantic import Field, WrapValidator
 
 from libs.common.bodies import Body
+from libs.common.codes.types import Day
 from services.matching.links.rules import Form, first, read_form
 from services.matching.profiles.rules import ContactIn, ContactOut, Slot, Spoken
 
 MOST_LANGUAGES = 20
+# What only those who accompany are asked.
+OF_UNITS = ("capacity", "available_until")
 
 
 class AvailabilityIn(Body):
@@ -19,6 +22,8 @@ class AvailabilityIn(Body):
                                      examples=[{"ar": "C2", "de": "A1"}])
     radius_km: int | None = Field(None, ge=0, le=500, description="For a household null means: as far as they go.")
     capacity: int | None = Field(None, ge=1, le=50, description="Households at a time; of mentors alone.")
+    available_until: Day | None = Field(None, description=(
+        "The last day on which somebody new is proposed; null: no end is known. Of mentors and groups alone."))
 
 
 # Each is what a program sends, or the form of a browser.
@@ -27,12 +32,12 @@ Contact = Annotated[ContactIn, WrapValidator(read_form)]
 
 
 def availability_in(form: Form) -> dict[str, Any]:
-    """What the form about availability says, as a program would send it; a capacity only where it asks for one."""
+    """What the form about availability says, as a program would send it; of units only what it asks for."""
     spoken = zip(form.get("language", []), form.get("level", []), strict=False)
     return {
         "slots": form.get("slots", []), "languages": {tag: level for tag, level in spoken if tag},
         "radius_km": first(form, "radius_km"),
-        **({"capacity": first(form, "capacity")} if "capacity" in form else {}),
+        **{name: first(form, name) for name in OF_UNITS if name in form},
     }
 
 
@@ -49,7 +54,7 @@ def availability_form(stored: dict[str, Any]) -> Form:
     return {
         "slots": stored["slots"], "language": list(stored["languages"]), "level": list(stored["languages"].values()),
         "radius_km": _text(stored["radius_km"]),
-        **({"capacity": _text(stored["capacity"])} if "capacity" in stored else {}),
+        **{name: _text(stored[name]) for name in OF_UNITS if name in stored},
     }
 
 

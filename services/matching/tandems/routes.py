@@ -135,6 +135,8 @@ async def list_tandems(
     mentor_id: UUID | None = None, mentor_group_id: UUID | None = None,
     trial_overdue: Annotated[bool, Query(description="Whose trial is over without both consents.")] = False,  # noqa: FBT002
     with_obstacles: Annotated[bool, Query(description="Running, and no longer fitting together.")] = False,  # noqa: FBT002
+    without_agreement: Annotated[bool, Query(  # noqa: FBT002
+        description="Running, and no signed agreement is noted.")] = False,
     term_over_by: Annotated[Day | None, Query(description="Running, and planned until then at the latest.")] = None,
 ) -> Page[TandemOut]:
     """The tandems inside the caller's scope, oldest first."""
@@ -146,6 +148,8 @@ async def list_tandems(
         query = query.where(col(Tandem.state) == TandemState.TRIAL, col(Tandem.trial_until) <= transaction.clock.now())
     if with_obstacles:
         query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.obstacles) != [])
+    if without_agreement:
+        query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.agreement_signed_on).is_(None))
     if term_over_by:
         query = query.where(col(Tandem.state).in_(RUNNING), col(Tandem.planned_until) <= term_over_by)
     rows, following = await page(transaction, query, paging, col(Tandem.id))
