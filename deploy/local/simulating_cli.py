@@ -28,21 +28,24 @@ DESCRIBED = "docs/simulation.md describes the files."
 Kind = Annotated[Literal["thin", "large"] | None, typer.Option(
     help="Many mentors, mostly of one place (thin, unless told), or few large places.")]
 Seeds = Annotated[int | None, typer.Option(
-    min=1, max=1000, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
+    min=1, max=10_000, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
 Processes = Annotated[int | None, typer.Option(
     min=1, max=64, help="How many years are played at once: 2 where there are two processors. Figures are the same.")]
 Households = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many arrive in the year.")]
 Units = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many mentors, groups or places there are.")]
+Told = Annotated[int | None, typer.Option(min=0, max=100, help=(
+    "Of how many mentors in a hundred prices know until when they are there; then they know of no year's end either, "
+    "as those of the service. Without it they know both."))]
 Arrivals = Annotated[Path | None, typer.Option(help="CSV: who arrives when; with --places.")]
 Places = Annotated[Path | None, typer.Option(help="CSV: who takes in how many from when to when; with --arrivals.")]
 Written = Annotated[Path | None, typer.Option("--json", help="Write the figures into this file; - for stdout.")]
 Plotted = Annotated[Path | None, typer.Option("--plot", help="Draw the shares of hindsight into this SVG file.")]
 
 
-def simulate(
+def simulate(  # noqa: PLR0913, PLR0917 - one for each option
     market: Kind = None, seeds: Seeds = None, households: Households = None, units: Units = None,
     arrivals: Arrivals = None, places: Places = None, written: Written = None, plotted: Plotted = None,
-    processes: Processes = None,
+    processes: Processes = None, days_told: Told = None,
     language: Annotated[Literal["de", "en"], typer.Option(help="The language of table and plot.")] = "de",
 ) -> None:
     """Play a year with each way of matching, and tell how much of the best in hindsight each of them reaches.
@@ -59,7 +62,7 @@ def simulate(
     years = seeds or (YEARS_OF_FILES if given else YEARS[kind])
     of_invented = market is not None or any(sizes)
     markets = _read(arrivals, places, years, refused=of_invented) if given else _invented(kind, years, sizes)
-    lines = _played(markets, processes or min(USUAL_PROCESSES, os.cpu_count() or 1))
+    lines = _played(_foreseen(markets, days_told), processes or min(USUAL_PROCESSES, os.cpu_count() or 1))
     # Goals are about the markets that they were set for.
     by_name = {line.policy: line for line in lines}
     goals = [] if given or households or units else [(goal, goal.reached(by_name)) for goal in GOALS[kind]]
@@ -123,6 +126,14 @@ def _read(arrivals: Path | None, places: Path | None, seeds: int, *, refused: bo
         raise CannotGoOn(f"{file}, line {raised.line}, column {raised.column}: {raised.wrong}.", DESCRIBED,
                          code=Exit.USAGE) from raised
     return dict.fromkeys(range(1, seeds + 1), partial(_itself, market))
+
+
+def _foreseen(markets: "Markets", days_told: int | None) -> "Markets":
+    """The same markets; with days_told their prices foresee as little as those of the service do."""
+    from services.matching.simulation.market import as_in_service
+
+    return markets if days_told is None else {
+        seed: partial(as_in_service, make, days_told, seed) for seed, make in markets.items()}
 
 
 def _itself(market: "Market") -> "Market":

@@ -20,7 +20,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "title": "Wie viel vom Besten im Rückblick jedes Verfahren erreicht",
         "reached": "erreicht", "missed": "verfehlt", "over": "Vorsprung vor", "years": "Jahre", "year": "Jahr",
         "open": "Zu wenige Jahre für ein Urteil: was dem Ziel näher ist als zwei Standardfehler (±), kann Zufall sein. "
-                "Mehr Jahre (--seeds 200) sagen mehr.",
+                "Mehr Jahre (--seeds {more}) sagen mehr.",
     },
     "en": {
         "greedy": "at once", "live_prices": "at once with prices", "waiting_list": "waiting list",
@@ -29,7 +29,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "title": "How much of the best in hindsight each policy reaches",
         "reached": "reached", "missed": "missed", "over": "lead over", "years": "years", "year": "year",
         "open": "Too few years to tell: what is nearer to its goal than two standard errors (±) may be chance. "
-                "More years (--seeds 200) tell more.",
+                "More years (--seeds {more}) tell more.",
     },
 }
 BAR_WIDTH = 30
@@ -99,7 +99,7 @@ def summary(seeds: int, seconds: float, language: Language, *, is_open: bool) ->
     """How many years were played in which time, and whether chance may decide about a goal in so few."""
     words = WORDS[language]
     played = f"{seeds} {words['year' if seeds == 1 else 'years']}, {seconds:.0f} s"
-    return played + (f"\n{words['open']}" if is_open else "")
+    return played + ("\n" + words["open"].format(more=5 * seeds) if is_open else "")
 
 
 def plot(lines: "Sequence[Line]", language: Language) -> str:

@@ -47,6 +47,19 @@ def test_every_policy_is_told_in_a_table_with_bars(lotse: Lotse) -> None:
     assert said.splitlines()[0] == "year 1 of 2: who suits whom …"
 
 
+def test_prices_may_foresee_as_little_as_those_of_the_service(lotse: Lotse) -> None:
+    """Of so many in a hundred until when they are there, and no end of the year; more than a hundred is refused."""
+    larger = ("simulate", "--seeds", "1", "--households", "150", "--units", "80", "--json", "-")
+    figures = [json.loads(lotse(*larger, *told)[1])["policies"] for told in (
+        (), ("--days-told", "100"), ("--days-told", "0"))]
+    code, _, _ = lotse(*SMALL, "--days-told", "101")
+
+    assert code == 2
+    worth = [{one["policy"]: one["worth"] for one in policies} for policies in figures]
+    assert len({one["live_prices"] for one in worth}) == 3
+    assert len({(one["greedy"], one["hindsight"]) for one in worth}) == 1
+
+
 def test_programs_get_json(files: tuple[str, ...], tmp_path: Path, lotse: Lotse) -> None:
     """On standard output nothing else; in a file beside the table the same."""
     _, said, _ = lotse("simulate", *files, "--seeds", "1", "--json", "-")
@@ -86,6 +99,7 @@ def test_goals_are_told_with_what_is_reached(lotse: Lotse, monkeypatch: pytest.M
     assert "Q2: at once with prices: 9" in shown
     assert "(≥ 97.5 %: " in shown
     assert "Too few years to tell" in shown
+    assert "(--seeds 5)" in shown
 
 
 def test_a_malformed_file_is_told_by_line_and_column(files: tuple[str, ...], lotse: Lotse) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from services.matching.simulation.market import Market, large_places, thin_market
+from services.matching.simulation.market import Market, as_in_service, large_places, thin_market
 from services.matching.simulation.policies import POLICIES, greedy, hindsight, waiting_list, weekly_run
 from services.matching.simulation.year import Played, Policy, play
 from tests.matching.markets import a_market, markets
@@ -101,6 +101,30 @@ def test_live_prices_keep_a_place_for_those_who_have_no_other() -> None:
 
     assert play(market, greedy).worth == 1900
     assert play(market, POLICIES["live_prices"](1)).worth == hindsight(market).worth == 1800 + 1500
+
+
+def test_prices_foresee_only_what_was_told() -> None:
+    """A place of today costs nothing, unless nobody has told that it is gone tomorrow; then the other one is given."""
+    past = range(1, 8)
+    worth = {(0, 0): 1900, (0, 1): 1800} | {(number, 0): 1500 for number in past}
+    known = a_market(worth, arrives=[0, *(-40 * number for number in past)], departs=[9, *(0 for _ in past)],
+                     joins=[0, 0], leaves=[1, 300], places=[1, 1])
+    told, untold = (as_in_service(lambda: known, percent, 1) for percent in (100, 0))
+    chosen = [play(market, POLICIES["live_prices"](1)).worth for market in (known, told, untold)]
+
+    assert chosen == [1900, 1900, 1800]
+    assert [market.told.sum() for market in (told, untold) if market.told is not None] == [2, 0]
+
+
+def test_the_service_knows_of_no_end_of_the_year() -> None:
+    """Whoever simulates knows that nobody counts after it; who has told no day is there for all of the horizon."""
+    known = a_market({(0, 0): 1000}, arrives=[0], departs=[9], joins=[0], leaves=[300], places=[1])
+    horizon, left = known.foreseen(360, 182)
+    assert (horizon, left.tolist()) == (4, [-60])
+    told, untold = (as_in_service(lambda: known, percent, 1).foreseen(200, 182) for percent in (100, 0))
+
+    assert (told[0], told[1].tolist()) == (182, [100])
+    assert (untold[0], untold[1].tolist()) == (182, [182])
 
 
 def test_who_declines_gets_the_next_best() -> None:

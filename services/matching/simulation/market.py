@@ -1,8 +1,8 @@
 """A year of people who come and go: when households arrive and give up, when mentors join and leave, who suits whom."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -45,6 +45,9 @@ class Market:
     day it `joins` until the day before it `leaves`. Who arrived before day 0 and has departed by then is the past, from
     which futures are drawn. A pair that `declines` (bool[k]) does so whenever it is proposed; one that does not
     keeps its place for `term` days. Where people have attributes, more may be `drawn` than came.
+
+    `told` (bool[n_units]): prices foresee as little as those of the service do, of these units until when they are
+    there, and not when the year ends. None: they know both, as hindsight does.
     """
 
     pairs: Scored
@@ -57,6 +60,7 @@ class Market:
     term: int = YEAR
     days: int = YEAR
     drawn: WhoMayCome | None = None
+    told: Bools | None = None
 
     @property
     def n_households(self) -> int:
@@ -102,10 +106,22 @@ class Market:
         a_day = float(np.count_nonzero(self.arrives[known] >= since)) / max(1, day - since)
         return np.flatnonzero(self.arrives[self.may_come.like] < day), a_day
 
+    def foreseen(self, day: int, horizon: int) -> tuple[int, Ints]:
+        """On how many of the `horizon` days from this one on somebody may come, and how many each unit has left."""
+        if self.told is None:
+            return min(horizon, self.days - day), self.leaves - day
+        return horizon, np.where(self.told, self.leaves - day, horizon)
+
     def places_joining(self, day: int) -> float:
         """How many places joined on a day of this year before that day."""
         joined = (self.joins > 0) & (self.joins < day)
         return float(self.places[joined].sum()) / max(1, day - 1)
+
+
+def as_in_service(make: Callable[[], Market], percent: int, seed: int) -> Market:
+    """Return the market with so many units in a hundred, drawn by chance, that have told until when they are there."""
+    market = make()
+    return replace(market, told=np.random.default_rng([seed, percent]).integers(0, 100, market.n_units) < percent)
 
 
 def thin_market(seed: int, households: int = 600, units: int = 500) -> Market:

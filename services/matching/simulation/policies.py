@@ -50,12 +50,13 @@ class Prices:
     def on(self, today: Today) -> Ints:
         """The prices of today, int64[n_units]; each unit's over the nights on which it had a place free.
 
-        Who would come after the last day counts for nobody, not in hindsight either: no price looks further than that.
+        Who would come after the last day counts for nobody, not in hindsight either: no price looks further than that,
+        unless it is to foresee no more than the service does (`Market.told`).
         """
         past, a_day = today.market.arrivals_before(today.day)
-        horizon = min(self._horizon, today.market.days - today.day)
+        horizon, left = today.market.foreseen(today.day, self._horizon)
         prices = prices_of_futures(
-            today.market.may_come.pairs, past, today.available, today.market.leaves - today.day,
+            today.market.may_come.pairs, past, today.available, left,
             expected=round(a_day * horizon * self._share_here(today, horizon)), horizon=horizon,
             futures=self._each_night, dice=self._dice)
         self._nights.append((prices, (today.available > 0).astype(np.int64)))
