@@ -1,6 +1,6 @@
 """The live process keeps so many units and no more: the pool that was asked longest ago goes, and is read again."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.matching.runs import live_serving
-from services.matching.runs.live_serving import serve
-from services.matching.runs.pool import Rules
+from services.matching.runs.columns import Side
+from services.matching.runs.live_serving import expected_here, serve
+from services.matching.runs.pool import Household, Rules, Unit
 from tests.matching.pools import TODAY, a_household, a_unit
 from tests.matching.test_copied import UNIT, copied
 
@@ -71,3 +72,15 @@ def test_another_token_is_another_pool() -> None:
     kept(programme, 2)
 
     assert possible(programme, uuid4()) is None
+
+
+def test_among_places_of_who_wants_nobody_new_any_more_nobody_looks() -> None:
+    """As many look here as if they were not there; as long as somebody new is wanted they count."""
+    over, there = (replace(a_unit(number), days_left=left) for number, left in ((0, 0), (1, 5)))
+    joined, first = a_unit((1 << 127) + 1), str(UUID(int=1 << 127))
+    past = Side.of(Household, [a_household(number) for number in range(20)])
+    sides = [Side.of(Unit, units) for units in ([over, joined], [joined], [there, joined])]
+    found = [expected_here(Side([*map(str, side.ids)], side.columns), past, {"days": 364, "joined_since": first})
+             for side in sides]
+
+    assert found[0] == found[1] < found[2]

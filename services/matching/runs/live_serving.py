@@ -66,7 +66,8 @@ def expected_here(units: Side, past: Side, pool: Plain) -> int:
     As many come as have come in the `days` before; of those, the share that will look here: places join as they have
     joined in that time (`joined_since`: the least id of what was made in it), and the others find somebody among them.
     """
-    free, first = units["free"].each(), str(pool["joined_since"])
+    left, first = units["days_left"].each(), str(pool["joined_since"])
+    free = [0 if days == 0 else places for days, places in zip(left, units["free"].each(), strict=True)]
     here: int = sum(free)
     joined = sum(places for one, places in zip(units.ids, free, strict=True) if one >= first)
     coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), joined))
