@@ -7,6 +7,8 @@ import pytest
 
 from services.matching.links.queries import OWN_DATA
 from tests.matching.field import Field, Json
+from tests.matching.test_mentor_records_http import due_about
+from tests.matching.test_persons_facts import erased
 
 BROWSER = {"Accept": "text/html"}
 
@@ -84,6 +86,32 @@ async def test_another_day_in_time_takes_its_place(field: Field) -> None:
     await field.network.move(timedelta(days=3))
 
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "proposed"
+
+
+async def test_a_run_that_computes_beyond_midnight_proposes_nobody_whose_day_has_passed(field: Field) -> None:
+    """What falls due at midnight has looked already, and would not look at its proposals again."""
+    await field.ready_mentor(available_until=str(field.day))
+    household = await field.waiting_household()
+    found = await field.found_by_a_run()
+    await field.network.move(timedelta(days=1))
+    run = await field.taken_over(*found)
+
+    assert (run["proposed"], run["dropped"]) == (0, 1)
+    assert (await field.get(f"/households/{household['id']}"))["state"] == "waiting"
+
+
+@pytest.mark.parametrize("erase", [False, True])
+async def test_of_who_has_left_nothing_tells_the_day(field: Field, *, erase: bool) -> None:
+    """Nor what would have fallen due after it."""
+    mentor = await field.ready_mentor(available_until=str(field.day + timedelta(days=9)))
+    assert "availability_end" in await due_about(field, mentor["id"])
+    if erase:
+        await erased(field, mentor["person_ref"])
+        assert (await field.get(f"/mentors/{mentor['id']}"))["available_until"] is None
+    else:
+        await field.act(f"/mentors/{mentor['id']}/leave")
+
+    assert "availability_end" not in await due_about(field, mentor["id"])
 
 
 async def test_nobody_is_invited_after_the_day_and_who_was_asked_in_time_may_answer(field: Field) -> None:

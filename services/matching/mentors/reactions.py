@@ -49,11 +49,12 @@ async def record_noted(transaction: OpenTransaction, mentor: Mentor) -> None:
 
 
 async def keep_record_for_now(transaction: OpenTransaction, mentor: Mentor) -> None:
-    """A mentor has left, on whatever way: no certificate is to be seen again, and what was noted of one goes in time.
+    """A mentor has left, on whatever way: nothing falls due but that what was noted of a certificate goes in time.
 
     Who had left before goes on from that day: nothing is kept longer because something more was said.
     """
-    await cancel(transaction, "record_due", mentor.id)
+    for kind in ("record_due", "availability_end"):
+        await cancel(transaction, kind, mentor.id)
     if mentor.record_seen_on and mentor.left_at:
         await schedule(transaction, "record_deletion", mentor.id, record_deleted_at(mentor.left_at))
     else:

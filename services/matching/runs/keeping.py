@@ -6,6 +6,7 @@ took longer than all else. (COPY would be faster still, but PostgreSQL refuses i
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import compress
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from libs.common.outbox import announce
 from services.matching.households.model import HouseholdState
 from services.matching.mentor_groups.model import PREPARED
 from services.matching.mentors.model import AVAILABLE
+from services.matching.profiles.rules import today
 from services.matching.proposals.model import OPEN, PENDING, ProposalState
 from services.matching.runs.explanation import in_words
 from services.matching.runs.model import Run, Unserved
@@ -47,7 +49,8 @@ KEEP_PROPOSALS = (
 PROPOSE = "UPDATE household SET state = $1, version = version + 1 WHERE id = ANY (string_to_array($2, E'\\n')::uuid[])"
 LOCK = (
     "SELECT id::text, region, version FROM {table} WHERE id = ANY ($1::uuid[]) AND state = ANY ($2::text[])"
-    " ORDER BY id FOR UPDATE")
+    "{wanted} ORDER BY id FOR UPDATE")
+WANTED = " AND coalesce(available_until >= $3::date, true)"
 # How many places are left once those that are taken or spoken for are counted: the count of `queries`, as text like all
 # here, since thousands of ids come and go as texts.
 PLACES = (
@@ -65,9 +68,13 @@ async def still_waiting(transaction: OpenTransaction, ids: list[str]) -> tuple[d
 
 
 async def still_there(transaction: OpenTransaction, ids: list[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """The versions of those mentors, and of those groups, that are to be had as before, locked by id."""
-    mentors = await _locked(transaction, "mentor", ids, AVAILABLE)
-    groups = await _locked(transaction, "mentor_group", ids, PREPARED)
+    """The versions of those mentors, and of those groups, that are to be had as before, locked by id.
+
+    Whose last day for somebody new has passed while the run computed is not: nobody would look at them again.
+    """
+    day = today(transaction.clock.now())
+    mentors = await _locked(transaction, "mentor", ids, AVAILABLE, wanted_on=day)
+    groups = await _locked(transaction, "mentor_group", ids, PREPARED, wanted_on=day)
     return {row.id: row.version for row in mentors}, {row.id: row.version for row in groups}
 
 
@@ -99,9 +106,12 @@ def changed_meanwhile(household_ids: Iterable[str]) -> list[dict[str, Any]]:
              "missing": in_words(CHANGED_MEANWHILE)} for household in household_ids]
 
 
-async def _locked(transaction: OpenTransaction, table: str, ids: list[str], states: Iterable[str]) -> list[Any]:
+async def _locked(
+    transaction: OpenTransaction, table: str, ids: list[str], states: Iterable[str], wanted_on: date | None = None,
+) -> list[Any]:
     connection = await transaction.connection()
-    rows = await connection.exec_driver_sql(LOCK.format(table=table), (ids, [str(one) for one in states]))
+    question, given = LOCK.format(table=table, wanted=WANTED if wanted_on else ""), (ids, [str(one) for one in states])
+    rows = await connection.exec_driver_sql(question, (*given, wanted_on) if wanted_on else given)
     return list(rows.all())
 
 
