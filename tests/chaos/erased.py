@@ -32,7 +32,7 @@ OWN = {
             OR wishes <> '{{}}' OR state <> 'closed')""",
         "mentors that still say something": f"""
             SELECT id FROM mentor WHERE person_ref = ANY($1) AND {SAID} OR record_seen_on IS NOT NULL
-            OR gender <> 'not_stated' OR state <> 'left' OR trainings_shown <> '[]')""",
+            OR gender <> 'not_stated' OR state <> 'left' OR trainings_shown <> '[]' OR available_until IS NOT NULL)""",
         "members that still say something": """
             SELECT id FROM mentor_group_member WHERE person_ref = ANY($1)
             AND (consented_on IS NOT NULL OR record_seen_on IS NOT NULL OR gender <> 'not_stated'
