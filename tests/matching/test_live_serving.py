@@ -74,9 +74,10 @@ def test_another_token_is_another_pool() -> None:
     assert possible(programme, uuid4()) is None
 
 
-def test_among_places_of_who_wants_nobody_new_any_more_nobody_looks() -> None:
+@pytest.mark.parametrize("gone", [{"days_left": 0}, {"paused": True}, {"vetted": False}, {"consented": False}])
+def test_among_places_that_are_not_to_be_had_nobody_looks(gone: dict[str, Any]) -> None:
     """As many look here as if they were not there; as long as somebody new is wanted they count."""
-    over, there = (replace(a_unit(number), days_left=left) for number, left in ((0, 0), (1, 5)))
+    over, there = replace(a_unit(0), **gone), replace(a_unit(1), days_left=5)
     joined, first = a_unit((1 << 127) + 1), str(UUID(int=1 << 127))
     past = Side.of(Household, [a_household(number) for number in range(20)])
     sides = [Side.of(Unit, units) for units in ([over, joined], [joined], [there, joined])]

@@ -18,6 +18,8 @@ from services.matching.runs.rows import household_of, rules_of, unit_of
 Plain = dict[str, Any]
 # In all pools together; the one that was asked longest ago goes first.
 MOST_UNITS = 100_000
+# By what the places of a unit are to be had today, of which prices are told.
+TO_BE_HAD = ("free", "vetted", "consented", "paused", "days_left")
 
 
 @dataclass
@@ -66,8 +68,9 @@ def expected_here(units: Side, past: Side, pool: Plain) -> int:
     As many come as have come in the `days` before; of those, the share that will look here: places join as they have
     joined in that time (`joined_since`: the least id of what was made in it), and the others find somebody among them.
     """
-    left, first = units["days_left"].each(), str(pool["joined_since"])
-    free = [0 if days == 0 else places for days, places in zip(left, units["free"].each(), strict=True)]
+    columns, first = (units[name].each() for name in TO_BE_HAD), str(pool["joined_since"])
+    free = [places if vetted and consented and not paused and left != 0 else 0
+            for places, vetted, consented, paused, left in zip(*columns, strict=True)]
     here: int = sum(free)
     joined = sum(places for one, places in zip(units.ids, free, strict=True) if one >= first)
     coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), joined))
