@@ -14,7 +14,7 @@ import typer
 from deploy.local.exits import CannotGoOn, Exit
 from deploy.local.files import STANDARD, read_text, write_text
 from deploy.local.showing import out, progress, show_rows
-from deploy.local.simulating_plot import plot, rows, summary, told
+from deploy.local.simulating_plot import MOST_SEEDS, plot, rows, summary, told
 
 if TYPE_CHECKING:
     from services.matching.simulation.comparing import Goal, Line, Reached
@@ -28,7 +28,7 @@ DESCRIBED = "docs/simulation.md describes the files."
 Kind = Annotated[Literal["thin", "large"] | None, typer.Option(
     help="Many mentors, mostly of one place (thin, unless told), or few large places.")]
 Seeds = Annotated[int | None, typer.Option(
-    min=1, max=10_000, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
+    min=1, max=MOST_SEEDS, help="How many years are played, each by a seed of its own: 40 of a thin market, else 5.")]
 Processes = Annotated[int | None, typer.Option(
     min=1, max=64, help="How many years are played at once: 2 where there are two processors. Figures are the same.")]
 Households = Annotated[int | None, typer.Option(min=1, max=20_000, help="How many arrive in the year.")]
@@ -69,7 +69,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - one for each option
     if plotted:
         write_text(plotted, plot(lines, language))
     if written:
-        write_text(written, _as_json(lines, goals))
+        write_text(written, _as_json(lines, goals, days_told))
     if written != STANDARD:
         show_rows(rows(lines, language))
         for goal, reached in goals:
@@ -91,8 +91,9 @@ def _played(markets: "Markets", processes: int) -> "list[Line]":
                              "memory ran out.", "--processes 1 needs least memory.") from raised
 
 
-def _as_json(lines: "list[Line]", goals: "list[tuple[Goal, Reached]]") -> str:
+def _as_json(lines: "list[Line]", goals: "list[tuple[Goal, Reached]]", days_told: int | None) -> str:
     return json.dumps({
+        "days_told": days_told,
         "policies": [asdict(line) | {"share": line.share, "spread": line.spread} for line in lines],
         "goals": [asdict(goal) | {"reached": reached.mean, "error": reached.error} for goal, reached in goals],
     }, indent=1)

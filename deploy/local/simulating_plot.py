@@ -33,6 +33,7 @@ WORDS: dict[Language, dict[str, str]] = {
     },
 }
 BAR_WIDTH = 30
+MOST_SEEDS = 10_000
 NOTHING = "-"
 # Shares are close to one another: the plot begins here, and says so.
 FROM = 0.5
@@ -99,7 +100,7 @@ def summary(seeds: int, seconds: float, language: Language, *, is_open: bool) ->
     """How many years were played in which time, and whether chance may decide about a goal in so few."""
     words = WORDS[language]
     played = f"{seeds} {words['year' if seeds == 1 else 'years']}, {seconds:.0f} s"
-    return played + ("\n" + words["open"].format(more=5 * seeds) if is_open else "")
+    return played + ("\n" + words["open"].format(more=min(5 * seeds, MOST_SEEDS)) if is_open else "")
 
 
 def plot(lines: "Sequence[Line]", language: Language) -> str:

@@ -50,12 +50,12 @@ def test_every_policy_is_told_in_a_table_with_bars(lotse: Lotse) -> None:
 def test_prices_may_foresee_as_little_as_those_of_the_service(lotse: Lotse) -> None:
     """Of so many in a hundred until when they are there, and no end of the year; more than a hundred is refused."""
     larger = ("simulate", "--seeds", "1", "--households", "150", "--units", "80", "--json", "-")
-    figures = [json.loads(lotse(*larger, *told)[1])["policies"] for told in (
-        (), ("--days-told", "100"), ("--days-told", "0"))]
+    said = [json.loads(lotse(*larger, *told)[1]) for told in ((), ("--days-told", "100"), ("--days-told", "0"))]
     code, _, _ = lotse(*SMALL, "--days-told", "101")
 
     assert code == 2
-    worth = [{one["policy"]: one["worth"] for one in policies} for policies in figures]
+    assert [one["days_told"] for one in said] == [None, 100, 0]
+    worth = [{one["policy"]: one["worth"] for one in figures["policies"]} for figures in said]
     assert len({one["live_prices"] for one in worth}) == 3
     assert len({(one["greedy"], one["hindsight"]) for one in worth}) == 1
 
