@@ -116,7 +116,8 @@ def test_the_mark_that_some_programs_begin_a_file_with_is_passed_over(people: Pa
     (json.dumps(FILE).encode(), 0, ""), (b'{"today": "2026-03-02", "\xe4": 1}', 2, "- is not UTF-8 (byte 25)"),
     (None, 2, "- cannot be read: Bad file descriptor"),
 ])
-@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}])
+@pytest.mark.parametrize("environment", [
+    {"LC_ALL": "C"}, pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow)])
 def test_standard_input_is_utf_8_wherever_one_is(
     environment: dict[str, str], given: bytes | None, code: int, said: str,
 ) -> None:

@@ -257,7 +257,9 @@ async def _history(
         await field.create("/counselling_statuses", later, headers=headers)
 
 
-@pytest.mark.parametrize(("by", "values"), FIRST_WRONG_THEN.items())
+@pytest.mark.parametrize(("by", "values"), [
+    pytest.param(*one, marks=[pytest.mark.slow] if number else [])
+    for number, one in enumerate(FIRST_WRONG_THEN.items())])
 async def test_nobody_is_reckoned_from_a_status(field: Field, by: By, values: tuple[str, str, str]) -> None:
     """Few of a value, alone, beside the sum, in a part and its rest, and in two quarters and each of them.
 
