@@ -46,6 +46,45 @@ async def test_who_let_a_mentor_in_and_out_is_told(field: Field) -> None:
     assert (seen["items"], unseen["items"]) == ([one | {"why": None} for one in found], [])
 
 
+@pytest.mark.parametrize("noun", ["mentors", "mentor_groups", "households"])
+async def test_a_pause_that_a_coordinator_notes_is_told(field: Field, noun: str) -> None:
+    """With what they said, sealed; by their own link they pause without a decision of anybody."""
+    made = {"mentors": field.ready_mentor, "mentor_groups": field.ready_group, "households": field.waiting_household}
+    thing = await made[noun]()
+    address, why = f"/{noun}/{thing['id']}", "Ist bis Ostern im Ausland."
+    before = len(await decisions(field, thing))
+    await field.act(f"{address}/pause", {"why": why})
+    refused = (409, "mentor-state" if noun == "mentors" else "paused")
+    assert await field.refused(f"{address}/pause", {"why": why}) == refused
+    await field.act(f"{address}/resume")
+    await field.act(f"{address}/pause")
+    speaks = await field.get(f"/members?mentor_group_id={thing['id']}") if noun == "mentor_groups" else [
+        await field.get(address)]
+    path = await field.link(OWN_DATA, speaks[0]["id"], speaks[0]["person_ref"])
+    for verb in ("resume", "pause"):
+        assert (await field.client.post(f"{path}/{verb}")).status_code == 200
+    found = (await decisions(field, thing))[before:]
+    stored = await field.network.rows(
+        "matching", "SELECT note FROM decision WHERE about_id = $1::text::uuid AND note IS NOT NULL", thing["id"])
+
+    assert [(one["what"], one["why"]) for one in found] == [("paused", why), ("back", None), ("paused", None)]
+    assert all(one["decided_by"] for one in found)
+    assert stored
+    assert not any(b"Ostern" in row["note"] for row in stored)
+
+
+async def test_a_tandem_that_rests_and_is_completed_is_told(field: Field) -> None:
+    """Who paused it, let it go on, and held the closing talk; how it ended as a code."""
+    tandem = await field.active()
+    for verb in ("pause", "resume"):
+        await field.act(f"/tandems/{tandem['id']}/{verb}")
+    talk = {"tandem_id": tandem["id"], "held_on": str(field.day), "reason": "goal_reached"}
+    await field.create("/closings", talk)
+
+    assert [(one["what"], one["reason"]) for one in await decisions(field, tandem)] == [
+        ("paused", None), ("back", None), ("completed", "goal_reached")]
+
+
 async def test_a_waiver_that_is_taken_back_stays_to_be_read(field: Field) -> None:
     """Who waived which line, and why; and who demands it after all. Reading words is audited."""
     await field.network.tell("matching", rules(field.sponsorship, min_members=9))

@@ -22,6 +22,8 @@ from services.matching.closings.queries import names_of_tandem
 from services.matching.closings.rules import found_in
 from services.matching.consents.model import Purpose
 from services.matching.consents.queries import refuse_without
+from services.matching.decisions.model import Decided
+from services.matching.decisions.reactions import decided
 from services.matching.households.model import Note
 from services.matching.mentors.model import Mentor
 from services.matching.profiles.queries import beyond_scope, inside, locked
@@ -108,6 +110,7 @@ async def hold_closing(body: ClosingIn, transaction: Transaction, once: Creation
         await _write(transaction, closing, body.learning)
     if tandem.ended_at is None:
         await completed(transaction, tandem, pair, EndReason(body.reason))
+        await decided(transaction, tandem, Decided.COMPLETED, reason=body.reason)
     transaction.add(closing)
     return await _told(transaction, closing, response)
 

@@ -32,6 +32,9 @@ class Decided(StrEnum):
     LEFT = "left"
     CLOSED = "closed"
     ENDED_EARLY = "ended_early"
+    COMPLETED = "completed"
+    PAUSED = "paused"
+    BACK = "back"
 
 
 # Neither is kept of a mentor who is erased, nor told to whom it is about: it says more than why it was done.

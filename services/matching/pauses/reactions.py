@@ -17,13 +17,18 @@ from services.matching.proposals.queries import Unit, awaited_of, lock_unit
 from services.matching.proposals.reactions import let_go
 
 
-async def paused(transaction: OpenTransaction, of: Household | Unit) -> None:
+async def paused(
+    transaction: OpenTransaction, of: Household | Unit, *, by: str | None = None, why: str | None = None,
+) -> None:
     """Nothing new begins with a side for now; its proposals that nobody was invited to are dismissed.
 
-    A household must be locked, a mentor or group with lock_unit; so it is below.
+    A household must be locked, a mentor or group with lock_unit; so it is below. by: which coordinator noted it, and
+    perhaps why; None: they themselves.
     """
     await beyond_scope(transaction)
     of.pause(today(transaction.clock.now()), awaited=await awaited_of(transaction, of))
+    if by is not None:
+        await decided(transaction, of, Decided.PAUSED, why=why)
     await let_go(transaction, of)
 
 
@@ -49,6 +54,7 @@ async def resumed(
     why, without which nobody ends holding back; None: they themselves.
     """
     await beyond_scope(transaction)
+    what = Decided.BACK
     if isinstance(of, Household):
         of.resume()
     else:
@@ -56,7 +62,9 @@ async def resumed(
         of.resume(by=by, why=why)
         if for_safety and why is not None:
             await keep_why(transaction, of, why)
-            await decided(transaction, of, Decided.RESUMED)
+            what = Decided.RESUMED
+    if by is not None:
+        await decided(transaction, of, what, why=why if what is Decided.BACK else None)
     await _looked_at(transaction, of)
 
 

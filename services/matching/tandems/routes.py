@@ -213,6 +213,7 @@ async def pause_tandem(tandem_id: UUID, transaction: Transaction, expected: Expe
     tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
     tandem.pause()
     await rest(transaction, tandem)
+    await decided(transaction, tandem, Decided.PAUSED)
     announce(transaction, tandem_fact(TandemPaused, tandem, await persons_of_tandem(transaction, tandem)))
     return await _told(transaction, tandem, pair, response)
 
@@ -223,6 +224,7 @@ async def resume_tandem(tandem_id: UUID, transaction: Transaction, expected: Exp
     tandem, pair = await locked_tandem(transaction, tandem_id, version=expected)
     tandem.resume()
     await go_on(transaction, tandem)
+    await decided(transaction, tandem, Decided.BACK)
     announce(transaction, tandem_fact(TandemResumed, tandem, await persons_of_tandem(transaction, tandem)))
     return await _told(transaction, tandem, pair, response)
 
