@@ -71,12 +71,15 @@ async def kept_of(field: Field, run: Json) -> list[Any]:
         " UNION ALL SELECT id FROM unserved WHERE run_id = $1", UUID(run["id"]))
 
 
-async def test_a_run_found_running_after_a_restart_is_computed_again(field: Field, held: Held) -> None:
+async def test_a_run_found_running_after_a_restart_is_computed_again(
+    field: Field, held: Held, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Ended in the middle it stands as running, without any result; the next leader computes it, once."""
     run = await started(field)
     await asyncio.wait_for(held.begun.wait(), 10)
     network: Network = field.network
     assert (await field.get(f"/runs/{run['id']}"))["state"] == "running"
+    monkeypatch.setattr(reactions, "BEGUN_HERE", set())
     first = network["matching"]
     network.services.remove(first)
     await first.stop()
@@ -88,10 +91,36 @@ async def test_a_run_found_running_after_a_restart_is_computed_again(field: Fiel
     ended = await done(field, run, service.client)
 
     assert (ended["state"], ended["proposed"], held.asked) == ("done", 1, 2)
+    assert await field.network.rows("matching", "SELECT 1 FROM run WHERE begun = 2")
     assert len(await field.network.rows("matching", "SELECT 1 FROM proposal")) == 1
     told = await field.network.rows("matching", "SELECT 1 FROM outbox WHERE subject = 'matching.proposal.created.v1'")
     assert len(told) == 1
     assert await field.network.rows("matching", "SELECT 1 FROM due WHERE kind = 'run'") == []
+
+
+async def test_a_run_that_ended_every_service_is_given_up(
+    field: Field, held: Held, matching: Field, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Begun by five and found running by the sixth it fails and says so; whatever else is due is done."""
+    field.client = matching.network["matching"].client
+    run = await started(field)
+    await asyncio.wait_for(held.begun.wait(), 10)
+    network: Network = field.network
+    assert await network.rows("matching", "UPDATE run SET begun = 5 WHERE begun = 1 AND id = $1 RETURNING 1",
+                              UUID(run["id"]))
+    first = network["matching"]
+    network.services.remove(first)
+    await first.stop()
+    monkeypatch.setattr(reactions, "BEGUN_HERE", set())
+    held.let_go.set()
+    service = await network.instance("matching")
+    await service.leads()
+    field.client = service.client
+    ended = await done(field, run, service.client)
+
+    assert (ended["state"], ended["failed_with"], ended["proposed"], held.asked) == ("failed", "service_ended", 0, 1)
+    assert "fünfmal" in str(ended["failed_because"]["de"])
+    assert (await field.run())["proposed"] == 1
 
 
 async def test_what_changed_meanwhile_is_left_out(field: Field, held: Held, matching: Field) -> None:

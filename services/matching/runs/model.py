@@ -49,14 +49,16 @@ class CancelReason(StrEnum):
 
 
 UNFINISHED = frozenset({RunState.WAITING, RunState.RUNNING})
+# So often computing a run begins: each time but the first a service ended in the middle of it, or gave up the lead.
+MOST_BEGUN = 5
 
 
 class Run(Table, table=True):
     """One exact computation over all who wait in a region. certified: objective and bound are equal, proven by prices.
 
     unit_prices and household_values are the proof (0 left out; the value of a pinned household may be below 0);
-    dropped: proposals whose pair was no longer to be had when the result was taken over. A simulated run proposes
-    nothing: it tells what other weights or pairs would bring.
+    begun: how often services have begun to compute it; dropped: proposals whose pair was no longer to be had when the
+    result was taken over. A simulated run proposes nothing: it tells what other weights or pairs would bring.
     pinned_reasons, forbidden_reasons: why, in the order of the pairs; None where nobody said. rules_valid_from: since
     when the programme's rule set holds that it computed with. released: by dimension, the run as of which figures of
     fairness are told to who may read no household (`runs.releases`); None: all as of this one.
@@ -67,6 +69,7 @@ class Run(Table, table=True):
     state: RunState = code(RunState, RunState.WAITING)
     started_by: str = plain()
     started_at: datetime = moment()
+    begun: int = plain(0, column={"server_default": "0"})
     finished_at: datetime | None = moment(None)
     simulated: bool = plain(default=False)
     weights: dict[str, int] | None = plain(None, sa_type=JSONB(none_as_null=True))
@@ -105,9 +108,16 @@ class Run(Table, table=True):
         """Why it could not be computed, in words by language."""
         return why_failed(Failed(self.failed_with), self.failed_pair or ()) if self.failed_with else {}
 
-    def begin(self) -> None:
-        """It is being computed."""
-        self.state = RunState.RUNNING
+    def begin(self, now: datetime) -> bool:
+        """It is being computed, for the first time or once more; False, and failed, where it ended the service before.
+
+        A service that ends each time that it begins anew would do nothing else any more.
+        """
+        if self.begun >= MOST_BEGUN:
+            self.fail(Failed.SERVICE_ENDED, None, now=now)
+            return False
+        self.state, self.begun = RunState.RUNNING, self.begun + 1
+        return True
 
     def fail(self, reason: Failed, pair: list[str] | None, *, now: datetime) -> None:
         """It could not be computed, because of a pair with its codes where there is one; a new run may be started."""

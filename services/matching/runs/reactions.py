@@ -23,7 +23,7 @@ from services.matching.runs.keeping import (
     still_waiting,
     to_be_had,
 )
-from services.matching.runs.model import Run, RunPool, RunState
+from services.matching.runs.model import UNFINISHED, Run, RunPool, RunState
 from services.matching.runs.queries import load_pool
 from services.matching.runs.releases import released
 from services.matching.runs.staleness import seen_besides
@@ -32,20 +32,22 @@ from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopp
 
 log = structlog.get_logger()
 Failure = tuple[Failed, list[str] | None]
+# The runs that this process has begun to compute: found running, any other one ended the process that had begun it.
+BEGUN_HERE = set[UUID]()
 
 
 @when_due("run", takes_long=True)
 async def compute_run(transaction: OpenTransaction, run_id: UUID) -> None:
     """First say that the run has begun; then, in a second transaction, compute it and take its result over.
 
-    Whatever ends this service in the second one, the run is found running and the work still due, and is computed
-    again from the pool as it is then. The run is locked at the end only: meanwhile somebody may cancel it.
+    Whatever ends this service in the second one, the run is found running and the work still due, and is begun and
+    computed again from the pool as it is then. The run is locked at the end only: meanwhile somebody may cancel it.
     """
     run = await transaction.get_one(Run, run_id)
-    if run.state is RunState.WAITING:
+    if run.state is RunState.WAITING or run_id not in BEGUN_HERE:
         run = await locked(transaction, Run, run_id)
-        if run.state is RunState.WAITING:
-            run.begin()
+        if run.state in UNFINISHED and run.begin(transaction.clock.now()):
+            BEGUN_HERE.add(run_id)
             await schedule(transaction, "run", run.id, transaction.clock.now())
         return
     if run.state is not RunState.RUNNING:

@@ -19,11 +19,12 @@ class Advice(StrEnum):
 
 
 class Failed(StrEnum):
-    """Why a run could not be computed; the last two say something about the machine, and not about the pool."""
+    """Why a run could not be computed; the last three say something about the machine, and not about the pool."""
 
     NOT_TO_BE_PINNED = "not_to_be_pinned"
     NOT_COMPUTABLE = "not_computable"
     WORKER_ENDED = "worker_ended"
+    SERVICE_ENDED = "service_ended"
     NO_ROOM = "no_room"
 
 
