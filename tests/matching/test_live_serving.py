@@ -78,10 +78,17 @@ def test_another_token_is_another_pool() -> None:
 def test_among_places_that_are_not_to_be_had_nobody_looks(gone: dict[str, Any]) -> None:
     """As many look here as if they were not there; as long as somebody new is wanted they count."""
     over, there = replace(a_unit(0), **gone), replace(a_unit(1), days_left=5)
-    joined, first = a_unit((1 << 127) + 1), str(UUID(int=1 << 127))
+    other = a_unit(2)
     past = Side.of(Household, [a_household(number) for number in range(20)])
-    sides = [Side.of(Unit, units) for units in ([over, joined], [joined], [there, joined])]
-    found = [expected_here(Side([*map(str, side.ids)], side.columns), past, {"days": 364, "joined_since": first})
-             for side in sides]
+    found = [expected_here(Side.of(Unit, units), past, {"days": 364, "joined": 4})
+             for units in ([over, other], [other], [there, other])]
 
     assert found[0] == found[1] < found[2]
+
+
+@pytest.mark.parametrize(("joined", "expected"), [(0, 10), (2, 5), (4, 3), (18, 1)])
+def test_who_comes_looks_among_places_that_are_yet_to_join_too(joined: int, expected: int) -> None:
+    """Of twenty a year ten come in half of one; so many places join in that time that one in so many is here today."""
+    past = Side.of(Household, [a_household(number) for number in range(20)])
+
+    assert expected_here(Side.of(Unit, [a_unit()]), past, {"days": 364, "joined": joined}) == expected

@@ -118,7 +118,7 @@ async def test_a_run_that_ended_every_service_is_given_up(
     field.client = service.client
     ended = await done(field, run, service.client)
 
-    assert (ended["state"], ended["failed_with"], ended["proposed"], held.asked) == ("failed", "service_ended", 0, 1)
+    assert (ended["state"], ended["failed_with"], ended["proposed"], held.asked) == ("failed", "never_finished", 0, 1)
     assert "fünfmal" in str(ended["failed_because"]["de"])
     assert (await field.run())["proposed"] == 1
 

@@ -33,7 +33,7 @@ from services.matching.profiles.rules import (
     CONSENTED_BESIDES,
     Besides,
     ContactIn,
-    NotedWhyIn,
+    EndingWhyIn,
     RecordIn,
     TakingBackIn,
     TakingTrainingBackIn,
@@ -185,7 +185,7 @@ async def withdraw_training_shown(
 
 @router.post("/{member_id}/leave")
 async def leave_group(
-    member_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: NotedWhyIn | None = None,
+    member_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: EndingWhyIn | None = None,
 ) -> MemberOut:
     """A member leaves; what the checklist asks of members is checked again. With the last one the group ends."""
     member, group = await _locked(transaction, member_id, expected)

@@ -32,8 +32,8 @@ from services.matching.profiles.rules import (
     ConsentIn,
     ContactIn,
     ContactOut,
+    EndingWhyIn,
     LocalAgs,
-    NotedWhyIn,
     RecordIn,
     TakingBackIn,
     TrainingShownIn,
@@ -274,7 +274,7 @@ async def note_mentor_consent(
 
 @router.post("/{mentor_id}/leave")
 async def leave_mentor(
-    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: NotedWhyIn | None = None,
+    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: EndingWhyIn | None = None,
 ) -> MentorOut:
     """The mentor stops for good, or is not taken; the note of a certificate goes at once, or three months later."""
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)

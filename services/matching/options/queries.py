@@ -3,12 +3,12 @@
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, update
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import defer
@@ -17,6 +17,8 @@ from uuid_utils.compat import uuid7
 
 from libs.common.db import OpenTransaction
 from services.matching.households.model import Household, HouseholdState
+from services.matching.mentor_groups.model import MentorGroup
+from services.matching.mentors.model import VETTED, Mentor, MentorState
 from services.matching.options.model import CHANGES, MOST_NEWS, PriceSet, UnitChange
 from services.matching.profiles.queries import first_id
 from services.matching.profiles.rules import today
@@ -232,6 +234,21 @@ async def pair_rows(
     return row_of(household, transaction.clock.now()), units[0] if units else None, rules
 
 
+async def _joined(transaction: OpenTransaction, programme_id: UUID, since: datetime) -> int:
+    """How many places have joined since then, whether they are free, taken or gone by now.
+
+    Of mentors who were registered since then, as far as they came to be ready, or left; of groups that became ready.
+    """
+    mentors = select_columns(func.coalesce(func.sum(Mentor.capacity), 0)).where(
+        col(Mentor.programme_id) == programme_id, or_(
+            col(Mentor.registered_on) >= today(since),
+            and_(col(Mentor.registered_on).is_(None), col(Mentor.id) >= first_id(since))),
+        col(Mentor.state).in_(VETTED | {MentorState.LEFT}))
+    groups = select_columns(func.count()).select_from(MentorGroup).where(
+        col(MentorGroup.programme_id) == programme_id, col(MentorGroup.ready_at) >= since)
+    return (await transaction.scalar(mentors) or 0) + (await transaction.scalar(groups) or 0)
+
+
 async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Plain:
     """What prices are computed from: who is to be had, and who came within the last year; both as they are copied out.
 
@@ -243,4 +260,5 @@ async def pool_to_price(transaction: OpenTransaction, programme_id: UUID) -> Pla
         of_programme(kind), kind.consented_on.is_not(None), kind.waiting_since >= since, kind.waiting_since <= now))
     return rules | {
         "units": await copied_units(transaction, of_programme, rules), "past": past, "days": YEAR.days,
-        "joined_since": first_id(since), "seed": programme_id.int ^ rules["today"].toordinal()}
+        "joined": await _joined(transaction, programme_id, since),
+        "seed": programme_id.int ^ rules["today"].toordinal()}

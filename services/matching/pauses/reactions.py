@@ -17,18 +17,16 @@ from services.matching.proposals.queries import Unit, awaited_of, lock_unit
 from services.matching.proposals.reactions import let_go
 
 
-async def paused(
-    transaction: OpenTransaction, of: Household | Unit, *, by: str | None = None, why: str | None = None,
-) -> None:
+async def paused(transaction: OpenTransaction, of: Household | Unit, *, by: str | None = None) -> None:
     """Nothing new begins with a side for now; its proposals that nobody was invited to are dismissed.
 
-    A household must be locked, a mentor or group with lock_unit; so it is below. by: which coordinator noted it, and
-    perhaps why; None: they themselves.
+    A household must be locked, a mentor or group with lock_unit; so it is below. by: which coordinator noted it
+    (nobody asks why: it may be an illness); None: they themselves.
     """
     await beyond_scope(transaction)
     of.pause(today(transaction.clock.now()), awaited=await awaited_of(transaction, of))
     if by is not None:
-        await decided(transaction, of, Decided.PAUSED, why=why)
+        await decided(transaction, of, Decided.PAUSED)
     await let_go(transaction, of)
 
 
@@ -64,7 +62,7 @@ async def resumed(
             await keep_why(transaction, of, why)
             what = Decided.RESUMED
     if by is not None:
-        await decided(transaction, of, what, why=why if what is Decided.BACK else None)
+        await decided(transaction, of, what)
     await _looked_at(transaction, of)
 
 

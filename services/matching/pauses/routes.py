@@ -16,22 +16,20 @@ from services.matching.mentors.model import Mentor
 from services.matching.mentors.routes import MentorOut
 from services.matching.mentors.routes import told as mentor_told
 from services.matching.pauses.reactions import held_back, paused, resumed
-from services.matching.profiles.rules import HoldingBackIn, NotedWhyIn, ResumingIn
+from services.matching.profiles.rules import HoldingBackIn, ResumingIn
 from services.matching.proposals.queries import lock_unit
 
 router = APIRouter(tags=["pauses"])
 
 
 @router.post("/mentors/{mentor_id}/pause")
-async def pause_mentor(
-    mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response, body: NotedWhyIn | None = None,
-) -> MentorOut:
+async def pause_mentor(mentor_id: UUID, transaction: Transaction, expected: Expected, response: Response) -> MentorOut:
     """No new household for now; proposals that nobody was invited to are dismissed.
 
     Who is held back may pause besides, and pauses on when that has ended.
     """
     mentor = await lock_unit(transaction, Mentor, mentor_id, version=expected)
-    await paused(transaction, mentor, by=transaction.caller.principal, why=body.why if body else None)
+    await paused(transaction, mentor, by=transaction.caller.principal)
     return await mentor_told(transaction, mentor, response)
 
 
@@ -65,14 +63,13 @@ async def resume_mentor(
 @router.post("/mentor_groups/{mentor_group_id}/pause")
 async def pause_mentor_group(
     mentor_group_id: UUID, transaction: Transaction, expected: Expected, response: Response,
-    body: NotedWhyIn | None = None,
 ) -> GroupOut:
     """No household for now, whatever its state, which stays; proposals that nobody was invited to are dismissed.
 
     One that is held back may pause besides, and pauses on when that has ended.
     """
     group = await lock_unit(transaction, MentorGroup, mentor_group_id, version=expected)
-    await paused(transaction, group, by=transaction.caller.principal, why=body.why if body else None)
+    await paused(transaction, group, by=transaction.caller.principal)
     return await group_told(transaction, group, response)
 
 
@@ -107,11 +104,10 @@ async def resume_mentor_group(
 @router.post("/households/{household_id}/pause")
 async def pause_household(
     household_id: UUID, transaction: Transaction, expected: Expected, response: Response,
-    body: NotedWhyIn | None = None,
 ) -> HouseholdDetail:
     """Nobody is looked for for now: they are ill, in hospital or away. They have waited since the same day."""
     household = await get_or_refuse(transaction, Household, household_id, version=expected, lock=True)
-    await paused(transaction, household, by=transaction.caller.principal, why=body.why if body else None)
+    await paused(transaction, household, by=transaction.caller.principal)
     return await household_told(transaction, household, response)
 
 

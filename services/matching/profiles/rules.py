@@ -160,8 +160,8 @@ class ResumingIn(Body):
     why: Line = Field(examples=["Alle haben miteinander gesprochen, die Sorge ist ausgeräumt."])
 
 
-class NotedWhyIn(Body):
-    """Why somebody pauses, goes or is not taken, as far as they said it; no person's name."""
+class EndingWhyIn(Body):
+    """Why a mentor, or a member of a group, goes or is not taken; no person's name."""
 
     why: Line = Field(examples=["Hat im Erstgespräch gemerkt, dass die Zeit nicht reicht."])
 

@@ -66,14 +66,11 @@ def expected_here(units: Side, past: Side, pool: Plain) -> int:
     """How many of those who will come look among the places that are free today.
 
     As many come as have come in the `days` before; of those, the share that will look here: places join as they have
-    joined in that time (`joined_since`: the least id of what was made in it), and the others find somebody among them.
+    `joined` in that time, those that are taken or gone by now among them, and the others find somebody there.
     """
-    columns, first = (units[name].each() for name in TO_BE_HAD), str(pool["joined_since"])
-    free = [places if vetted and consented and not paused and left != 0 else 0
-            for places, vetted, consented, paused, left in zip(*columns, strict=True)]
-    here: int = sum(free)
-    joined = sum(places for one, places in zip(units.ids, free, strict=True) if one >= first)
-    coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), joined))
+    here: int = sum(places for places, vetted, consented, paused, left in zip(
+        *(units[name].each() for name in TO_BE_HAD), strict=True) if vetted and consented and not paused and left != 0)
+    coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), int(pool["joined"])))
     return round(coming * here / max(1.0, here + joining))
 
 

@@ -109,12 +109,12 @@ class Run(Table, table=True):
         return why_failed(Failed(self.failed_with), self.failed_pair or ()) if self.failed_with else {}
 
     def begin(self, now: datetime) -> bool:
-        """It is being computed, for the first time or once more; False, and failed, where it ended the service before.
+        """It is being computed, for the first time or once more; False, and failed, where it never came to an end.
 
         A service that ends each time that it begins anew would do nothing else any more.
         """
         if self.begun >= MOST_BEGUN:
-            self.fail(Failed.SERVICE_ENDED, None, now=now)
+            self.fail(Failed.NEVER_FINISHED, None, now=now)
             return False
         self.state, self.begun = RunState.RUNNING, self.begun + 1
         return True

@@ -32,7 +32,8 @@ from services.matching.runs.worker import WORKER, PlainOutcome, PlainPool, Stopp
 
 log = structlog.get_logger()
 Failure = tuple[Failed, list[str] | None]
-# The runs that this process has begun to compute: found running, any other one ended the process that had begun it.
+# The runs that this process has begun to compute: any other one that is found running was begun by one that has ended,
+# or does not lead any more.
 BEGUN_HERE = set[UUID]()
 
 

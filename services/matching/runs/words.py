@@ -24,7 +24,7 @@ class Failed(StrEnum):
     NOT_TO_BE_PINNED = "not_to_be_pinned"
     NOT_COMPUTABLE = "not_computable"
     WORKER_ENDED = "worker_ended"
-    SERVICE_ENDED = "service_ended"
+    NEVER_FINISHED = "never_finished"
     NO_ROOM = "no_room"
 
 
