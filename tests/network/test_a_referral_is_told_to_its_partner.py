@@ -3,12 +3,10 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
 
 from libs.common.callers import Role
-from libs.common.facts.registry import ErasureRequested
 from tests.harness import Network
 from tests.matching.field import REGION, Field, Json
 from tests.notify.post import all_in, mails_in
@@ -41,8 +39,9 @@ async def erased_afterwards(field: Field, referral: Json) -> None:
     await field.act(f"/referrals/{referral['id']}/answer", {"accepted": True})
     await field.act(f"/referrals/{referral['id']}/finish")
     case = await field.get(f"/counselling_cases/{referral['counselling_case_id']}")
-    await field.network.tell("matching", ErasureRequested(
-        erasure_id=uuid4(), person_refs=(UUID(case["person_ref"]),)))
+    asked = await field.network["registry"].client.post(
+        "/v1/erasures", json={"person_refs": [case["person_ref"]], "region": REGION}, headers=field.coordinator)
+    assert asked.status_code == 202, asked.text
 
 
 @pytest.mark.parametrize("over", [revoked, erased_afterwards])
