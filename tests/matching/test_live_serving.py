@@ -1,7 +1,7 @@
 """The live process keeps so many units and no more: the pool that was asked longest ago goes, and is read again."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,8 +10,8 @@ import pytest
 from services.matching.runs import live_serving
 from services.matching.runs.columns import Side
 from services.matching.runs.live_serving import expected_here, serve
-from services.matching.runs.pool import Household, Rules, Unit
-from tests.matching.pools import TODAY, a_household, a_unit
+from services.matching.runs.pool import Household, Housing, Rules, Unit
+from tests.matching.pools import HOUSING, TODAY, a_household, a_unit
 from tests.matching.test_copied import UNIT, copied
 
 RULES = {name: value for name, value in vars(Rules()).items() if name not in ("weights", "housing")}
@@ -80,7 +80,7 @@ def test_among_places_that_are_not_to_be_had_nobody_looks(gone: dict[str, Any]) 
     over, there = replace(a_unit(0), **gone), replace(a_unit(1), days_left=5)
     other = a_unit(2)
     past = Side.of(Household, [a_household(number) for number in range(20)])
-    found = [expected_here(Side.of(Unit, units), past, {"days": 364, "joined": 4})
+    found = [expected_here(Side.of(Unit, units), past, Rules(), joined=4, days=364)
              for units in ([over, other], [other], [there, other])]
 
     assert found[0] == found[1] < found[2]
@@ -91,4 +91,14 @@ def test_who_comes_looks_among_places_that_are_yet_to_join_too(joined: int, expe
     """Of twenty a year ten come in half of one; so many places join in that time that one in so many is here today."""
     past = Side.of(Household, [a_household(number) for number in range(20)])
 
-    assert expected_here(Side.of(Unit, [a_unit()]), past, {"days": 364, "joined": joined}) == expected
+    assert expected_here(Side.of(Unit, [a_unit()]), past, Rules(), joined=joined, days=364) == expected
+
+
+def test_where_a_home_is_asked_for_only_who_has_one_is_here() -> None:
+    """Whom a run would propose to nobody counts for nobody here either."""
+    past, home = Side.of(Household, [a_household(number) for number in range(20)]), Housing(
+        persons=4, available_from=TODAY, rent_secured_until=date(2100, 1, 1))
+    units = Side.of(Unit, [a_unit(1, kind="group"), a_unit(2, kind="group", housing=home)])
+    found = [expected_here(units, past, rules, joined=2, days=364) for rules in (Rules(), Rules(housing=HOUSING))]
+
+    assert found == [7, 5]

@@ -71,7 +71,7 @@ def possible_in_blocks(pool: EncodedPool, half: int | None = None) -> Iterator[C
     half: only every other block, from the first (0) or the second (1) on.
     """
     households = np.flatnonzero(pool.households.consented)
-    units = np.flatnonzero(_available(pool))
+    units = np.flatnonzero(available(pool))
     barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
     for block in islice(blocks(pool, households, units), half or 0, None, 1 if half is None else 2):
         yield _without(barred, _possible(pool, block), pool.n_units)
@@ -79,7 +79,7 @@ def possible_in_blocks(pool: EncodedPool, half: int | None = None) -> Iterator[C
 
 def possible_at_once(pool: EncodedPool) -> Candidates:
     """Return the same as `find` by looking at every pair: for one household, where a grid costs more."""
-    households, units = np.flatnonzero(pool.households.consented), np.flatnonzero(_available(pool))
+    households, units = np.flatnonzero(pool.households.consented), np.flatnonzero(available(pool))
     pairs = _possible(pool, Block(households, units, placed=False))
     against = np.zeros(len(pairs), dtype=np.bool_)
     for code in OF_THE_PLACE:
@@ -125,8 +125,8 @@ def why_not(pool: EncodedPool, households: Ints) -> WhyNot:
     return WhyNot(removed, alone)
 
 
-def _available(pool: EncodedPool) -> Bools:
-    """The units that could take anybody at all."""
+def available(pool: EncodedPool) -> Bools:
+    """The units that could take anybody at all: bool[n_units]."""
     nobody, everyone = np.zeros(1, dtype=np.int64), np.arange(pool.n_units)
     available = pool.units.consented & (pool.units.free > 0)
     for code in OF_THE_UNIT:

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.matching.runs.candidates import available
 from services.matching.runs.columns import Side
 from services.matching.runs.copied import Copied, households_of, units_of
+from services.matching.runs.encoding import encode_sides
 from services.matching.runs.explanation import LANGUAGES, label
 from services.matching.runs.live import LivePool, Option, Options, Within
 from services.matching.runs.pairs import proposal_told, unserved_told
-from services.matching.runs.pool import Unit
+from services.matching.runs.pool import Household, Rules, Unit
 from services.matching.runs.prices import HORIZON, future_prices
 from services.matching.runs.rows import household_of, rules_of, unit_of
 
 Plain = dict[str, Any]
 # In all pools together; the one that was asked longest ago goes first.
 MOST_UNITS = 100_000
-# By what the places of a unit are to be had today, of which prices are told.
-TO_BE_HAD = ("free", "vetted", "consented", "paused", "days_left")
 
 
 @dataclass
@@ -57,20 +57,21 @@ def priced(pool: Plain) -> dict[str, int]:
     units, _ = units_of(Copied(*pool["units"]), pool["today"])
     past, _ = households_of(Copied(*pool["past"]))
     left = units["days_left"].to(lambda days: HORIZON if days is None else days).each()
-    found = future_prices(units, past, rules_of(pool), expected=expected_here(units, past, pool), seed=pool["seed"],
-                          days_left=left)
+    rules = rules_of(pool)
+    expected = expected_here(units, past, rules, joined=pool["joined"], days=pool["days"])
+    found = future_prices(units, past, rules, expected=expected, seed=pool["seed"], days_left=left)
     return {str(one): price for one, price in zip(units.ids, found.tolist(), strict=True) if price}
 
 
-def expected_here(units: Side, past: Side, pool: Plain) -> int:
+def expected_here(units: Side, past: Side, rules: Rules, *, joined: int, days: int) -> int:
     """How many of those who will come look among the places that are free today.
 
     As many come as have come in the `days` before; of those, the share that will look here: places join as they have
     `joined` in that time, those that are taken or gone by now among them, and the others find somebody there.
     """
-    here: int = sum(places for places, vetted, consented, paused, left in zip(
-        *(units[name].each() for name in TO_BE_HAD), strict=True) if vetted and consented and not paused and left != 0)
-    coming, joining = (number * HORIZON / int(pool["days"]) for number in (len(past), int(pool["joined"])))
+    pool = encode_sides(Side.of(Household, ()), units, rules)
+    here = int(pool.units.free[available(pool)].sum())
+    coming, joining = (number * HORIZON / days for number in (len(past), joined))
     return round(coming * here / max(1.0, here + joining))
 
 
