@@ -14,6 +14,7 @@ from services.matching.runs.bits import Bools, Ints
 from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.hard import HardCode
 from services.matching.runs.measures import (
+    Which,
     both_places_known,
     common_slots,
     lacking,
@@ -29,8 +30,11 @@ BITS = 64
 # What stands against no pair at all.
 NONE = np.zeros(1, dtype=np.bool_)
 
+# All units as they stand, without picking them one by one.
+ALL = slice(None)
+
 # Household indices and unit indices: of one length (arcs), or as a column and a row (every pair of the two).
-Check = Callable[[EncodedPool, Ints, Ints], Bools]
+Check = Callable[[EncodedPool, Ints, Which], Bools]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,32 +76,33 @@ def possible_in_blocks(pool: EncodedPool, half: int | None = None) -> Iterator[C
     """
     households = np.flatnonzero(pool.households.consented)
     units = np.flatnonzero(available(pool))
-    barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
+    barred = _barred(pool)
     for block in islice(blocks(pool, households, units), half or 0, None, 1 if half is None else 2):
         yield _without(barred, _possible(pool, block), pool.n_units)
 
 
 def possible_at_once(pool: EncodedPool) -> Candidates:
     """Return the same as `find` by looking at every pair: for one household, where a grid costs more."""
-    households, units = np.flatnonzero(pool.households.consented), np.flatnonzero(available(pool))
-    pairs = _possible(pool, Block(households, units, placed=False))
-    against = np.zeros(len(pairs), dtype=np.bool_)
+    households = np.flatnonzero(pool.households.consented)
+    against = ~available(pool) | np.zeros((len(households), 1), dtype=np.bool_)
+    for code in _of_the_pair(pool):
+        against |= CHECKS[code](pool, households[:, None], ALL)
+    row, units = np.nonzero(~against)
+    pairs = Candidates(households[row], units)
+    far = np.zeros(len(pairs), dtype=np.bool_)
     for code in OF_THE_PLACE:
-        against |= CHECKS[code](pool, pairs.households, pairs.units)
-    near = Candidates(pairs.households[~against], pairs.units[~against])
-    barred = np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
-    return _without(barred, near, pool.n_units)
+        far |= CHECKS[code](pool, pairs.households, pairs.units)
+    return _without(_barred(pool), Candidates(pairs.households[~far], pairs.units[~far]), pool.n_units)
 
 
 def obstacle_tables(pool: EncodedPool, households: Ints) -> Iterator[tuple[HardCode, Bools]]:
     """Yield for every code, in order, bool[len(households), n_units]: where it stands against the pair."""
-    rows, columns = households[:, None], np.arange(pool.n_units)[None, :]
     shape = (len(households), pool.n_units)
     for code in HardCode:
         if code in BARRED:
             yield code, _table(BARRED[code](pool), households, pool)
         else:
-            yield code, np.broadcast_to(CHECKS[code](pool, rows, columns), shape)
+            yield code, np.broadcast_to(CHECKS[code](pool, households[:, None], ALL), shape)
 
 
 def obstacles_of(pool: EncodedPool, households: Ints, units: Ints) -> list[tuple[HardCode, ...]]:
@@ -127,10 +132,10 @@ def why_not(pool: EncodedPool, households: Ints) -> WhyNot:
 
 def available(pool: EncodedPool) -> Bools:
     """The units that could take anybody at all: bool[n_units]."""
-    nobody, everyone = np.zeros(1, dtype=np.int64), np.arange(pool.n_units)
-    available = pool.units.consented & (pool.units.free > 0)
+    nobody = np.zeros(1, dtype=np.int64)
+    available: Bools = pool.units.consented & (pool.units.free > 0)
     for code in OF_THE_UNIT:
-        available &= ~CHECKS[code](pool, nobody, everyone)
+        available &= ~CHECKS[code](pool, nobody, ALL)
     return available
 
 
@@ -138,7 +143,7 @@ def _possible(pool: EncodedPool, block: Block) -> Candidates:
     """The possible pairs of a block, but for those that are barred one by one."""
     rows, columns = block.households, block.units
     against = np.zeros((len(rows), len(columns)), dtype=np.bool_)
-    for code in OF_THE_PAIR if pool.rules.housing else WITHOUT_HOME:
+    for code in _of_the_pair(pool):
         against |= CHECKS[code](pool, rows[:, None], columns[None, :])
     left = np.flatnonzero(~against)
     row = left // len(columns)
@@ -148,6 +153,15 @@ def _possible(pool: EncodedPool, block: Block) -> Candidates:
     metres = metres_between(pool, households, units)
     near = metres <= _reach(pool, households, units)
     return Candidates(households[near], units[near], metres[near])
+
+
+def _of_the_pair(pool: EncodedPool) -> tuple[HardCode, ...]:
+    return OF_THE_PAIR if pool.rules.housing else WITHOUT_HOME
+
+
+def _barred(pool: EncodedPool) -> Ints:
+    """The keys of all pairs that are barred one by one, sorted."""
+    return np.unique(np.concatenate([keys(pool) for keys in BARRED.values()]))
 
 
 def _without(barred: Ints, pairs: Candidates, n_units: int) -> Candidates:
@@ -178,35 +192,35 @@ def _packed(table: Bools) -> np.ndarray:
     return np.pad(packed, ((0, 0), (0, missing))).view(np.uint64)
 
 
-def _too_far(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+def _too_far(pool: EncodedPool, h: Ints, u: Which) -> Bools:
     return both_places_known(pool, h, u) & (metres_between(pool, h, u) > _reach(pool, h, u))
 
 
-def _reach(pool: EncodedPool, h: Ints, u: Ints) -> Ints:
+def _reach(pool: EncodedPool, h: Ints, u: Which) -> Ints:
     return np.minimum(pool.households.reach[h], pool.units.reach[u])
 
 
-def _other_district(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+def _other_district(pool: EncodedPool, h: Ints, u: Which) -> Bools:
     other: Bools = pool.households.district[h] != pool.units.district[u]
     return ~both_places_known(pool, h, u) & other
 
 
-def _no_place(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+def _no_place(pool: EncodedPool, h: Ints, u: Which) -> Bools:
     short: Bools = pool.units.free[u] < (pool.households.takes[h] if pool.rules.capacity_in == "persons" else 1)
     return short
 
 
-def _no_home(pool: EncodedPool, _: Ints, u: Ints) -> Bools:
+def _no_home(pool: EncodedPool, _: Ints, u: Which) -> Bools:
     return ~pool.units.home[u] if pool.rules.housing else NONE
 
 
-def _home_too_small(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+def _home_too_small(pool: EncodedPool, h: Ints, u: Which) -> Bools:
     if not pool.rules.housing:
         return NONE
     return pool.units.home[u] & (pool.households.size[h] > pool.units.home_persons[u])
 
 
-def _home_with_steps(pool: EncodedPool, h: Ints, u: Ints) -> Bools:
+def _home_with_steps(pool: EncodedPool, h: Ints, u: Which) -> Bools:
     if not pool.rules.housing:
         return NONE
     return pool.units.home[u] & pool.households.step_free[h] & ~pool.units.home_step_free[u]

@@ -23,6 +23,9 @@ Id = UUID | str
 
 PLAIN = {bool, int, str, date, frozenset, type(None)}
 
+# Where the only value is.
+FIRST: Places = np.zeros(1, dtype=np.int32)
+
 
 def _itself(value: Any) -> Any:
     return value
@@ -38,6 +41,8 @@ class Column:
     @classmethod
     def of(cls, given: Sequence[Any]) -> Self:
         """From each person's value."""
+        if len(given) == 1:
+            return cls(list(given), FIRST)
         kinds = set(map(type, given))
         if kinds <= PLAIN:
             return cls.read(given, _itself)

@@ -4,15 +4,15 @@ The sentences stand in `reasons.toml`; nothing here decides anything.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from libs.common.codes.languages import language_name
 from services.matching.runs.hard import HardCode
-from services.matching.runs.pool import CRITERIA, DAYS, PARTS_OF_DAY, Weights
+from services.matching.runs.pool import DAYS, PARTS_OF_DAY, Weights
 from services.matching.runs.words import Failed
 
 # An outcome loads NumPy, and the service itself says why a pair does not fit.
@@ -38,25 +38,13 @@ class Reason:
     text: str
 
 
-def why(
-    proposal: "Proposal", weights: Weights, language: Language, labels: Mapping[str, str] | None = None
-) -> tuple[Reason, ...]:
+def why(proposal: "Proposal", weights: Weights, language: Language) -> tuple[Reason, ...]:
     """Return a reason per criterion, most points first; their points sum to the proposal's score.
 
-    `labels` names the codes of offers and interests in that language; a code without a label stands for
-    itself. Raises ValueError for a language other than "de" and "en", as everything here does.
+    Raises ValueError for a language other than "de" and "en", as everything here does.
     """
-    words = labels or {}
-    reasons = [
-        Reason(
-            name,
-            getattr(proposal.points, name),
-            getattr(weights, name),
-            _SENTENCES[name](proposal, language, words),
-        )
-        for name in CRITERIA
-    ]
-    return tuple(sorted(reasons, key=lambda reason: -reason.points))
+    return tuple(Reason(name, points, getattr(weights, name), _SENTENCES[name](proposal, language))
+                 for name, points in _most_points_first(proposal))
 
 
 def besides(
@@ -80,10 +68,9 @@ def in_all_languages(
     proposal: "Proposal", weights: Weights, price: Literal["price", "live_price"] = "price", *, alone: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """Return `why` as rows with a text for each language, and `besides` by language."""
-    said = {language: why(proposal, weights, language) for language in LANGUAGES}
-    texts = {language: {one.criterion: one.text for one in reasons} for language, reasons in said.items()}
-    reasons = [{"criterion": one.criterion, "points": one.points, "most": one.most,
-                **{language: texts[language][one.criterion] for language in LANGUAGES}} for one in said[LANGUAGES[0]]]
+    reasons = [{"criterion": name, "points": points, "most": getattr(weights, name),
+                **{language: _SENTENCES[name](proposal, language) for language in LANGUAGES}}
+               for name, points in _most_points_first(proposal)]
     return reasons, {
         language: list(besides(proposal, language, price, alone=alone)) for language in LANGUAGES}
 
@@ -166,10 +153,15 @@ def _text(*path: str) -> Any:
     return found
 
 
+def _most_points_first(proposal: "Proposal") -> list[tuple[str, int]]:
+    return sorted(vars(proposal.points).items(), key=lambda item: -item[1])
+
+
 def _form(number: int) -> str:
     return "one" if number == 1 else "many"
 
 
+@lru_cache(maxsize=4096)
 def _counted(name: str, language: Language, number: int) -> str:
     form = "none" if number == 0 else _form(number)
     sentence: str = _text(name, language)[form]
@@ -194,27 +186,33 @@ def _listed(names: Iterable[str], language: Language) -> str:
     return ", ".join(before) + joint + last
 
 
-def _labelled(codes: Iterable[str], words: Mapping[str, str], language: Language) -> str:
-    return _listed([words.get(code, code.replace("_", " ")) for code in codes], language)
+def _named(codes: Iterable[str], language: Language) -> str:
+    """Codes of offers and interests stand for themselves, in words."""
+    return _listed([code.replace("_", " ") for code in codes], language)
 
 
-def _language(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
+# Most who are told of have little that nobody before them had, and to put a sentence together takes longer than to
+# remember it.
+_remembered = lru_cache(maxsize=4096)
+
+
+@_remembered
+def _language(languages: tuple[tuple[str, str], ...], language: Language, *, interpreter: bool) -> str:
     texts, levels = _text("why", "language", language), _text("levels", language)
-    if proposal.interpreter:
+    if interpreter:
         return str(texts["interpreter"])
-    spoken = [
-        f"{language_name(tag, language)} ({levels[level]})" for tag, level in proposal.languages.items()
-    ]
+    spoken = [f"{language_name(tag, language)} ({levels[level]})" for tag, level in languages]
     return str(texts["shared"].format(languages=_listed(spoken, language)))
 
 
-def _distance(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
+@_remembered
+def _distance(metres: int | None, language: Language) -> str:
     texts = _text("why", "distance", language)
-    if proposal.metres is None:
+    if metres is None:
         return str(texts["district"])
-    if proposal.metres < KILOMETRE:
+    if metres < KILOMETRE:
         return str(texts["very_near"])
-    return str(texts["known"].format(way=_kilometres(proposal.metres, language)))
+    return str(texts["known"].format(way=_kilometres(metres, language)))
 
 
 def _kilometres(metres: int, language: Language) -> str:
@@ -225,38 +223,37 @@ def _kilometres(metres: int, language: Language) -> str:
     return f"{(metres + KILOMETRE // 2) // KILOMETRE} km"
 
 
-def _needs(proposal: "Proposal", language: Language, words: Mapping[str, str]) -> str:
-    met, missing = proposal.wishes_met, proposal.wishes_missing
+@_remembered
+def _needs(met: tuple[str, ...], missing: tuple[str, ...], language: Language) -> str:
     form = {(True, True): "some", (True, False): "met", (False, True): "unmet"}.get(
         (bool(met), bool(missing)), "none"
     )
-    filled = {
-        name: _labelled(codes, words, language)
-        for name, codes in (("met", met), ("missing", missing))
-        if codes
-    }
+    filled = {name: _named(codes, language) for name, codes in (("met", met), ("missing", missing)) if codes}
     return str(_text("why", "needs", language)[form].format(**filled))
 
 
-def _interests(proposal: "Proposal", language: Language, words: Mapping[str, str]) -> str:
+@_remembered
+def _interests(interests: tuple[str, ...], language: Language) -> str:
     texts = _text("why", "interests", language)
-    if not proposal.interests:
+    if not interests:
         return str(texts["unknown"])
-    return str(texts["shared"].format(interests=_labelled(proposal.interests, words, language)))
+    return str(texts["shared"].format(interests=_named(interests, language)))
 
 
-def _availability(proposal: "Proposal", language: Language, _: Mapping[str, str]) -> str:
-    names = slot_names(proposal.slots, language)
+@_remembered
+def _availability(slots: int, language: Language) -> str:
+    names = slot_names(slots, language)
     texts = _text("why", "availability", language)
     if not names:
         return str(texts["none"])
     return str(texts[_form(len(names))].format(n=len(names), slots=_listed(names, language)))
 
 
-_SENTENCES = {
-    "language": _language,
-    "distance": _distance,
-    "needs": _needs,
-    "interests": _interests,
-    "availability": _availability,
+_SENTENCES: dict[str, Callable[["Proposal", Language], str]] = {
+    "language": lambda proposal, language: _language(
+        tuple(proposal.languages.items()), language, interpreter=proposal.interpreter),
+    "distance": lambda proposal, language: _distance(proposal.metres, language),
+    "needs": lambda proposal, language: _needs(proposal.wishes_met, proposal.wishes_missing, language),
+    "interests": lambda proposal, language: _interests(proposal.interests, language),
+    "availability": lambda proposal, language: _availability(proposal.slots, language),
 }

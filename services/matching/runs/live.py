@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from services.matching.runs.batch import unserved_of
-from services.matching.runs.bits import WORD, Bits, Ints, bits
+from services.matching.runs.bits import WORD, Bits, Bools, Ints, bits
 from services.matching.runs.candidates import possible_at_once
 from services.matching.runs.columns import Side
 from services.matching.runs.encoding import (
@@ -138,21 +138,19 @@ class LivePool:
         top: int = 10,
     ) -> Options:
         """Return the best options of a household, at most `top`; `barred`: units that declined before, and the like."""
-        rows = self._seen(within or Within())
-        here = self._columns.now() if len(rows) == len(self) else self._columns.at(rows)
-        pool = self._pool(household, here, rows, barred)
+        here, seen = self._columns.now(), self._seen(within or Within())
+        pool = self._pool(household, here, barred)
         possible = possible_at_once(pool).units
+        possible = possible[seen[possible]]
         more = bonus(household, self.rules, today)
         points = points_of(pool, np.zeros(len(possible), dtype=np.int64), possible)
         gains = self.rules.base + points.score + more - here.prices[possible]
         high, low = here.ids
         best = np.lexsort((low[possible], high[possible], -gains))[: top + 1].tolist()
         if not best:
-            nobody = np.zeros(1, dtype=np.int64)
-            (missing,) = unserved_of(pool, [household.id], nobody, nobody)
-            return Options((), 0, Advice.NOBODY, missing)
-        found = [_Found(self._units[rows[possible[one]]], int(here.prices[possible[one]]), int(gains[one]),
-                        points.at(one)) for one in best]
+            return Options((), 0, Advice.NOBODY, self._missing(household, pool, seen))
+        found = [_Found(self._units[possible[one]], int(here.prices[possible[one]]), int(gains[one]), points.at(one))
+                 for one in best]
         told = tuple(self._told(household, one, _other(found, one), more) for one in found[:top])
         return Options(told, len(possible), _advice(len(possible), told[0].gain), None)
 
@@ -162,28 +160,37 @@ class LivePool:
                              next_best=next_best)
         return Option(proposal, one.gain, scarcity(one.price, proposal.worth))
 
-    def _pool(self, household: Household, here: _Standing, rows: Ints, barred: Collection[UUID]) -> EncodedPool:
+    def _missing(self, household: Household, pool: EncodedPool, seen: Bools) -> Unserved:
+        """Why nobody of those who may be seen is possible."""
+        nobody, rows = np.zeros(1, dtype=np.int64), np.flatnonzero(seen)
+        here = pool if len(rows) == len(self) else replace(
+            pool, n_units=len(rows), units=self._columns.at(rows).units, vetoed=_within(rows, pool.vetoed),
+            declined=_within(rows, pool.declined))
+        (missing,) = unserved_of(here, [household.id], nobody, nobody)
+        return missing
+
+    def _pool(self, household: Household, here: _Standing, barred: Collection[UUID]) -> EncodedPool:
         side = Side.of(Household, [self._known(household)])
         columns = replace(household_columns(side, self.rules, self._vocabulary),
                           n_wishes=np.array([len(household.wishes)]), n_interests=np.array([len(household.interests)]))
         return EncodedPool(
-            n_households=1, n_units=len(rows), rules=self.rules, households=columns, units=here.units,
-            vetoed=_within(rows, self._places(self._named.having(_vetoes(household)))),
-            declined=_within(rows, self._places(barred)),
+            n_households=1, n_units=len(self), rules=self.rules, households=columns, units=here.units,
+            vetoed=self._places(self._named.having(_vetoes(household))), declined=self._places(barred),
             forbidden=np.empty(0, dtype=np.int64))
 
     def _places(self, units: Collection[UUID]) -> Ints:
-        return np.array([self._at[unit] for unit in units if unit in self._at], dtype=np.int64)
+        """Where these stand, in order, those that are there."""
+        return np.array(sorted(self._at[unit] for unit in units if unit in self._at), dtype=np.int64)
 
-    def _seen(self, within: Within) -> Ints:
-        """The places of the units that may be seen, in order."""
+    def _seen(self, within: Within) -> Bools:
+        """Which of the units may be seen."""
         here = self._columns.now().regions
         if within.everything:
-            return np.arange(len(here))
+            return np.ones(len(here), dtype=np.bool_)
         inside = np.array([region.startswith(within.regions) for region in self._regions], dtype=np.bool_)
-        seen = inside[here] if len(inside) else np.zeros(len(here), dtype=np.bool_)
+        seen: Bools = inside[here] if len(inside) else np.zeros(len(here), dtype=np.bool_)
         seen[self._places(self._named.having(within.partners))] = True
-        return np.flatnonzero(seen)
+        return seen
 
     def _encode(self) -> None:
         self._units.sort(key=lambda unit: unit.id)
@@ -222,10 +229,9 @@ class LivePool:
 
 
 def _within(rows: Ints, places: Ints) -> Ints:
-    """Where in the sorted rows these places stand, those that stand there."""
+    """Where in the sorted rows these sorted places stand, those that stand there."""
     if not len(rows):
         return rows
-    places = np.sort(places)
     at = np.minimum(np.searchsorted(rows, places), len(rows) - 1)
     found: Ints = at[rows[at] == places]
     return found

@@ -4,7 +4,6 @@ A run or the prices never hold it up: they are computed in processes of their ow
 """
 
 import asyncio
-import importlib
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,8 @@ import structlog
 
 from libs.common.db import Database, OpenTransaction
 from libs.common.refusals import Unavailable
-from services.matching.runs.process import Process, end_with_parent
+from services.matching.runs.line import Line
+from services.matching.runs.process import Process, called, end_with_parent
 
 SERVING = "services.matching.runs.live_serving"
 IDLE_SECONDS, PRICING_IDLE_SECONDS = 600.0, 5.0
@@ -45,7 +45,7 @@ class LiveWorker:
 
     def __init__(self, database: Database) -> None:
         """Nothing is started yet. Whole pools are read by a connection of `database`: who waits may hold others."""
-        self._process = Process(IDLE_SECONDS, end_with_parent)
+        self._line = Line(IDLE_SECONDS, SERVING, "serve")
         self._database = database
         self._reading: dict[UUID, asyncio.Task[None]] = {}
         # It has one connection, and would be waited for in vain by who asks for another programme.
@@ -71,7 +71,7 @@ class LiveWorker:
 
     async def serve(self, request: Plain) -> Plain:
         """What the process answers; asked once more of a new one, which knows nothing, when it was killed."""
-        found: Plain = await _called(self._process, "serve", request)
+        found: Plain = await self._line.ask(request)
         return found
 
     async def read_whole(self, programme_id: UUID, read: Read) -> None:
@@ -88,7 +88,7 @@ class LiveWorker:
         for reading in self._reading.values():
             reading.cancel()
         await asyncio.gather(*self._reading.values(), return_exceptions=True)
-        self._process.drop()
+        self._line.drop()
         await self._database.close()
 
     async def _read(self, programme_id: UUID, read: Read) -> None:
@@ -112,25 +112,20 @@ def being_read() -> Unavailable:
 async def price(pool: Plain) -> dict[str, int]:
     """The prices of a programme's units, computed beside everything else."""
     try:
-        found: dict[str, int] = await _called(PRICING, "priced", pool)
+        try:
+            return await _priced(pool)
+        except BrokenProcessPool:
+            PRICING.drop()
+            return await _priced(pool)
     except asyncio.CancelledError:
         PRICING.kill()
         PRICING.drop()
         raise
+
+
+async def _priced(pool: Plain) -> dict[str, int]:
+    found: dict[str, int] = await PRICING.call(called, SERVING, "priced", pool)
     return found
-
-
-async def _called(process: Process, function: str, asked: Plain) -> Any:
-    try:
-        return await process.call(answered, function, asked)
-    except BrokenProcessPool:
-        process.drop()
-        return await process.call(answered, function, asked)
-
-
-def answered(function: str, asked: Plain) -> Any:
-    """In the process; only there the computing core is loaded."""
-    return getattr(importlib.import_module(SERVING), function)(asked)
 
 
 PRICING = Process(PRICING_IDLE_SECONDS, end_with_parent)

@@ -1,7 +1,7 @@
 """What lies between households and units, for many pairs at once: metres, language, things in common.
 
 Household indices and unit indices are int64 arrays that broadcast: of one length (arcs), or a column and a
-row (every pair of the two).
+row (every pair of the two); a slice of the units stands for such a row.
 """
 
 import numpy as np
@@ -12,9 +12,10 @@ from services.matching.runs.encoding import EncodedPool
 from services.matching.runs.hard import EARTH_METRES
 
 Bytes = NDArray[np.uint8]
+Which = Ints | slice
 
 
-def metres_between(pool: EncodedPool, households: Ints, units: Ints) -> Ints:
+def metres_between(pool: EncodedPool, households: Ints, units: Which) -> Ints:
     """Return whole metres, the very numbers of `hard.metres`; meaningless where a place is not known."""
     (x, y, z), (unit_x, unit_y, unit_z) = pool.households.place, pool.units.place
     dx = x[households] - unit_x[units]
@@ -27,7 +28,7 @@ def metres_between(pool: EncodedPool, households: Ints, units: Ints) -> Ints:
     return metres
 
 
-def both_places_known(pool: EncodedPool, households: Ints, units: Ints) -> Bools:
+def both_places_known(pool: EncodedPool, households: Ints, units: Which) -> Bools:
     """Return where metres mean something."""
     known: Bools = pool.households.placed[households] & pool.units.placed[units]
     return known
@@ -42,13 +43,13 @@ def common_level(pool: EncodedPool, households: Ints, units: Ints) -> Bytes:
     return enough
 
 
-def common_slots(pool: EncodedPool, households: Ints, units: Ints) -> Bytes:
+def common_slots(pool: EncodedPool, households: Ints, units: Which) -> Bytes:
     """Return how many parts of the week both have free."""
     number: Bytes = np.bitwise_count(pool.households.slots[households] & pool.units.slots[units])
     return number
 
 
-def overlapping(theirs: Words, ours: Words, households: Ints, units: Ints) -> Bools:
+def overlapping(theirs: Words, ours: Words, households: Ints, units: Which) -> Bools:
     """Return where the household's set and the unit's have anything in common."""
     common: Bools = (theirs[0][households] & ours[0][units]) != 0
     for their, our in zip(theirs[1:], ours[1:], strict=True):
@@ -56,7 +57,7 @@ def overlapping(theirs: Words, ours: Words, households: Ints, units: Ints) -> Bo
     return common
 
 
-def lacking(needed: Words, given: Words, households: Ints, units: Ints) -> Bools:
+def lacking(needed: Words, given: Words, households: Ints, units: Which) -> Bools:
     """Return where the household's set has anything that the unit's has not."""
     missing: Bools = (needed[0][households] & ~given[0][units]) != 0
     for need, give in zip(needed[1:], given[1:], strict=True):
