@@ -18,13 +18,14 @@ from libs.common.tables import audit_link
 log = structlog.get_logger()
 POLL_SECONDS = 1.0
 BATCH = 500
-# Rows are linked in the order in which they are seen; one that commits late may be this far behind.
-LATE_ROWS = 10_000
-LATE_AT_MOST = timedelta(hours=1)
-HEAD_SECONDS = 3600.0
+# Rows are linked as they are seen, late ones this far behind after FAR_EACH rows (each look is LOOK): it takes long.
+LATE_ROWS, FAR_EACH, LOOK = 10_000, 2_500, 250
+LATE_AT_MOST, HEAD_SECONDS = timedelta(hours=1), 3600.0
 ENTER = insert(entries)
 NOTE = "INSERT INTO audit (principal, role, action, about, person_ref, correlation) VALUES ($1, $2, $3, $4, $5, $6)"
-LAST_LINK = select(audit_link).order_by(audit_link.c.position.desc()).limit(1)
+LINK = "INSERT INTO audit_link (position, audit_id, mac) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])"
+LAST_LINK = select(audit_link, select(func.max(audit_link.c.audit_id)).scalar_subquery().label("newest")).order_by(
+    audit_link.c.position.desc()).limit(1)
 
 
 async def audited(transaction: OpenTransaction, action: str, about: str, person_ref: UUID | None = None) -> None:
@@ -43,7 +44,7 @@ class AuditChain:
 
     def __init__(self, database: Database, key: bytes) -> None:
         """The key is derived from the service's master key and not in the database."""
-        self._database, self._key = database, key
+        self._database, self._key, self._since_far = database, key, FAR_EACH
 
     async def run(self) -> None:
         """Link what has been committed, until cancelled; the head goes to the log every hour."""
@@ -59,21 +60,20 @@ class AuditChain:
 
     async def step(self) -> int:
         """Link one batch; returns how many."""
+        far = self._since_far >= FAR_EACH
         async with self._database.transaction() as transaction:
             last = (await transaction.execute(LAST_LINK)).first()
-            newest = await transaction.scalar(select(func.max(audit_link.c.audit_id)))
+            position, mac, newest = (last.position, last.mac, last.newest) if last else (0, b"", 0)
             rows = (await transaction.execute(
                 select(entries).outerjoin(audit_link, audit_link.c.audit_id == entries.c.id)
-                .where(audit_link.c.audit_id.is_(None), entries.c.id > (newest or 0) - LATE_ROWS)
+                .where(audit_link.c.audit_id.is_(None), entries.c.id > newest - LATE_ROWS // (1 if far else 20))
                 .order_by(entries.c.id).limit(BATCH))).all()
-            position, mac = (last.position, last.mac) if last else (0, b"")
-            links = []
-            for row in rows:
-                position, mac = position + 1, _mac(self._key, mac, row)
-                links.append({"position": position, "audit_id": row.id, "mac": mac})
-            if links:
-                await transaction.execute(insert(audit_link), links)
-        return len(links)
+            if rows:
+                macs = [mac := _mac(self._key, mac, row) for row in rows]
+                places = list(range(position + 1, position + 1 + len(rows)))
+                await transaction.write(LINK, places, [row.id for row in rows], macs)
+        self._since_far = len(rows) + LOOK + (0 if far else self._since_far)
+        return len(rows)
 
     async def head(self) -> dict[str, Any]:
         """The last link: its position and MAC in hex; written down elsewhere it also shows a cut tail."""

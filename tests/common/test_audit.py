@@ -130,6 +130,20 @@ async def test_entries_that_commit_late_are_linked(database: Database) -> None:
     assert (await chain.head())["position"] == 4
 
 
+async def test_what_commits_long_after_its_neighbours_is_linked_a_few_looks_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not each look goes so far back, and none passes over it for good."""
+    monkeypatch.setattr(audit, "LATE_ROWS", 100)
+    async with database.transaction() as slow:
+        await audited(slow, "read", "late/1")
+        chain = await chained(database, 12)
+    looks = [await chain.step() for _ in range(audit.FAR_EACH // audit.LOOK + 1)]
+
+    assert (looks[0], sum(looks)) == (0, 1)
+    assert await chain.verify() == []
+
+
 async def test_two_leaders_make_one_chain(database: Database) -> None:
     """Both link at once: one of them is refused, and the chain is whole."""
     async with database.transaction() as transaction:
