@@ -55,7 +55,7 @@ def test_a_pool_that_changed_is_the_same_as_a_new_one(data: st.DataObject, given
             pool.remove(unit.id)
         else:
             there[unit.id] = replace(unit, free=data.draw(st.integers(0, 1)), slots=data.draw(st.sampled_from([7, 15])))
-            pool.put(there[unit.id])
+            pool.put_all([there[unit.id]])
     prices = {unit: data.draw(st.integers(0, 2000)) for unit in there}
     pool.price(prices)
     fresh = LivePool(there.values(), given_.rules, prices)
@@ -67,7 +67,7 @@ def test_a_pool_that_changed_is_the_same_as_a_new_one(data: st.DataObject, given
 def test_a_unit_with_codes_that_nobody_had_before_is_taken_in() -> None:
     """A new language and a new offer get bits of their own, and count at once."""
     pool = LivePool([a_unit(1)], Rules(), {})
-    pool.put(a_unit(2, languages={"ti": "C2"}, offers=frozenset({"sewing"})))
+    pool.put_all([a_unit(2, languages={"ti": "C2"}, offers=frozenset({"sewing"}))])
     asked = a_household(languages={"ti": "C2"}, wishes=frozenset({"sewing"}))
 
     (only,) = pool.options(asked, TODAY).options
@@ -152,7 +152,7 @@ def test_vetoes_follow_who_belongs_to_a_unit() -> None:
     person = UUID(int=5)
     pool, asked = LivePool([a_unit()], Rules(), {}), a_household(vetoed_persons=frozenset({person}))
     assert pool.options(asked, TODAY).possible == 1
-    pool.put(a_unit(persons=frozenset({person})))
+    pool.put_all([a_unit(persons=frozenset({person}))])
     assert pool.options(asked, TODAY).possible == 0
-    pool.put(a_unit())
+    pool.put_all([a_unit()])
     assert pool.options(asked, TODAY).possible == 1

@@ -34,8 +34,8 @@ class Line:
     async def ask(self, question: Any) -> Any:
         """What is answered, or raised there; asked once more of a new process, which knows nothing, when it is killed.
 
-        BrokenProcessPool when that is killed, too. Who stops waiting does not stop it: else the next one would be given
-        this answer.
+        BrokenProcessPool when that is killed, too, or the process was let go. Who stops waiting does not stop it: else
+        the next one would be given this answer.
         """
         return await asyncio.shield(asyncio.create_task(self._ask(pickle.dumps(question))))
 
@@ -54,11 +54,13 @@ class Line:
                 try:
                     answer, raised = await self._exchanged(question)
                 except (EOFError, ConnectionError):
+                    if self._streams is None:
+                        raise
                     self.drop()
                     answer, raised = await self._exchanged(question)
         except (EOFError, ConnectionError) as ended:
             self.drop()
-            raise BrokenProcessPool("the process was killed twice") from ended
+            raise BrokenProcessPool("the process was killed twice, or let go") from ended
         finally:
             self._asked -= 1
             if not self._asked:

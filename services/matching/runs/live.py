@@ -96,10 +96,6 @@ class LivePool:
             self._units = [changed.pop(one.id, one) for one in self._units] + list(changed.values())
             self._encode()
 
-    def put(self, unit: Unit) -> None:
-        """The same of one."""
-        self.put_all([unit])
-
     def _put(self, unit: Unit) -> bool:
         """Says whether its numbers fit into the columns; if not, nothing is done."""
         one = self._encoded([unit])
@@ -151,7 +147,8 @@ class LivePool:
             return Options((), 0, Advice.NOBODY, self._missing(household, pool, seen))
         found = [_Found(self._units[possible[one]], int(here.prices[possible[one]]), int(gains[one]), points.at(one))
                  for one in best]
-        told = tuple(self._told(household, one, _other(found, one), more) for one in found[:top])
+        others = [found[1] if len(found) > 1 else None] + [found[0]] * top
+        told = tuple(self._told(household, one, other, more) for one, other in zip(found[:top], others, strict=False))
         return Options(told, len(possible), _advice(len(possible), told[0].gain), None)
 
     def _told(self, household: Household, one: "_Found", other: "_Found | None", more: int) -> Option:
@@ -179,7 +176,7 @@ class LivePool:
             forbidden=np.empty(0, dtype=np.int64))
 
     def _places(self, units: Collection[UUID]) -> Ints:
-        """Where these stand, in order, those that are there."""
+        """Where these stand, those that are there."""
         return np.array(sorted(self._at[unit] for unit in units if unit in self._at), dtype=np.int64)
 
     def _seen(self, within: Within) -> Bools:
@@ -275,11 +272,6 @@ class _Found:
     price: int
     gain: int
     points: Points
-
-
-def _other(found: list[_Found], one: _Found) -> _Found | None:
-    """The best of the others."""
-    return next((other for other in found if other is not one), None)
 
 
 class _Named:
