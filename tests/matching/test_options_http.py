@@ -6,7 +6,7 @@ import io
 import multiprocessing
 import os
 import signal
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,11 +16,10 @@ import pytest
 
 from libs.common.callers import Role
 from services.matching.options import queries, reactions
+from services.matching.options.model import REST
 from services.matching.options.queries import whole_pool
-from services.matching.options.reactions import next_night
 from services.matching.runs.live_worker import MOST_WAITING
 from tests.matching.field import REGION, Field, Json
-from tests.matching.pools import TODAY
 
 ELSEWHERE = "15084"
 
@@ -374,7 +373,7 @@ async def test_who_asks_while_prices_are_computed_does_not_begin_them_anew(
 
 
 async def test_after_many_changes_prices_are_computed_anew(at_work: Field, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not only at night; a few changes are not worth it."""
+    """Not only at night; a few changes are not worth it, and they rest in between."""
     field, household = at_work, await at_work.waiting_household()
     await field.ready_mentor()
 
@@ -389,6 +388,11 @@ async def test_after_many_changes_prices_are_computed_anew(at_work: Field, monke
     await field.ready_mentor()
     assert (await options(field, household))["priced_at"] == first
     monkeypatch.setattr(queries, "CHANGES", 0)
+    assert (await options(field, household))["priced_at"] == first
+    (work,) = await field.network.rows(
+        "matching", "SELECT due_at FROM due WHERE kind = 'prices' AND about = $1", field.programme)
+    assert work["due_at"] == datetime.fromisoformat(first) + REST
+    await field.network.move(REST)
     assert await computed(first) > first
 
 
@@ -404,15 +408,6 @@ async def test_the_prices_of_the_last_run_are_the_start(field: Field) -> None:
         "matching", "SELECT prices FROM price_set WHERE programme_id = $1", field.programme)
 
     assert kept["prices"] == f'{{"{priced[0]}": {priced[1]}}}'
-
-
-def test_the_next_night_is_ahead() -> None:
-    """Half past two in Germany, today or tomorrow, also where that is skipped or comes twice."""
-    for day in (TODAY, date(2026, 3, 28), date(2026, 10, 24)):
-        midnight = datetime.combine(day, time(0), UTC)
-        for minutes in range(0, 48 * 60, 10):
-            now = midnight + timedelta(minutes=minutes)
-            assert timedelta(0) < next_night(now) - now <= timedelta(hours=25)
 
 
 async def test_after_very_many_changes_the_pool_is_read_anew(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:

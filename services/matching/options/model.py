@@ -12,6 +12,8 @@ from services.matching.tables import Table
 # Prices of places are computed anew each night as long as somebody asks, and after so many changes of units.
 ASKED_WITHIN = timedelta(days=7)
 CHANGES = 200
+# Not sooner than so long after the last time: it takes a processor for seconds, and runs wait for it.
+REST = timedelta(minutes=5)
 # Above, e.g. after a run, the whole pool is read anew: that takes no longer than so many units one by one.
 MOST_NEWS = 200
 # Whoever holds a pool in memory has looked at the changes long before these are deleted.
@@ -40,6 +42,11 @@ class PriceSet(Table, table=True):
         """They are computed anew."""
         self.prices, self.past, self.counted_from, self.computed_at = prices, past, counted_from, now
         self.awaited = False
+
+    def next_time(self, now: datetime) -> datetime:
+        """When they may be computed again: at once, or when they have rested; whatever the clock showed before."""
+        rested = (self.computed_at or now - REST) + REST
+        return rested if now < rested <= now + REST else now
 
     def is_asked(self, now: datetime) -> bool:
         """Whether they are worth computing again."""

@@ -190,7 +190,7 @@ async def _prices(transaction: OpenTransaction, programme_id: UUID, now: Now) ->
     """The programme's prices; where nobody has asked before, or much has changed, they are computed soon."""
     prices = now.prices or await first_prices(transaction, programme_id)
     if now.prices is None or await noted_as_asked(transaction, prices, now.changes):
-        await schedule(transaction, "prices", programme_id, transaction.clock.now())
+        await schedule(transaction, "prices", programme_id, prices.next_time(transaction.clock.now()))
     return prices
 
 
