@@ -19,7 +19,7 @@ log = structlog.get_logger()
 POLL_SECONDS = 1.0
 BATCH = 500
 # Rows are linked as they are seen, late ones this far behind after FAR_EACH rows (each look is LOOK): it takes long.
-LATE_ROWS, FAR_EACH, LOOK = 10_000, 2_500, 250
+LATE_ROWS, FAR_EACH, LOOK = 15_000, 2_500, 250
 LATE_AT_MOST, HEAD_SECONDS = timedelta(hours=1), 3600.0
 ENTER = insert(entries)
 NOTE = "INSERT INTO audit (principal, role, action, about, person_ref, correlation) VALUES ($1, $2, $3, $4, $5, $6)"
@@ -48,7 +48,7 @@ class AuditChain:
 
     async def run(self) -> None:
         """Link what has been committed, until cancelled; the head goes to the log every hour."""
-        since_head = HEAD_SECONDS
+        since_head, self._since_far = HEAD_SECONDS, FAR_EACH
         while True:
             while await self.step() == BATCH:
                 pass
@@ -72,7 +72,7 @@ class AuditChain:
                 macs = [mac := _mac(self._key, mac, row) for row in rows]
                 places = list(range(position + 1, position + 1 + len(rows)))
                 await transaction.write(LINK, places, [row.id for row in rows], macs)
-        self._since_far = len(rows) + LOOK + (0 if far else self._since_far)
+        self._since_far = FAR_EACH if far and len(rows) == BATCH else len(rows) + LOOK + self._since_far * (not far)
         return len(rows)
 
     async def head(self) -> dict[str, Any]:

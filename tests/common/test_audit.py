@@ -144,6 +144,23 @@ async def test_what_commits_long_after_its_neighbours_is_linked_a_few_looks_late
     assert await chain.verify() == []
 
 
+async def test_many_that_commit_long_after_their_neighbours_are_all_linked(
+    database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More than are linked at once: the look back goes on until none is left, whatever comes meanwhile."""
+    monkeypatch.setattr(audit, "LATE_ROWS", 100)
+    monkeypatch.setattr(audit, "BATCH", 5)
+    async with database.transaction() as slow:
+        for place in range(13):
+            await audited(slow, "read", f"late/{place}")
+        chain = await chained(database, 12)
+    looks = [await chain.step() for _ in range(2 * audit.FAR_EACH // audit.LOOK)]
+
+    assert [each for each in looks if each] == [5, 5, 3]
+    assert looks.index(3) - looks.index(5) == 2, "one after the other"
+    assert await chain.verify() == []
+
+
 async def test_two_leaders_make_one_chain(database: Database) -> None:
     """Both link at once: one of them is refused, and the chain is whole."""
     async with database.transaction() as transaction:

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import time
@@ -18,6 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 LARGE = 3_000_000
 
 
+class Odd(Exception):
+    """Holds what cannot be sent."""
+
+    def __init__(self) -> None:
+        """With it."""
+        super().__init__(lambda: None)
+
+
 def told(question: object) -> object:
     """What the process answers; some questions it takes its time for, dies of, or refuses."""
     match question:
@@ -30,6 +39,10 @@ def told(question: object) -> object:
         case Path() as once if not once.exists():
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        case "lambda":
+            return lambda: None
+        case "odd":
+            raise Odd
         case int(number) if number < 0:
             raise ValueError(f"{number} is below 0")
     return question
@@ -40,7 +53,7 @@ async def line() -> AsyncIterator[Line]:
     """One that is let go at the end."""
     made = Line(60.0, __name__, "told")
     yield made
-    made.drop()
+    made.close()
 
 
 async def gone(pid: int) -> None:
@@ -116,20 +129,51 @@ async def test_it_ends_when_nobody_has_asked_for_a_while() -> None:
 
     assert before not in {one.pid for one in multiprocessing.active_children()}
     assert await line.ask("pid") != before
-    line.drop()
+    line.close()
 
 
-async def test_who_waits_for_a_process_that_is_let_go_is_told(line: Line) -> None:
-    """As when the service stops: no other one is begun for it."""
+async def test_all_who_wait_for_a_line_that_is_closed_are_told(line: Line) -> None:
+    """As when the service stops: no other process is begun for them, also not for one that is just beginning."""
+    beginning = Line(60.0, __name__, "told")
     await line.ask(1)
-    waiting = asyncio.create_task(line.ask(5.0))
-    await asyncio.sleep(0.1)
-    before = {one.pid for one in multiprocessing.active_children()}
-    line.drop()
+    waiting = [asyncio.create_task(one.ask(5.0)) for one in (line, line, line, beginning)]
+    while not (before := multiprocessing.active_children())[1:]:
+        await asyncio.sleep(0)
+    waiting[1].cancel()
+    line.close()
+    beginning.close()
+    found = await asyncio.gather(*waiting, line.ask(1), return_exceptions=True)
 
-    with pytest.raises(BrokenProcessPool):
+    assert [type(one) for one in found] == [
+        BrokenProcessPool, asyncio.CancelledError, BrokenProcessPool, BrokenProcessPool, BrokenProcessPool]
+    assert set(multiprocessing.active_children()) <= set(before)
+    for one in before:
+        await gone(one.pid or 0)
+
+
+async def test_a_question_that_breaks_off_leaves_no_answer_to_the_next(line: Line) -> None:
+    """Whatever broke it off on this side: the process is replaced."""
+    await line.ask(1)
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(line.ask(0.5))
+    await asyncio.sleep(0.1)
+    for one in asyncio.all_tasks() - before - {waiting}:
+        one.cancel()
+    with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert {one.pid for one in multiprocessing.active_children()} <= before
+
+    assert await line.ask("mine") == "mine"
+
+
+@pytest.mark.parametrize(("question", "raised"), [
+    ("lambda", (AttributeError, pickle.PicklingError)), ("odd", RuntimeError)])
+async def test_what_cannot_be_sent_back_is_said(line: Line, question: str, raised: type[Exception]) -> None:
+    """And costs nobody the process."""
+    before = await line.ask("pid")
+    with pytest.raises(raised):
+        await line.ask(question)
+
+    assert await line.ask("pid") == before
 
 
 async def test_where_there_is_no_room_for_a_process_it_is_said(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,26 @@ def test_only_units_within_somebodys_scope_are_shown() -> None:
     assert nothing.unserved.removed == {}
 
 
+@settings(deadline=None)
+@given(st.data(), pools(most_units=8))
+def test_within_a_scope_the_answer_is_that_of_a_pool_of_those_inside(data: st.DataObject, given_: Inputs) -> None:
+    """Vetoes and barred units on either side of its edge among them; also where nobody is possible, and why."""
+    inside = [unit for unit in given_.units if data.draw(st.booleans())]
+    units = [replace(unit, partner=UUID(int=77) if unit in inside else None) for unit in given_.units]
+    pool, alone = LivePool(units, given_.rules, {}), LivePool(
+        [unit for unit in units if unit.partner], given_.rules, {})
+    gone = data.draw(st.sampled_from([None, *(unit.id for unit in units)]))
+    if gone:
+        pool.remove(gone)
+        alone.remove(gone)
+    within = Within(everything=False, partners=frozenset({UUID(int=77)}))
+    for household in given_.households:
+        vetoed = data.draw(st.sets(st.sampled_from([household.id, *(unit.id for unit in units)]), max_size=3))
+        barred = {unit for one, unit in given_.declined if one == household.id}
+        asked = replace(household, vetoed_units=household.vetoed_units | vetoed)
+        assert pool.options(asked, TODAY, barred=barred, within=within) == alone.options(asked, TODAY, barred=barred)
+
+
 def test_vetoes_follow_who_belongs_to_a_unit() -> None:
     """A person whom the household does not want joins the unit, and leaves it again."""
     person = UUID(int=5)

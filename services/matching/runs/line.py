@@ -7,6 +7,7 @@ as long as the answer itself.
 import asyncio
 import contextlib
 import importlib
+import multiprocessing
 import pickle
 import signal
 import socket
@@ -29,65 +30,76 @@ class Line:
         self._streams: Streams | None = None
         self._turn = asyncio.Lock()
         self._ending: asyncio.TimerHandle | None = None
-        self._asked = 0
+        self._asking, self._closed = 0, False
 
     async def ask(self, question: Any) -> Any:
         """What is answered, or raised there; asked once more of a new process, which knows nothing, when it is killed.
 
-        BrokenProcessPool when that is killed, too, or the process was let go. Who stops waiting does not stop it: else
-        the next one would be given this answer.
+        BrokenProcessPool when that is killed, too, or the line is closed. Who stops waiting does not stop it: else the
+        next one would be given this answer.
         """
-        return await asyncio.shield(asyncio.create_task(self._ask(pickle.dumps(question))))
-
-    def drop(self) -> None:
-        """Let the process go."""
-        if self._streams:
-            self._streams[1].close()
-        self._streams = None
-
-    async def _ask(self, question: bytes) -> Any:
-        if self._ending:
-            self._ending.cancel()
-        self._asked += 1
-        try:
-            async with self._turn:
-                try:
-                    answer, raised = await self._exchanged(question)
-                except (EOFError, ConnectionError):
-                    if self._streams is None:
-                        raise
-                    self.drop()
-                    answer, raised = await self._exchanged(question)
-        except (EOFError, ConnectionError) as ended:
-            self.drop()
-            raise BrokenProcessPool("the process was killed twice, or let go") from ended
-        finally:
-            self._asked -= 1
-            if not self._asked:
-                self._ending = asyncio.get_running_loop().call_later(self._idle_seconds, self.drop)
+        answer, raised = pickle.loads(  # noqa: S301 - of this very program
+            await asyncio.shield(asyncio.create_task(self._asked(pickle.dumps(question)))))
         if raised:
             raise raised
         return answer
 
-    async def _exchanged(self, question: bytes) -> tuple[Any, Exception | None]:
-        if self._streams is None:
-            self._streams = await self._begun()
-        reader, writer = self._streams
-        writer.write(len(question).to_bytes(LENGTH) + question)
-        await writer.drain()
-        length = int.from_bytes(await reader.readexactly(LENGTH))
-        found: tuple[Any, Exception | None] = pickle.loads(await reader.readexactly(length))  # noqa: S301 - our own
-        return found
+    def close(self) -> None:
+        """Let the process go, and begin no other one: nobody is answered any more."""
+        self._closed = True
+        self._drop()
+
+    async def _asked(self, question: bytes) -> bytes:
+        if self._ending:
+            self._ending.cancel()
+        self._asking += 1
+        try:
+            async with self._turn:
+                try:
+                    return await self._exchanged(question)
+                except (EOFError, ConnectionError):
+                    return await self._exchanged(question)
+        except (EOFError, ConnectionError) as ended:
+            raise BrokenProcessPool("the process was killed twice, or let go") from ended
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._ending = asyncio.get_running_loop().call_later(self._idle_seconds, self._rest)
+
+    async def _exchanged(self, question: bytes) -> bytes:
+        try:
+            reader, writer = await self._begun()
+            writer.write(len(question).to_bytes(LENGTH) + question)
+            await writer.drain()
+            return await reader.readexactly(int.from_bytes(await reader.readexactly(LENGTH)))
+        except BaseException:
+            # What has not been read of this answer would be the next one's.
+            self._drop()
+            raise
 
     async def _begun(self) -> Streams:
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                CONTEXT.Process(target=_answer, args=(theirs, *self._answering), daemon=True).start()
-        except OSError:
-            ours.close()
-            raise
-        return await asyncio.open_connection(sock=ours)
+        if self._streams is None and not self._closed:
+            ours, theirs = socket.socketpair()
+            try:
+                with theirs:
+                    CONTEXT.Process(target=_answer, args=(theirs, *self._answering), daemon=True).start()
+            except OSError:
+                ours.close()
+                raise
+            self._streams = await asyncio.open_connection(sock=ours)
+        if self._streams is None or self._closed:
+            raise EOFError
+        return self._streams
+
+    def _rest(self) -> None:
+        """Nobody has asked for a while."""
+        self._drop()
+        asyncio.get_running_loop().call_later(1.0, multiprocessing.active_children)  # which reaps it
+
+    def _drop(self) -> None:
+        if self._streams:
+            self._streams[1].close()
+        self._streams = None
 
 
 def _answer(line: socket.socket, module: str, function: str) -> None:
@@ -98,14 +110,18 @@ def _answer(line: socket.socket, module: str, function: str) -> None:
     with contextlib.suppress(ConnectionError), line.makefile("rwb") as stream:
         while len(length := stream.read(LENGTH)) == LENGTH:
             question = stream.read(int.from_bytes(length))
-            answer = pickle.dumps(_answered(answering, question))
+            answer = _answered(answering, question)
             stream.write(len(answer).to_bytes(LENGTH) + answer)
             stream.flush()
 
 
-def _answered(answering: Any, question: bytes) -> tuple[Any, Exception | None]:
+def _answered(answering: Any, question: bytes) -> bytes:
+    """What is answered and None; or None and what was raised, or what kind it was if it cannot be sent."""
     try:
-        return answering(pickle.loads(question)), None  # noqa: S301 - of this very program
+        return pickle.dumps((answering(pickle.loads(question)), None))  # noqa: S301 - of this very program
     except Exception as raised:  # noqa: BLE001 - raised again by who waits for the answer
         raised.add_note("".join(traceback.format_tb(raised.__traceback__)))
-        return None, raised
+        try:
+            return pickle.dumps((None, raised))
+        except Exception:  # noqa: BLE001 - whatever an exception holds
+            return pickle.dumps((None, RuntimeError(type(raised).__name__)))

@@ -88,7 +88,7 @@ class LiveWorker:
         for reading in self._reading.values():
             reading.cancel()
         await asyncio.gather(*self._reading.values(), return_exceptions=True)
-        self._line.drop()
+        self._line.close()
         await self._database.close()
 
     async def _read(self, programme_id: UUID, read: Read) -> None:
