@@ -204,9 +204,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_it_ends_with_the_service(tmp_path: Path, number: signal.Signals) -> None:
-    """Killed or interrupted while it answers: nothing is left behind once the answer is there."""
+    """Killed or stopped while it answers: nothing is left behind once the answer is there."""
     script = tmp_path / "service.py"
     script.write_text(PARENT, encoding="utf-8")
     parent = await asyncio.create_subprocess_exec(
