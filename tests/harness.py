@@ -23,6 +23,7 @@ from libs.common.facts.fact import Fact
 from libs.common.service import Running
 from libs.common.settings import CommonSettings
 from libs.common.tables import known_grant, known_key
+from services.matching.profiles.rules import days_later
 
 SETTLED_SECONDS = 15.0
 SPINE_KEPT = {"alembic_version", "network", "relay"}
@@ -143,17 +144,21 @@ class Network:
                 await asyncio.sleep(0.02)
 
     async def move(self, by: timedelta) -> datetime:
-        """Move the clock of every running service forward, and wait until what fell due is done; returns the time."""
+        """Move the clock of every running service forward, and wait until what fell due is done; returns the time.
+
+        Whole days are counted as tandems and check-ins count them, also where Germany's clocks are changed in between.
+        """
         now = datetime.now(UTC)
         for one in self.services:
             await one.running.database.read_clock()
             now = max(now, one.running.database.clock.now())
+        later = days_later(now, by.days) + (by - timedelta(days=by.days))
         headers = await self.key(Role.OPS)
         for one in self.services:
-            answer = await one.client.post("/v1/clock/move", json={"now": (now + by).isoformat()}, headers=headers)
+            answer = await one.client.post("/v1/clock/move", json={"now": later.isoformat()}, headers=headers)
             assert answer.status_code == 200, answer.text
         await self.settled()
-        return now + by
+        return later
 
     async def rows(self, service: str, query: str, *values: Any) -> list[asyncpg.Record]:
         """What a query sees in a service's database, as its owner and beyond row-level security."""
