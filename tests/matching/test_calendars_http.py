@@ -44,7 +44,7 @@ async def test_each_side_has_its_own_checkins_in_its_language_and_nobodys_name(f
         assert told.keys() == {f"checkin-{one['id']}@test" for one in checkins if one["side"] == side}
         days = sorted(one["dtstart"].dt for one in told.values())
         began = datetime.fromisoformat(tandem["started_at"])
-        assert days == [today(began + timedelta(days=day)) for day in DAYS]
+        assert days == [today(began) + timedelta(days=day) for day in DAYS]
         assert all(type(day) is date for day in days)
         assert all(one["dtend"].dt - one["dtstart"].dt == timedelta(days=1) for one in told.values())
         assert states(told) == [(1, "CONFIRMED")] * 3
