@@ -195,7 +195,8 @@ def test_a_thin_market_is_played_for_forty_years(
 @pytest.mark.parametrize("seconds", [0, 0.3, 4])
 def test_ctrl_c_ends_all_of_its_processes(seconds: float) -> None:
     """The code of what was interrupted, no traceback, and nobody goes on playing; also while they only begin."""
-    command = [sys.executable, "-c", COMMAND, "simulate", "--processes", "2"]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where tests run aside
+    command = [sys.executable, "-c", heard + COMMAND, "simulate", "--processes", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as playing:
         assert playing.stderr is not None
         said = playing.stderr.readline()
