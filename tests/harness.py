@@ -143,16 +143,17 @@ class Network:
             while not await self._is_settled():
                 await asyncio.sleep(0.02)
 
-    async def move(self, by: timedelta) -> datetime:
+    async def move(self, by: timedelta = timedelta(), *, days: int = 0) -> datetime:
         """Move the clock of every running service forward, and wait until what fell due is done; returns the time.
 
-        Whole days are counted as tandems and check-ins count them, also where Germany's clocks are changed in between.
+        By exactly so long, after so many days as tandems and check-ins count them: around midnight these last an hour
+        more or less where Germany's clocks are changed in between.
         """
         now = datetime.now(UTC)
         for one in self.services:
             await one.running.database.read_clock()
             now = max(now, one.running.database.clock.now())
-        later = days_later(now, by.days) + (by - timedelta(days=by.days))
+        later = days_later(now, days) + by
         headers = await self.key(Role.OPS)
         for one in self.services:
             answer = await one.client.post("/v1/clock/move", json={"now": later.isoformat()}, headers=headers)

@@ -311,7 +311,7 @@ class Field:
     async def active(self, **given: Any) -> Json:
         """A tandem that both have consented to after its trial."""
         tandem = await self.tandem(**given)
-        await self.network.move(timedelta(days=28, minutes=1))
+        await self.network.move(timedelta(minutes=1), days=28)
         for side in ("mentors", "household"):
             tandem = await self.act(f"/tandems/{tandem['id']}/consents", {"side": side})
         return tandem

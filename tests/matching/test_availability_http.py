@@ -30,9 +30,9 @@ async def test_nobody_new_is_proposed_after_the_day(field: Field) -> None:
     mentor, household = await field.ready_mentor(available_until=str(field.day + timedelta(days=1))), (
         await field.waiting_household())
     assert mentor["available_until"] == str(field.day + timedelta(days=1))
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     assert await units(field, household) == [mentor["id"]]
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     assert await units(field, household) == []
     run = await field.run()
     (unserved,) = (await field.get(f"/runs/{run['id']}/unserved"))["items"]
@@ -65,9 +65,9 @@ async def test_what_nobody_was_asked_about_is_dismissed_after_the_day(field: Fie
     mentor = await field.ready_mentor(available_until=str(field.day + timedelta(days=2)))
     household = await field.waiting_household()
     proposal = await field.proposed(household, mentor=mentor)
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "proposed"
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     seen = await field.get(f"/proposals/{proposal['id']}")
 
     assert (seen["state"], seen["dismissed_reason"]) == ("dismissed", "no_longer_fits")
@@ -80,10 +80,10 @@ async def test_another_day_in_time_takes_its_place(field: Field) -> None:
     mentor = await field.ready_mentor(available_until=str(field.day + timedelta(days=1)))
     proposal = await field.proposed(await field.waiting_household(), mentor=mentor)
     await until(field, mentor, field.day + timedelta(days=4))
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "proposed"
     await until(field, mentor, None)
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
 
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "proposed"
 
@@ -93,7 +93,7 @@ async def test_a_run_that_computes_beyond_midnight_proposes_nobody_whose_day_has
     await field.ready_mentor(available_until=str(field.day))
     household = await field.waiting_household()
     found = await field.found_by_a_run()
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     run = await field.taken_over(*found)
 
     assert (run["proposed"], run["dropped"]) == (0, 1)
@@ -118,7 +118,7 @@ async def test_nobody_is_invited_after_the_day_and_who_was_asked_in_time_may_ans
     """Inviting is refused in a sentence that names the day; an invitation sent on it leads to a tandem after it."""
     mentor = await field.ready_mentor(available_until=str(field.day + timedelta(days=1)), capacity=2)
     asked = await field.invited(mentor=mentor)
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
     for side in ("mentors", "household"):
         await field.act(f"/proposals/{asked['id']}/answers", {"side": side, "accepted": True})
     await field.act(f"/proposals/{asked['id']}/first_meeting", {"on": str(field.day)})
@@ -142,7 +142,7 @@ async def test_a_run_is_stale_once_the_day_has_passed(field: Field) -> None:
     await field.waiting_household()
     run = await field.run(simulate=True)
     assert (await field.get(f"/runs/{run['id']}/changed_since"))["changed"] is False
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     stale = await field.get(f"/runs/{run['id']}/changed_since")
 
     assert (stale["changed"], stale["units_changed"], mentor["available_until"]) == (True, 1, str(run["today"]))
@@ -181,7 +181,7 @@ async def test_the_same_goes_for_groups(field: Field) -> None:
     answer = await field.client.post(f"{path}/availability", json={"available_until": str(field.day)})
     assert (answer.status_code, answer.json()["group"]["available_until"]) == (200, str(field.day))
     assert await units(field, household) == [group["id"]]
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     assert await units(field, household) == []
     seen = await field.get(f"/mentor_groups/{group['id']}")
     assert (seen["state"], seen["available_until"]) == ("ready", str(field.day - timedelta(days=1)))

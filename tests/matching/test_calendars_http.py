@@ -127,7 +127,7 @@ async def test_the_page_of_a_checkin_leads_to_the_calendar(field: Field) -> None
     """Its link opens the calendar of who is asked."""
     tandem = await field.tandem()
     mentor, _ = await field.refs(tandem)
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     due = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]
     (asked,) = [one for one in due if one["side"] == "mentors"]
     page = await field.client.get(await field.link(CHECKIN, asked["id"], mentor))
@@ -181,14 +181,14 @@ async def test_of_too_many_the_coming_ones_are_shown_and_then_the_latest(
         assert days == sorted(days)
         return days
 
-    await field.network.move(timedelta(days=160))
+    await field.network.move(days=160)
     assert await read(6) == [0, 0, 154, 154, 336, 336]
     assert await read(4) == [154, 154, 336, 336]
     assert await read(3) == [154, 336, 336]
     assert await read(1) == [336]
 
     assert await read(3, f"{since}&until={field.day}") == [0, 154, 154]
-    await field.network.move(timedelta(days=176))
+    await field.network.move(days=176)
     assert await read(2) == [336, 336]
 
 

@@ -31,7 +31,7 @@ async def test_a_certificate_that_runs_out_meanwhile_holds_the_answer_back(field
     await field.act(address, seen(field.day - relativedelta(years=5) + timedelta(days=3)))
     proposal = await field.invited(mentor=mentor)
     pending = await field.proposed(await field.waiting_household(), mentor=mentor)
-    await field.network.move(timedelta(days=4))
+    await field.network.move(days=4)
     assert codes(await field.get(f"/proposals/{proposal['id']}")) == ["not_vetted"]
     assert (await field.get(f"/proposals/{pending['id']}"))["dismissed_reason"] == "no_longer_fits"
     yes = {"side": "mentors", "accepted": True}
@@ -68,7 +68,7 @@ async def test_after_a_refused_trial_somebody_else_is_found(field: Field) -> Non
     tandem = await field.tandem(mentor=mentor)
     before = await field.get(f"/households/{tandem['household_id']}")
     _, household = await field.refs(tandem)
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     refused = await field.client.post(f"{await field.link(CONSENT, tandem['id'], household)}/refuse")
     assert refused.json()["state"] == "ended_early"
     after = await field.get(f"/households/{tandem['household_id']}")

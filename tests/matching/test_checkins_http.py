@@ -23,7 +23,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/htm
 
 async def due(field: Field, tandem: Json) -> dict[str, Json]:
     """The check-ins of a tandem that fall due after four weeks, by side."""
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     items = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]
     return {one["side"]: one for one in items}
 
@@ -60,7 +60,7 @@ async def test_who_does_not_answer_is_escalated_after_14_days(field: Field) -> N
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
     asked = await due(field, tandem)
-    await field.network.move(timedelta(days=14))
+    await field.network.move(days=14)
     escalated = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=escalated"))["items"]
     assert {one["id"] for one in escalated} == {one["id"] for one in asked.values()}
     told = await field.told(tandem["id"], kind="missed")
@@ -76,7 +76,7 @@ async def test_who_does_not_answer_is_escalated_after_14_days(field: Field) -> N
 async def missed_and_handled(field: Field, tandem: Json) -> dict[str, Json]:
     """Its check-ins of four weeks, that nobody answered, once the coordinator has looked after each."""
     asked = await due(field, tandem)
-    await field.network.move(timedelta(days=14))
+    await field.network.move(days=14)
     return {side: await field.act(f"/checkins/{one['id']}/handle") for side, one in asked.items()}
 
 
@@ -136,7 +136,7 @@ async def test_an_answered_checkin_is_not_escalated(field: Field) -> None:
     assert (recorded["state"], recorded["mood"], recorded["note"]) == ("done", 3, "Am Telefon")
     assert await field.refused(f"/checkins/{asked['mentors']['id']}/record", body) == (409, "checkin-answered")
     assert (await field.refused(f"/checkins/{asked['household']['id']}/record", {"mood": 9}))[0] == 422
-    await field.network.move(timedelta(days=15))
+    await field.network.move(days=15)
 
     assert (await field.get(f"/checkins/{asked['mentors']['id']}"))["state"] == "done"
     assert (await field.get(f"/checkins/{asked['household']['id']}"))["state"] == "escalated"

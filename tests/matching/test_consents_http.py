@@ -122,14 +122,14 @@ async def test_nobody_is_asked_how_it_goes_without_consent(field: Field) -> None
     tandem = await field.tandem(besides=[])
     mentor, household = await field.refs(tandem)
     assert await checkins(field, tandem) == {"mentors": {"planned"}, "household": {"dropped"}}
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     (due,) = await field.told(tandem["id"], kind="checkin.due")
     assert (due["side"], due["person_refs"]) == ("mentors", [mentor])
     await agreed(field, household, "checkins")
     assert await checkins(field, tandem) == {"mentors": {"due", "planned"}, "household": {"dropped", "planned"}}
     await withdrawn(field, mentor, "checkins")
     assert await checkins(field, tandem) == {"mentors": {"dropped"}, "household": {"dropped", "planned"}}
-    await field.network.move(timedelta(days=160))
+    await field.network.move(days=160)
 
     told = [(one["side"], one["person_refs"]) for one in await field.told(tandem["id"], kind="checkin.due")]
     assert told == [("mentors", [mentor]), ("household", [household])]

@@ -393,7 +393,7 @@ async def test_three_years_after_the_end_no_note_is_left(field: Field) -> None:
     await field.act(f"{cases[1]}/reopen")
     counted = await field.network.rows("matching", COUNTED)
     later = field.day + relativedelta(years=3, days=1)
-    await field.network.move(later - field.day)
+    await field.network.move(days=(later - field.day).days)
     notes = [(await field.get(f"/counselling_contacts/{one['id']}"))["note"] for one in contacts]
 
     assert notes == [None, "Bleibt nicht"]

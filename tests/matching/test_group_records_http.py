@@ -145,7 +145,7 @@ async def test_after_five_years_it_has_to_be_seen_again(field: Field) -> None:
     assert (await read(field, group))["state"] == "ready"
     household = await field.waiting_household(programme_id=group["programme_id"])
     proposal = await field.proposed(household, group=group)
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     assert ((await read(field, group))["state"], (await line(field, group))["standing"]) == (
         "in_preparation", "expired")
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "dismissed"
@@ -186,9 +186,9 @@ async def test_who_leaves_a_group_that_accompanies_is_forgotten_after_three_mont
     first, second = await seen(field, group)
     await tandem_of(field, group)
     await field.act(f"/members/{first['id']}/leave")
-    await field.network.move(timedelta(days=80))
+    await field.network.move(days=80)
     assert len(await noted(field, first)) == 6
-    await field.network.move(timedelta(days=13))
+    await field.network.move(days=13)
 
     assert await noted(field, first) == []
     assert (await line(field, group))["evidence"] == [f"person/{second['person_ref']}"]
@@ -203,12 +203,12 @@ async def test_three_months_after_a_completed_tandem_nothing_is_known(field: Fie
     group = await a_group(field)
     both = await seen(field, group)
     tandem = await tandem_of(field, group)
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     for side in ("mentors", "household"):
         await field.act(f"/tandems/{tandem['id']}/consents", {"side": side})
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
     assert ((await read(field, group))["state"], len(await noted(field, both[0]))) == ("completed", 6)
-    await field.network.move(timedelta(days=93))
+    await field.network.move(days=93)
 
     assert [await noted(field, one) for one in both] == [[], []]
     assert (await line(field, group))["evidence"] == []
@@ -220,7 +220,7 @@ async def test_only_who_was_there_then_has_accompanied(field: Field) -> None:
     first, _ = await seen(field, group)
     tandem = await tandem_of(field, group)
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     newcomer = await field.create("/members", {
         "mentor_group_id": group["id"], "contact": {"name": "Vera Neu"}, "consented_on": LONG_AGO})
     await field.act(f"/members/{newcomer['id']}/record", record(field))

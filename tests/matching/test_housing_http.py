@@ -31,9 +31,9 @@ async def test_a_home_that_is_kept_free_no_longer_is_none(field: Field) -> None:
     assert (held["state"], held["housing"]["offered_until"], held["housing"]["square_metres"]) == (
         "ready", str(until), 72)
     proposal = await pair(field, group)
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
     assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "ready"
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     after = await field.get(f"/mentor_groups/{group['id']}")
     assert (after["state"], after["housing"], after["housing_lapsed_on"]) == ("in_preparation", None, str(until))
     assert await rent(field, group) == "expired"
@@ -50,10 +50,10 @@ async def test_another_home_in_time_takes_its_place(field: Field) -> None:
     group = await field.ready_group()
     await home(field, group, offered_until=str(field.day + timedelta(days=2)))
     await home(field, group, offered_until=str(field.day + timedelta(days=9)))
-    await field.network.move(timedelta(days=4))
+    await field.network.move(days=4)
     assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "ready"
     await home(field, group)
-    await field.network.move(timedelta(days=9))
+    await field.network.move(days=9)
 
     assert (await field.get(f"/mentor_groups/{group['id']}"))["state"] == "ready"
 
@@ -63,7 +63,7 @@ async def test_a_home_with_a_household_in_it_is_kept(field: Field) -> None:
     group = await field.ready_group()
     await home(field, group, offered_until=str(field.day + timedelta(days=2)))
     tandem = await field.tandem(group=group)
-    await field.network.move(timedelta(days=4))
+    await field.network.move(days=4)
     assert (await field.get(f"/mentor_groups/{group['id']}"))["housing"] is not None
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
     await field.network.settled()
@@ -78,7 +78,7 @@ async def test_who_has_accepted_does_not_begin_without_a_home(field: Field) -> N
     group = await field.ready_group()
     await home(field, group, offered_until=str(field.day + timedelta(days=1)))
     proposal = await field.accepted(group=group)
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     seen = await field.get(f"/proposals/{proposal['id']}")
     assert (seen["state"], [one["code"] for one in seen["obstacles"]]) == (
         "accepted_both", ["not_vetted", "housing_missing"])

@@ -1,6 +1,5 @@
 """From a ready mentor and a waiting household to a closed tandem, through the doors alone."""
 
-from datetime import timedelta
 
 from services.matching.links.queries import ANSWER, CONSENT
 from tests.matching.field import Field
@@ -20,7 +19,7 @@ async def test_a_pair_becomes_a_tandem_and_comes_to_its_good_end(field: Field) -
         assert answered.status_code == 200, answered.text
     await field.act(f"/proposals/{proposal['id']}/first_meeting", {"on": str(field.day)})
     tandem = await field.create("/tandems", {"proposal_id": proposal["id"], "kind": "everyday"})
-    await field.network.move(timedelta(days=29))
+    await field.network.move(days=29)
     for person in persons:
         answered = await field.client.post(f"{await field.link(CONSENT, tandem['id'], person)}/give")
         assert answered.status_code == 200, answered.text

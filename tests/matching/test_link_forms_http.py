@@ -19,7 +19,7 @@ async def asked(field: Field) -> tuple[Json, Json, str]:
     """A tandem, the check-in that its household is asked, and the path of the household's link to it."""
     tandem = await field.tandem()
     _, household = await field.refs(tandem)
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     items = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]
     checkin = next(one for one in items if one["side"] == "household")
     return tandem, checkin, await field.link(CHECKIN, checkin["id"], household)

@@ -89,7 +89,7 @@ async def test_a_side_withdraws_only_what_it_noted_itself(field: Field) -> None:
     assert (refused.status_code, refused.json()["slug"]) == (409, "meeting-of-others")
     said = await field.client.post(f"{other}/not_met", content=f"form=not_met&on={field.day}", headers=FORM)
     assert (said.status_code, "سجّل هذا اللقاء شخص آخر" in said.text) == (409, True)
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     noted = await field.create("/meetings", body(tandem, field.day))
     for path in (own, other):
         refused = await field.client.post(f"{path}/not_met", json={"on": str(field.day)})
@@ -127,12 +127,12 @@ async def test_meetings_until_the_end_are_noted_for_30_days_after_it(field: Fiel
     tandem = await field.tandem()
     last = field.day
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
-    await field.network.move(timedelta(days=30))
+    await field.network.move(days=30)
     own, _ = await links_of(field, tandem)
     late = await field.client.post(own, json={"on": str(last + timedelta(days=1)), "minutes": 60})
     assert (late.status_code, late.json()["slug"]) == (422, "meeting-day")
     assert (await field.client.post(own, json={"on": str(last), "minutes": 60})).status_code == 200
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     page = await field.client.get(own, headers=BROWSER)
     assert (page.status_code, "<form" in page.text) == (200, False)
     for path in (own, f"{own}/not_met"):
@@ -149,7 +149,7 @@ async def test_the_coordinator_notes_a_meeting_that_a_side_told_of(field: Field)
     """Also what is too long ago for a link, and each once; days outside the tandem, and of none, are refused."""
     tandem, day = await field.tandem(), field.day
     mentor, _ = await field.refs(tandem)
-    await field.network.move(timedelta(days=70))
+    await field.network.move(days=70)
     headers = field.coordinator | new_idempotency_key()
     first, again = [await field.send("POST", "/meetings", body(tandem, day), headers=headers) for _ in range(2)]
     assert (first.status_code, again.json()["id"]) == (201, first.json()["id"])
@@ -191,7 +191,7 @@ async def test_meetings_are_listed_by_day_with_their_minutes(field: Field) -> No
     """Whatever was entered first, of all tandems of the region, within days; counted over all pages."""
     first, second = await field.active(), await field.active()
     # Nobody else's tandems of this test's module met on these days of a far year.
-    await field.network.move(timedelta(days=400))
+    await field.network.move(days=400)
     days = [field.day - timedelta(days=one) for one in (1, 5, 3)]
     for tandem, on, minutes in zip((first, second, first), days, (60, 45, 30), strict=True):
         await field.create("/meetings", body(tandem, on, minutes))

@@ -1,6 +1,5 @@
 """What is known of a mentor's criminal-record certificate: how long, who looks for it, and what an entry does."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -43,7 +42,7 @@ async def test_who_takes_the_consent_back_is_forgotten_as_who_leaves(field: Fiel
     left = await field.get(address)
     assert (left["state"], left["record_seen_on"] is not None) == ("left", True)
     assert await due_about(field, tandem["mentor_id"]) == ["record_deletion"]
-    await field.network.move(timedelta(days=93))
+    await field.network.move(days=93)
     after = await field.get(address)
 
     assert [value for name, value in after.items() if name.startswith("record_")] == [None] * 4
@@ -55,9 +54,9 @@ async def test_what_is_said_later_keeps_nothing_longer(field: Field) -> None:
     tandem = await field.tandem()
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
     await field.act(f"/mentors/{tandem['mentor_id']}/leave")
-    await field.network.move(timedelta(days=80))
+    await field.network.move(days=80)
     await taken_back(field, tandem["mentor_id"], "coordinator")
-    await field.network.move(timedelta(days=13))
+    await field.network.move(days=13)
 
     assert (await field.get(f"/mentors/{tandem['mentor_id']}"))["record_seen_on"] is None
 

@@ -143,7 +143,7 @@ async def test_the_rule_set_of_the_day_of_registration_binds(field: Field) -> No
     await field.network.tell("matching", rules(programme, valid_until=field.day),
                              rules(programme, valid_from=tomorrow, required_trainings=asks))
     of_today = await field.create("/mentors", field.mentor_body(programme_id=str(programme)))
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     of_tomorrow = await field.create("/mentors", field.mentor_body(programme_id=str(programme)))
     assert [await missing(field, one) for one in (of_today, of_tomorrow)] == [[], ["basic"]]
     await field.network.tell("matching", rules(programme, valid_from=tomorrow))

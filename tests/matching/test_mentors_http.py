@@ -78,7 +78,7 @@ async def test_the_record_is_deleted_three_months_after_the_activity(field: Fiel
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
     left = await field.act(f"{address}/leave")
     assert left["record_seen_on"] is not None
-    await field.network.move(timedelta(days=93))
+    await field.network.move(days=93)
 
     assert (await field.get(address))["record_seen_on"] is None
 

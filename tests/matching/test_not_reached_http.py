@@ -79,7 +79,7 @@ async def test_a_mail_that_came_back_is_noted_by_side(field: Field) -> None:
     await field.network.tell("matching", bounced(cause, household))
     assert await missed(field, proposal) == {"household"}
     since = (await field.get(f"/proposals/{proposal['id']}"))["household_not_reached_since"]
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     await field.network.tell("matching", suppressed(cause, mentor, "opted_out"), bounced(cause, household))
 
     assert await missed(field, proposal) == {"mentors", "household"}

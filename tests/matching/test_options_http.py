@@ -491,5 +491,5 @@ async def test_another_day_is_another_pool(field: Field) -> None:
     await field.network.rows("matching", "UPDATE mentor SET record_next_due = $2 WHERE id = $1 RETURNING id",
                              UUID(mentor["id"]), field.day + timedelta(days=1))
     assert await units(field, household) == [mentor["id"]]
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     assert await units(field, household) == []

@@ -1,7 +1,6 @@
 """Who is of a group, main contact or not, reads and ends what is theirs; from there all reach the neutral contact."""
 
 import re
-from datetime import timedelta
 from urllib.parse import urljoin
 from uuid import UUID
 
@@ -137,7 +136,7 @@ async def test_a_member_reads_nothing_of_a_household_that_came_after_they_left_o
     group = await field.ready_group(members=6)
     _, plain, *_, gone = await field.get(f"/members?mentor_group_id={group['id']}")
     await field.act(f"/members/{gone['id']}/leave")
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     tandem = await field.tandem(group=group)
     nothing = {"pairs": [], "tandems": 0, "proposals": 0, "closings": 0}
     assert await read_of(field, plain) == {"pairs": [tandem["id"]], "tandems": 1, "proposals": 1, "closings": 0}
@@ -145,7 +144,7 @@ async def test_a_member_reads_nothing_of_a_household_that_came_after_they_left_o
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day), "mentors_rating": 2,
                                      "goals_reached": ["school"]})
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     late = await field.create("/members", {"mentor_group_id": group["id"], "consented_on": LONG_AGO,
                                            "contact": {"name": "Vera Neu", "email": "vera@example.org"}})
 

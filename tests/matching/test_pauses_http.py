@@ -1,7 +1,6 @@
 """Groups and households pause: nobody proposes them to anybody, and they come back where they were."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +61,7 @@ async def test_a_household_that_pauses_is_proposed_to_nobody(field: Field) -> No
         "Idempotency-Key": "a-household-that-pauses"})
     assert (answer.status_code, answer.json()["slug"]) == (409, "paused")
     assert [one["id"] for one in (await field.get("/households?paused=true"))["items"]] == [household["id"]]
-    await field.network.move(timedelta(days=20))
+    await field.network.move(days=20)
     back = await field.act(f"{address}/resume")
     assert (back["state"], back["paused_on"], back["waiting_since"]) == ("waiting", None, household["waiting_since"])
     assert await field.refused(f"{address}/resume") == (409, "not-paused")

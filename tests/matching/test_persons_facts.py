@@ -75,7 +75,7 @@ async def test_names_are_told_once_both_have_accepted(field: Field) -> None:
     assert (await reached(field, household, f"proposal/{tandem['proposal_id']}")).values["other"] == "Mira Beispiel"
     assert set((await reached(field, household, about)).links) == {"meetings", "concern"}
     assert "other" not in (await described(field, about)).values
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     checkins = {one["side"]: one for one in (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]}
     asked = await reached(field, household, f"checkin/{checkins['household']['id']}", "checkin_due")
     assert set(asked.links) == {"answer", "meetings", "concern", "consent"}
@@ -234,7 +234,7 @@ async def test_erasing_both_sides_at_once_ends_what_they_have(field: Field) -> N
     """Whoever comes first; check-ins, concerns and closings tell nothing any more."""
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     checkins = {one["side"]: one for one in (await field.get(f"/checkins?tandem_id={tandem['id']}&state=due"))["items"]}
     path = await field.link(CHECKIN, checkins["household"]["id"], household)
     await field.client.post(f"{path}?mood=1&issue=true", json={"note": "Hilfe"})

@@ -1,6 +1,5 @@
 """What the prices of a programme are computed from, as the database has it."""
 
-from datetime import timedelta
 
 import pytest
 
@@ -28,7 +27,7 @@ async def test_places_have_joined_whatever_became_of_them(field: Field) -> None:
     await field.act(f"/mentors/{left['id']}/leave")
     await field.act(f"/mentors/{paused['id']}/pause")
     assert await joined(field) == 2 + 3 + 1
-    await field.network.move(timedelta(days=365))
+    await field.network.move(days=365)
     assert await joined(field) == 0
     await field.ready_mentor(capacity=4)
 

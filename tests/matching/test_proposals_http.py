@@ -203,7 +203,7 @@ async def test_an_invitation_expires_after_seven_days(field: Field) -> None:
 async def test_an_accepted_invitation_does_not_expire(field: Field) -> None:
     """However long the first meeting takes to come about."""
     proposal = await field.accepted()
-    await field.network.move(timedelta(days=40))
+    await field.network.move(days=40)
 
     assert (await field.get(f"/proposals/{proposal['id']}"))["state"] == "accepted_both"
 

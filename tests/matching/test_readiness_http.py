@@ -203,6 +203,6 @@ async def test_a_certificate_that_lapses_meanwhile_is_asked_for(field: Field) ->
     await field.act(f"/members/{member['id']}/record", {
         "seen_on": seen_on, "certificate_date": seen_on, "relevant_entry": False})
     body = await met(field, group)
-    await field.network.move(timedelta(days=5))
+    await field.network.move(days=5)
 
     assert (await begin(field, body)).json()["codes"] == {"which": ["record_seen"]}

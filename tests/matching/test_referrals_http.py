@@ -149,9 +149,9 @@ async def test_a_consent_ends_by_itself_after_its_last_day(field: Field) -> None
         await act(field, one, "consent", consent(field, days=2))
     await act(field, sent, "send")
     await act(field, revoked, "revoke")
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     assert (await field.get(f"/referrals/{left['id']}"))["state"] == "consented"
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     states = [(await field.get(f"/referrals/{one['id']}"))["state"] for one in (left, sent, revoked)]
 
     assert states == ["expired", "sent", "revoked"]

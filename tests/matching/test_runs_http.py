@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -71,7 +70,7 @@ async def test_one_place_goes_to_one_household(field: Field) -> None:
     """The other hears that somebody would have fitted; who waits longer wins; a second run finds the place held."""
     await field.ready_mentor()
     first = await field.waiting_household()
-    await field.network.move(timedelta(days=30))
+    await field.network.move(days=30)
     second = await field.waiting_household()
     run = await field.run()
     (proposal,) = await proposals_of(field, run)

@@ -32,13 +32,13 @@ async def test_a_talk_before_the_day_answers_and_nobody_is_asked_afterwards(fiel
     noted = await field.act(f"/checkins/{checkin['id']}/record", {"mood": 4, "note": "Am Telefon"})
     assert (noted["state"], noted["mood"], noted["note"]) == ("done", 4, "Am Telefon")
     assert await field.network.rows("matching", "SELECT * FROM due WHERE about = $1", UUID(checkin["id"])) == []
-    await field.network.move(timedelta(days=28, minutes=1))
-    await field.network.move(timedelta(days=14))
+    await field.network.move(timedelta(minutes=1), days=28)
+    await field.network.move(days=14)
     assert [one["person_refs"] for one in await field.told(tandem["id"], kind="checkin.due")] == [[mentor]]
     assert [one["side"] for one in await field.told(tandem["id"], kind="checkin.missed")] == ["mentors"]
     path = await field.link(CHECKIN, checkin["id"], household)
     assert (await field.client.post(f"{path}?mood=1")).json()["slug"] == "checkin-answered"
-    await field.network.move(timedelta(days=140))
+    await field.network.move(days=140)
 
     assert [one["person_refs"] for one in await field.told(tandem["id"], kind="checkin.due")][1:] == [
         [mentor], [household]]
@@ -68,7 +68,7 @@ async def test_two_coordinators_note_the_same_talk_once(field: Field) -> None:
     assert sorted(one.status_code for one in answers) == [200, 412, 412]
     assert len(await concerns(field, tandem)) == 1
     second = await planned(field, tandem)
-    await field.network.move(timedelta(days=182, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=182)
     path = await field.link(CHECKIN, second["id"], household)
     etag = await field.etag("checkins", second["id"])
     noted, answered = await asyncio.gather(

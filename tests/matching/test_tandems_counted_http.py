@@ -54,7 +54,7 @@ async def test_a_project_that_is_named_later_counts_what_was_before(field: Field
     first, short = await a_project(field), await a_project(field, until=0)
     tandem = await entered(field)
     noted, day = await met(field, tandem, field.day), field.day
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     later = await met(field, tandem, field.day)
     for _ in range(2):
         await planned(field, tandem, short)
@@ -77,7 +77,7 @@ async def test_what_was_before_the_term_of_the_next_project_stays_with_the_forme
     """Also what is noted of it later; only what lies in the next one's term moves there."""
     former, following = await a_project(field, until=1), await a_project(field, since=1)
     tandem, day = await entered(field, project_id=former), field.day
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     second = await met(field, tandem, day + timedelta(days=1))
     named = await planned(field, tandem, following)
     assert (named["project_id"], named["former_project_ids"]) == (following, [former])
@@ -100,7 +100,7 @@ async def test_what_a_report_was_made_of_is_counted_nowhere_else(field: Field) -
     await planned(field, tandem, open_one)
     wrong = {"planned_until": "2099-01-01", "project_id": closed}
     assert await field.refused(f"/tandems/{tandem['id']}", wrong, method="PUT") == (422, "project-not-open")
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     await met(field, tandem, field.day)
 
     assert await told(field, tandem) == [("tandem.started", closed, None), ("meeting.documented", closed, None),
@@ -140,7 +140,7 @@ async def test_a_tandem_that_is_entered_long_after_it_began_says_so(field: Field
 async def test_who_waits_again_after_a_tandem_of_before_waits_since_it_ended(field: Field) -> None:
     """It began before they were entered: its time is no waiting, and nothing is added in the future."""
     tandem = await entered(field, started_on=str(field.day - timedelta(days=60)))
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     await field.act(f"/tandems/{tandem['id']}/end_early", {"reason": "moved"})
     waiting = datetime.fromisoformat((await field.get(f"/households/{tandem['household_id']}"))["waiting_since"])
 
@@ -155,7 +155,7 @@ async def test_the_beginning_of_a_running_tandem_is_put_right(field: Field) -> N
     changed = await planned(field, tandem, project, started_on=str(began))
     assert changed["started_on"] == str(began)
     await planned(field, tandem, former)
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     address, body = f"/tandems/{tandem['id']}", {"planned_until": "2099-01-01", "project_id": former}
     for day, refusal in ((field.day, (422, "began-too-late")), (field.day + timedelta(days=1), LATE),
                          (date(1999, 1, 1), (422, "began-long-ago"))):
@@ -178,7 +178,7 @@ async def test_a_project_may_be_named_once_a_tandem_has_ended(field: Field) -> N
     for side in ("mentors", "household"):
         await field.act(f"/tandems/{tandem['id']}/consents", {"side": side})
     await field.create("/closings", {"tandem_id": tandem["id"], "held_on": str(field.day)})
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
     address, body = f"/tandems/{tandem['id']}", {"planned_until": tandem["planned_until"], "project_id": project}
     for given, refusal in (({"goals": ["school"]}, (409, "tandem-state")),
                            ({"project_id": later}, (422, "project-not-open")),

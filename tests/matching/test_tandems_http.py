@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from libs.common.callers import Role
 from libs.common.facts.registry import ProjectClosed, ProjectOpened
 from services.matching.links.queries import CONSENT, MEETINGS
+from services.matching.profiles.rules import days_later
 from services.matching.tandems.reactions import ask_whether_to_go_on
 from tests.harness import new_idempotency_key
 from tests.matching.field import REGION, Field, Json, a_person, rules
@@ -27,7 +28,7 @@ async def test_a_tandem_begins_on_trial_by_the_programmes_rules(field: Field) ->
     checkins = (await field.get(f"/checkins?tandem_id={tandem['id']}"))["items"]
 
     assert tandem["state"] == "trial"
-    assert moment(tandem["trial_until"]) == started + timedelta(days=21)
+    assert moment(tandem["trial_until"]) == days_later(started, 21)
     assert [(one["day"], one["side"]) for one in checkins] == [
         (day, side) for day in (21, 90, 180) for side in ("mentors", "household")]
     assert (await field.get(f"/households/{tandem['household_id']}"))["state"] == "in_tandem"
@@ -86,7 +87,7 @@ async def test_a_trial_ends_with_both_consents_by_link(field: Field) -> None:
     paths = [await field.link(CONSENT, tandem["id"], person) for person in (mentor, household)]
     early = await field.client.post(f"{paths[0]}/give")
     assert (early.status_code, early.json()["slug"]) == (409, "trial-not-over")
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     overdue = (await field.get("/tandems?trial_overdue=true&limit=100"))["items"]
     assert tandem["id"] in [one["id"] for one in overdue]
     page = await field.client.get(paths[1])
@@ -106,7 +107,7 @@ async def test_each_side_is_asked_whether_to_go_on_whatever_it_said_of_checkins(
     tandem, ended = await field.tandem(besides=[]), await field.tandem()
     mentor, household = await field.refs(tandem)
     await field.act(f"/tandems/{ended['id']}/end_early", {"reason": "moved"})
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     (told,) = await field.told(tandem["id"], kind="trial_ended")
     assert told["person_refs"] == [household]
     assert await field.told(ended["id"], kind="trial_ended") == []
@@ -127,7 +128,7 @@ async def test_who_has_said_so_already_is_not_asked_whether_to_go_on(field: Fiel
     database = field.network["matching"].running.database
     await field.network.rows("matching", "UPDATE tandem SET mentors_consented_at = now() WHERE id = $1",
                              UUID(tandem["id"]))
-    await field.network.move(timedelta(days=28, minutes=1))
+    await field.network.move(timedelta(minutes=1), days=28)
     (told,) = await field.told(tandem["id"], kind="trial_ended")
     assert told["person_refs"] == [household]
     await field.act(f"/tandems/{tandem['id']}/consents", {"side": "household"})
@@ -179,7 +180,7 @@ async def test_a_tandem_is_signed_paused_resumed_and_ended(field: Field) -> None
     assert signed["agreement_signed_on"] == str(field.day)
     assert (await field.act(f"{address}/pause"))["state"] == "paused"
     assert await field.refused(f"{address}/pause") == (409, "tandem-state")
-    await field.network.move(timedelta(days=200))
+    await field.network.move(days=200)
     planned = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=planned"))["items"]
     assert [one["day"] for one in planned] == [182, 182, 364, 364]
     assert (await field.act(f"{address}/resume"))["state"] == "active"

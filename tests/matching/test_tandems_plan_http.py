@@ -21,11 +21,11 @@ async def test_nobody_has_to_answer_during_a_pause(field: Field) -> None:
     tandem = await field.active()
     assert [one["state"] for one in await checkins(field, tandem, 28)] == ["due", "due"]
     await field.act(f"/tandems/{tandem['id']}/pause")
-    await field.network.move(timedelta(days=13))
+    await field.network.move(days=13)
     await field.act(f"/tandems/{tandem['id']}/resume")
-    await field.network.move(timedelta(days=13))
+    await field.network.move(days=13)
     assert [one["state"] for one in await checkins(field, tandem, 28)] == ["due", "due"]
-    await field.network.move(timedelta(days=2))
+    await field.network.move(days=2)
 
     assert [one["state"] for one in await checkins(field, tandem, 28)] == ["escalated", "escalated"]
 
@@ -35,7 +35,7 @@ async def test_who_could_not_answer_before_a_long_pause_is_asked_again(field: Fi
     tandem = await field.active()
     _, household = await field.refs(tandem)
     await field.act(f"/tandems/{tandem['id']}/pause")
-    await field.network.move(timedelta(days=15))
+    await field.network.move(days=15)
     assert [one["state"] for one in await checkins(field, tandem, 28)] == ["due", "due"]
     assert await field.told(tandem["id"], kind="missed") == []
     await field.act(f"/tandems/{tandem['id']}/resume")
@@ -58,7 +58,7 @@ async def test_what_fell_due_before_this_version_does_not_escalate_during_a_paus
     await field.network.rows(
         "matching", "INSERT INTO due (kind, about, due_at) VALUES ('checkin_missed', $1::text::uuid, now())",
         first["id"])
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
 
     assert (await field.get(f"/checkins/{first['id']}"))["state"] == "due"
 
@@ -68,7 +68,7 @@ async def test_what_fell_into_a_pause_is_asked_when_the_tandem_goes_on(field: Fi
     tandem = await field.active()
     mentor, _ = await field.refs(tandem)
     await field.act(f"/tandems/{tandem['id']}/pause")
-    await field.network.move(timedelta(days=400))
+    await field.network.move(days=400)
     await field.act(f"/tandems/{tandem['id']}/resume")
     await field.network.settled()
     asked = [*await checkins(field, tandem, 182), *await checkins(field, tandem, 364)]
@@ -127,7 +127,7 @@ async def test_a_running_tandem_is_planned_anew(field: Field) -> None:
 async def test_nothing_is_of_a_day_before_it_began(field: Field) -> None:
     """Neither met before somebody approved it, signed before they met, planned nor closed before it began."""
     proposal = await field.accepted()
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
     first, tomorrow, early = field.day - timedelta(days=3), field.day + timedelta(days=1), (422, "day-too-early")
     address = f"/proposals/{proposal['id']}/first_meeting"
     for day, refusal in (("1999-01-01", early), (first - timedelta(days=1), early), (tomorrow, (422, "day-in-future"))):

@@ -227,7 +227,7 @@ async def test_who_is_held_back_already_stays_so_since_the_same_day(field: Field
     first, second = await field.active(mentor=mentor), await field.active(mentor=mentor)
     await field.act(f"/tandems/{first['id']}/end_early", SAFETY)
     since = str(field.day)
-    await field.network.move(timedelta(days=3))
+    await field.network.move(days=3)
     held = await field.act(f"/mentors/{mentor['id']}/hold_back", LEARNT)
     assert (held["held_back_on"], held["held_back_why"]) == (since, LEARNT["why"])
     await field.act(f"/tandems/{second['id']}/end_early", SAFETY)

@@ -10,8 +10,8 @@ from tests.matching.field import Field, Json, rules, sponsorship
 from tests.matching.test_consents_http import agreed, withdrawn
 from tests.matching.test_persons_facts import reached
 
-AFTER_TRIAL = timedelta(days=28, minutes=1)
-A_DAY = timedelta(days=1)
+TRIAL = 28
+A_MINUTE = timedelta(minutes=1)
 
 
 async def told_of_trial(field: Field, tandem: Json) -> list[str]:
@@ -40,7 +40,7 @@ async def test_both_sides_are_asked_by_their_check_in_alone(field: Field) -> Non
     """It falls due with the trial's end, and its mail has the link to go on, too."""
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
-    await field.network.move(AFTER_TRIAL)
+    await field.network.move(A_MINUTE, days=TRIAL)
     assert await told_of_checkin(field, tandem) == [mentor, household]
     assert await told_of_trial(field, tandem) == []
     for side, person_ref in (("mentors", mentor), ("household", household)):
@@ -53,7 +53,7 @@ async def test_the_work_may_be_done_in_either_order(field: Field) -> None:
     mentor, household = await field.refs(tandem)
     late = timedelta(hours=1)
     await field.network.rows("matching", "UPDATE due SET due_at = due_at + $1 WHERE kind = 'checkin_due'", late)
-    await field.network.move(AFTER_TRIAL)
+    await field.network.move(A_MINUTE, days=TRIAL)
     assert (await told_of_trial(field, tandem), await told_of_checkin(field, tandem)) == ([household], [])
     await field.network.move(late)
 
@@ -65,9 +65,9 @@ async def test_a_check_in_some_days_later_asks_whoever_consents_to_it(field: Fie
     await with_talk_on(field, 31)
     tandem = await field.tandem(besides=[])
     mentor, household = await field.refs(tandem)
-    await field.network.move(AFTER_TRIAL)
+    await field.network.move(A_MINUTE, days=TRIAL)
     assert (await told_of_trial(field, tandem), await told_of_checkin(field, tandem)) == ([household], [])
-    await field.network.move(3 * A_DAY)
+    await field.network.move(days=3)
     assert (await told_of_trial(field, tandem), await told_of_checkin(field, tandem)) == ([household], [mentor])
 
     assert "consent" in await asked_in_checkin(field, tandem, "mentors", mentor)
@@ -78,10 +78,10 @@ async def test_a_check_in_some_days_before_does_not_ask_it(field: Field) -> None
     await with_talk_on(field, 25, 182)
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
-    await field.network.move(AFTER_TRIAL - 2 * A_DAY)
+    await field.network.move(A_MINUTE, days=TRIAL - 2)
     assert await told_of_checkin(field, tandem) == [mentor, household]
     assert "consent" not in await asked_in_checkin(field, tandem, "mentors", mentor)
-    await field.network.move(2 * A_DAY)
+    await field.network.move(days=2)
     assert await told_of_checkin(field, tandem) == [mentor, household] * 2
 
     assert await told_of_trial(field, tandem) == []
@@ -95,7 +95,7 @@ async def test_a_tandem_with_no_check_in_soon_after_is_asked_by_itself(field: Fi
                              UUID(tandem["id"]), later)
     await field.network.rows("matching", "UPDATE due SET due_at = due_at + $2 WHERE kind = 'trial_over' AND about = $1",
                              UUID(tandem["id"]), later)
-    await field.network.move(AFTER_TRIAL + later)
+    await field.network.move(A_MINUTE + later, days=TRIAL)
 
     assert await told_of_trial(field, tandem) == [*await field.refs(tandem)]
 
@@ -108,10 +108,10 @@ async def test_who_takes_the_consent_back_before_is_asked_by_itself(
     await with_talk_on(field, 31)
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
-    await field.network.move(AFTER_TRIAL + days * A_DAY)
+    await field.network.move(A_MINUTE, days=TRIAL + days)
     await withdrawn(field, mentor, "checkins")
     assert await told_of_trial(field, tandem) == ([mentor] if told_at_once else [])
-    await field.network.move(5 * A_DAY)
+    await field.network.move(days=5)
 
     assert await told_of_trial(field, tandem) == [mentor]
     assert await told_of_checkin(field, tandem) == [household]
@@ -123,7 +123,7 @@ async def test_who_was_asked_and_then_takes_the_consent_back_is_not_asked_again(
     mentor, household = await field.refs(tandem)
     await with_talk_on(field, 31)
     later = await field.tandem()
-    await field.network.move(AFTER_TRIAL)
+    await field.network.move(A_MINUTE, days=TRIAL)
     await withdrawn(field, mentor, "checkins")
     for side, person_ref in zip(("mentors", "household"), await field.refs(later), strict=True):
         await field.act(f"/tandems/{later['id']}/consents", {"side": side})
@@ -145,10 +145,10 @@ async def test_a_group_for_which_somebody_else_speaks_by_then_is_asked(field: Fi
     members = await field.get(f"/members?mentor_group_id={group['id']}")
     for one in members[1:]:
         await withdrawn(field, one["person_ref"], "checkins")
-    await field.network.move(AFTER_TRIAL)
+    await field.network.move(A_MINUTE, days=TRIAL)
     assert await told_of_trial(field, tandem) == []
     await field.act(f"/members/{members[0]['id']}/leave")
-    await field.network.move(3 * A_DAY)
+    await field.network.move(days=3)
 
     assert await told_of_trial(field, tandem) == [one["person_ref"] for one in members[1:]]
 
@@ -161,12 +161,12 @@ async def test_who_was_talked_with_before_the_check_in_is_asked_by_itself(
     await with_talk_on(field, 31)
     tandem = await field.tandem()
     mentor, household = await field.refs(tandem)
-    await field.network.move(AFTER_TRIAL + days * A_DAY)
+    await field.network.move(A_MINUTE, days=TRIAL + days)
     planned = (await field.get(f"/checkins?tandem_id={tandem['id']}&state=planned"))["items"]
     (checkin,) = (one for one in planned if one["side"] == "mentors")
     await field.act(f"/checkins/{checkin['id']}/record", {"mood": 4})
     assert await told_of_trial(field, tandem) == ([mentor] if told_at_once else [])
-    await field.network.move(5 * A_DAY)
+    await field.network.move(days=5)
 
     assert await told_of_trial(field, tandem) == [mentor]
     assert await told_of_checkin(field, tandem) == [household]

@@ -61,9 +61,9 @@ async def test_the_time_of_a_proposal_that_is_declined_is_waiting(field: Field) 
     address = f"/proposals/{proposal['id']}"
     await field.act(f"{address}/approve", {})
     await field.act(f"{address}/invite")
-    await field.network.move(timedelta(days=6))
+    await field.network.move(days=6)
     await field.act(f"{address}/answers", {"side": "mentors", "accepted": False, "reason": "no_time"})
-    await field.network.move(timedelta(days=1))
+    await field.network.move(days=1)
     assert await since(field, household) == before
     bonus, days = await found_again(field, household)
 

@@ -111,7 +111,7 @@ async def a_world(network: Network, folder: Path) -> World:
     begun = await _before_events_begin(world, stage)
     around = Field(network, network["matching"].client, world.coordinator, **programmes)
     tandems = [await around.tandem(partner_id=str(world.partner_id)) for _ in range(3)]
-    await network.move(timedelta(days=28, minutes=1))
+    await network.move(timedelta(minutes=1), days=28)
     await _in_events(world, stage, *begun)
     await _units_and_households(world, around)
     await _pairs(world, around)
