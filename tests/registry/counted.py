@@ -8,11 +8,11 @@ from services.registry.indicators.model import Counted, CountedFact, Indicator, 
 from services.registry.indicators.rules import Figure, figures
 from services.registry.projects.model import Project
 
-START = datetime(2027, 3, 1, 9, tzinfo=UTC)
+START = datetime(2077, 3, 1, 9, tzinfo=UTC)
 SPACE = UUID(int=42)
 PROJECT = Project(
     id=UUID(int=1), name="Ankommen", sort_key="ankommen", carrier_id=UUID(int=2), region="15",
-    starts=date(2027, 3, 1), ends=date(2027, 12, 31), target_regions=["15081", "15084", "15087", "15090", "15091"])
+    starts=date(2077, 3, 1), ends=date(2077, 12, 31), target_regions=["15081", "15084", "15087", "15090", "15091"])
 
 
 def thing(name: str) -> UUID:
@@ -30,7 +30,7 @@ def an_indicator(metric: Metric = Metric.ATTENDANCES, *counted: Counted, **field
 def a_fact(kind: Counted, source: str, number: int = 1, **fields: Any) -> CountedFact:
     """A counted fact about a thing, told as the number-th of its speaker."""
     plain: dict[str, Any] = {
-        "region": "15087", "occurred_on": date(2027, 4, 12), "told_at": START + timedelta(seconds=number)}
+        "region": "15087", "occurred_on": date(2077, 4, 12), "told_at": START + timedelta(seconds=number)}
     return CountedFact(id=uuid5(SPACE, f"{kind}/{source}/{number}"), kind=kind, project_id=PROJECT.id, number=number,
                        source_id=thing(source), **plain | fields)
 

@@ -10,7 +10,7 @@ from libs.common.facts.events import AttendanceCorrected, AttendanceRecorded, At
 from libs.common.facts.fact import Fact
 from libs.common.facts.matching import MeetingDocumented, TandemStarted
 
-DAY = date(2027, 4, 12)
+DAY = date(2077, 4, 12)
 
 
 def an_event(
@@ -44,7 +44,7 @@ def a_tandem(project: UUID) -> list[Fact]:
     """A tandem of the project began, and met."""
     tandem = TandemStarted(tandem_id=uuid4(), kind=TandemKind.EVERYDAY, programme_id=uuid4(), region="15087",
                            project_id=project)
-    met = MeetingDocumented(meeting_id=uuid4(), tandem_id=tandem.tandem_id, person_ref=uuid4(), month="2027-04",
+    met = MeetingDocumented(meeting_id=uuid4(), tandem_id=tandem.tandem_id, person_ref=uuid4(), month="2077-04",
                             minutes=90, region="15087", project_id=project)
     return [tandem, met]
 

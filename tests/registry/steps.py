@@ -22,10 +22,10 @@ OFFER = {
     "translations": {"de": {"title": "Begleitung zum Jobcenter", "description": "Wir gehen mit."}},
 }
 PROJECT = {
-    "name": "Ankommen auf dem Land (Demo)", "region": "15", "starts": "2027-03-01", "ends": "2027-12-31",
+    "name": "Ankommen auf dem Land (Demo)", "region": "15", "starts": "2077-03-01", "ends": "2077-12-31",
     "target_regions": ["15081", "15084", "15087", "15090", "15091"],
 }
-STARTS, ENDS = date(2027, 3, 1), date(2027, 12, 31)
+STARTS, ENDS = date(2077, 3, 1), date(2077, 12, 31)
 Headers = dict[str, str]
 
 

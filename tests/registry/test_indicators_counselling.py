@@ -84,7 +84,7 @@ def test_of_each_contact_the_last_word_counts(words: list[tuple[str, str, int]],
     """Whatever is told of contacts, corrected, moved to another region or struck, in any order and repeated."""
     facts, last = [], {}
     for number, (name, said, minutes) in enumerate(words, 1):
-        fields = {"month": "2027-04", "minutes": minutes, "recorded_on": date(2027, 4, 12)}
+        fields = {"month": "2077-04", "minutes": minutes, "recorded_on": date(2077, 4, 12)}
         fields |= {"region": "05158"} if said == "elsewhere" else {"struck": True} if said == "struck" else {}
         about = uuid5(SPACE, name)
         facts.append(remembered(contact(PROJECT.carrier_id, CounsellingCorrected, about, **fields), number))
@@ -98,32 +98,32 @@ def test_of_each_contact_the_last_word_counts(words: list[tuple[str, str, int]],
 
 def test_a_contact_lies_on_the_day_it_was_entered_or_at_the_end_of_its_month() -> None:
     """Only the month is told; a correction moves a contact to another month, and to no other day of its own."""
-    carrier, about, at = PROJECT.carrier_id, uuid4(), datetime(2027, 6, 3, tzinfo=UTC)
-    noted: dict[str, Any] = {"recorded_on": date(2027, 4, 12)}
+    carrier, about, at = PROJECT.carrier_id, uuid4(), datetime(2077, 6, 3, tzinfo=UTC)
+    noted: dict[str, Any] = {"recorded_on": date(2077, 4, 12)}
     days = [counted(one, fact_id=uuid4(), told_at=at) for one in (
-        contact(carrier, about=about, month="2027-04", **noted),
-        contact(carrier, CounsellingCorrected, about, month="2027-04", **noted),
-        contact(carrier, CounsellingCorrected, about, month="2027-02", **noted),
-        case(carrier, CounsellingCaseOpened, about, "2027-05"))]
+        contact(carrier, about=about, month="2077-04", **noted),
+        contact(carrier, CounsellingCorrected, about, month="2077-04", **noted),
+        contact(carrier, CounsellingCorrected, about, month="2077-02", **noted),
+        case(carrier, CounsellingCaseOpened, about, "2077-05"))]
 
     assert [one and one.occurred_on for one in days] == [
-        date(2027, 4, 12), date(2027, 4, 12), date(2027, 2, 28), date(2027, 5, 31)]
+        date(2077, 4, 12), date(2077, 4, 12), date(2077, 2, 28), date(2077, 5, 31)]
 
 
 def test_a_reopened_case_is_closed_no_longer_and_was_opened_once() -> None:
     """Closed again it counts once, in the month of the last closing; when it began is corrected."""
     about, carrier = uuid4(), PROJECT.carrier_id
-    life = [case(carrier, CounsellingCaseOpened, about, "2027-04"),
-            case(carrier, CounsellingCaseClosed, about, "2027-05"),
-            case(carrier, CounsellingCaseReopened, about, "2027-06"),
-            case(carrier, CounsellingCaseClosed, about, "2027-07"),
-            case(carrier, CounsellingCaseCorrected, about, "2027-02")]
+    life = [case(carrier, CounsellingCaseOpened, about, "2077-04"),
+            case(carrier, CounsellingCaseClosed, about, "2077-05"),
+            case(carrier, CounsellingCaseReopened, about, "2077-06"),
+            case(carrier, CounsellingCaseClosed, about, "2077-07"),
+            case(carrier, CounsellingCaseCorrected, about, "2077-02")]
     facts = [remembered(fact, number) for number, fact in enumerate(life, 1)]
     opened = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_OPENED)
     closed = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED)
-    until_june = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED, deadline=date(2027, 6, 30))
+    until_june = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED, deadline=date(2077, 6, 30))
 
-    # The project began in March 2027.
+    # The project began in March 2077.
     assert [actual(opened, facts[:until]) for until in range(1, 6)] == [1, 1, 1, 1, 0]
     assert [actual(closed, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 1, 1]
     assert [actual(until_june, facts[:until]) for until in range(1, 6)] == [0, 1, 0, 0, 0]
@@ -132,14 +132,14 @@ def test_a_reopened_case_is_closed_no_longer_and_was_opened_once() -> None:
 def test_who_comes_again_leaves_the_closing_where_it_was() -> None:
     """A closing of a spell that is over counts in its month, and the next one in its own; one taken back counts not."""
     about, again, carrier = uuid4(), uuid4(), PROJECT.carrier_id
-    life = [case(carrier, CounsellingCaseClosed, about, "2027-04", about),
-            case(carrier, CounsellingCaseReopened, about, "2027-04", about),
-            case(carrier, CounsellingCaseClosed, about, "2027-05", about),
-            case(carrier, CounsellingCaseReopened, about, "2027-07", again),
-            case(carrier, CounsellingCaseClosed, about, "2027-08", again)]
+    life = [case(carrier, CounsellingCaseClosed, about, "2077-04", about),
+            case(carrier, CounsellingCaseReopened, about, "2077-04", about),
+            case(carrier, CounsellingCaseClosed, about, "2077-05", about),
+            case(carrier, CounsellingCaseReopened, about, "2077-07", again),
+            case(carrier, CounsellingCaseClosed, about, "2077-08", again)]
     facts = [remembered(fact, number) for number, fact in enumerate(life, 1)]
     closed = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED)
-    until_june = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED, deadline=date(2027, 6, 30))
+    until_june = an_indicator(Metric.RECORDS, Counted.COUNSELLING_CASE_CLOSED, deadline=date(2077, 6, 30))
 
     assert [actual(closed, facts[:until]) for until in range(1, 6)] == [1, 0, 1, 1, 2]
     assert [actual(until_june, facts[:until]) for until in range(1, 6)] == [1, 0, 1, 1, 1]

@@ -47,7 +47,7 @@ async def test_figures_follow_what_events_and_matching_tell(network: Network, re
 
     stands = [await figure(registry, one, coordinator) for one in (attendances, persons, events)]
     assert [actual for actual, _ in stands] == [7, 2, 1]
-    # The tandem began today, before the term of this project; its meeting was in April 2027.
+    # The tandem began today, before the term of this project; its meeting was in April 2077.
     assert (await figure(registry, tandems, coordinator))[0] == 1
 
 
@@ -62,11 +62,11 @@ async def test_minutes_of_meetings_follow_their_corrections(network: Network, re
     assert (await figure(registry, minutes, coordinator))[0] == 180
     corrected_to = MeetingCorrected(
         meeting_id=met.meeting_id, tandem_id=met.tandem_id, month=met.month, minutes=30, region=met.region,
-        documented_on=date(2027, 4, 12), project_id=met.project_id)
+        documented_on=date(2077, 4, 12), project_id=met.project_id)
     await network.tell("registry", corrected_to)
     assert (await figure(registry, minutes, coordinator))[0] == 120
     facts = ok(await registry.get(f"{minutes}/facts", headers=coordinator))["items"]
-    assert sorted((one["value"], one["occurred_on"]) for one in facts) == [(30, "2027-04-12"), (90, "2027-04-30")]
+    assert sorted((one["value"], one["occurred_on"]) for one in facts) == [(30, "2077-04-12"), (90, "2077-04-30")]
     await network.tell("registry", MeetingWithdrawn(
         meeting_id=other.meeting_id, tandem_id=other.tandem_id, region=other.region, project_id=other.project_id))
 
@@ -173,7 +173,7 @@ async def test_what_is_behind_at_half_time_is_told_at_risk_once(network: Network
 CANNOT_COUNT: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"metric": "records"}, (422, "metric-facts")), ({"filter": {"facts": []}}, (422, "invalid-request")),
     ({"filter": {"facts": ["attendance"], "regions": ["99999"]}}, (422, "unknown-region")),
-    ({"deadline": "2028-01-01"}, (422, "deadline-outside")), ({"target": 0}, (422, "invalid-request")),
+    ({"deadline": "2078-01-01"}, (422, "deadline-outside")), ({"target": 0}, (422, "invalid-request")),
     ({"project_id": str(uuid4())}, (404, "not-found")), ({"label": {}}, (422, "invalid-request")),
 ]
 

@@ -49,7 +49,7 @@ def test_the_note_says_who_may_be_twice_and_who_cannot_be_told_apart() -> None:
 
 
 @pytest.mark.parametrize("fields", [
-    {"occurred_on": date(2027, 2, 28)}, {"occurred_on": date(2028, 1, 1)},
+    {"occurred_on": date(2077, 2, 28)}, {"occurred_on": date(2078, 1, 1)},
     {"region": "15003"}, {"region": "05158"}, {"region": "99999"}, {"region": "15"},
 ])
 def test_what_is_outside_the_term_or_the_target_regions_does_not_count(fields: dict[str, Any]) -> None:
@@ -63,10 +63,10 @@ def test_what_is_outside_the_term_or_the_target_regions_does_not_count(fields: d
 
 def test_what_comes_after_the_deadline_does_not_count() -> None:
     """An indicator for the half-year stays as it was then."""
-    indicator = an_indicator(deadline=date(2027, 6, 30))
+    indicator = an_indicator(deadline=date(2077, 6, 30))
 
-    assert actual(indicator, [attended("anna", occurred_on=date(2027, 6, 30))]) == 1
-    assert actual(indicator, [attended("anna", occurred_on=date(2027, 7, 1))]) == 0
+    assert actual(indicator, [attended("anna", occurred_on=date(2077, 6, 30))]) == 1
+    assert actual(indicator, [attended("anna", occurred_on=date(2077, 7, 1))]) == 0
 
 
 @pytest.mark.parametrize(("filtered", "counts"), [
@@ -190,8 +190,8 @@ BOTH = (Counted.ATTENDANCE, Counted.CONSULTATION)
     (Metric.DISTINCT_PERSONS, BOTH, {"event_kinds": ["training"]}, "filter-events-only"),
     (Metric.RECORDS, [Counted.CONSULTATION], {"min_per_event": 2}, "filter-events-only"),
     (Metric.RECORDS, [Counted.EVENT_HELD], {"training_code": "basic"}, "filter-training-only"),
-    (Metric.ATTENDANCES, [Counted.ATTENDANCE], {"deadline": date(2028, 1, 1)}, "deadline-outside"),
-    (Metric.ATTENDANCES, [Counted.ATTENDANCE], {"deadline": date(2027, 2, 28)}, "deadline-outside"),
+    (Metric.ATTENDANCES, [Counted.ATTENDANCE], {"deadline": date(2078, 1, 1)}, "deadline-outside"),
+    (Metric.ATTENDANCES, [Counted.ATTENDANCE], {"deadline": date(2077, 2, 28)}, "deadline-outside"),
 ])
 def test_what_cannot_be_counted_so_is_refused(
     metric: Metric, counted: list[Counted], fields: dict[str, Any], slug: str,
@@ -210,10 +210,10 @@ def test_every_combination_that_is_offered_is_taken(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize(("day", "value", "state"), [
-    (date(2027, 3, 1), 0, IndicatorState.ON_TRACK), (date(2027, 2, 1), 0, IndicatorState.ON_TRACK),
-    (date(2027, 8, 1), 5, IndicatorState.ON_TRACK), (date(2027, 8, 1), 4, IndicatorState.BEHIND),
-    (date(2027, 12, 31), 9, IndicatorState.ON_TRACK), (date(2028, 1, 1), 9, IndicatorState.MISSED),
-    (date(2028, 1, 1), 10, IndicatorState.REACHED), (date(2027, 3, 1), 11, IndicatorState.REACHED),
+    (date(2077, 3, 1), 0, IndicatorState.ON_TRACK), (date(2077, 2, 1), 0, IndicatorState.ON_TRACK),
+    (date(2077, 8, 1), 5, IndicatorState.ON_TRACK), (date(2077, 8, 1), 4, IndicatorState.BEHIND),
+    (date(2077, 12, 31), 9, IndicatorState.ON_TRACK), (date(2078, 1, 1), 9, IndicatorState.MISSED),
+    (date(2078, 1, 1), 10, IndicatorState.REACHED), (date(2077, 3, 1), 11, IndicatorState.REACHED),
 ])
 def test_the_state_goes_by_the_share_of_time_that_is_over(day: date, value: int, state: IndicatorState) -> None:
     """Half of the time is half of the target; after the deadline it is reached or missed."""
@@ -227,7 +227,7 @@ def test_it_is_looked_at_three_times_whether_it_is_at_risk() -> None:
         days.append(following)
         day = following
 
-    assert days == [date(2027, 7, 31), date(2027, 10, 15), date(2027, 11, 30)]
+    assert days == [date(2077, 7, 31), date(2077, 10, 15), date(2077, 11, 30)]
 
 
 def test_a_merged_district_lies_where_it_went() -> None:
@@ -247,7 +247,7 @@ def histories(draw: st.DrawFn) -> list[CountedFact]:
     for number in range(1, draw(st.integers(1, 14))):
         attendances = [fact for fact in facts if fact.kind is Counted.ATTENDANCE]
         kind = draw(st.sampled_from(["attended", "tallied", "held", "corrected"]))
-        day = {"occurred_on": draw(st.sampled_from([date(2027, 4, 12), date(2027, 2, 1), date(2027, 12, 31)]))}
+        day = {"occurred_on": draw(st.sampled_from([date(2077, 4, 12), date(2077, 2, 1), date(2077, 12, 31)]))}
         region = {"region": draw(st.sampled_from(["15087", "15084", "15003"]))}
         if kind == "corrected" and attendances:
             facts.append(corrected(draw(st.sampled_from(attendances)), number, counts=draw(st.booleans())))
@@ -263,7 +263,7 @@ def histories(draw: st.DrawFn) -> list[CountedFact]:
 
 INDICATORS = [
     an_indicator(Metric.ATTENDANCES), an_indicator(Metric.DISTINCT_PERSONS), an_indicator(Metric.DISTINCT_SUBJECTS),
-    an_indicator(Metric.RECORDS, Counted.EVENT_HELD), an_indicator(rural_only=True, deadline=date(2027, 6, 30)),
+    an_indicator(Metric.RECORDS, Counted.EVENT_HELD), an_indicator(rural_only=True, deadline=date(2077, 6, 30)),
     an_indicator(Metric.RECORDS, Counted.EVENT_HELD, min_per_event=2, min_rural_regions=1),
 ]
 
@@ -295,7 +295,7 @@ def test_figures_are_what_a_list_kept_by_hand_says(facts: list[CountedFact]) -> 
             tallies[fact.source_id] = fact
     there = [fact for source, fact in attendances.items() if source not in struck]
     inside = [fact for fact in [*there, *tallies.values()]
-              if fact.region != "15003" and fact.occurred_on != date(2027, 2, 1)]
+              if fact.region != "15003" and fact.occurred_on != date(2077, 2, 1)]
 
     assert actual(INDICATORS[0], facts) == sum(fact.value for fact in inside)
     assert actual(INDICATORS[1], facts) == len({fact.subject_key for fact in inside if fact.subject_key})

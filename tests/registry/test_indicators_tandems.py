@@ -30,7 +30,7 @@ from tests.registry.steps import an_indicator as added_indicator
 from tests.registry.test_indicators_rebuild import outbox_of
 
 OTHER = PROJECT.model_copy(update={"id": UUID(int=7)})
-DAY, OUTSIDE = date(2027, 4, 12), date(2027, 2, 1)
+DAY, OUTSIDE = date(2077, 4, 12), date(2077, 2, 1)
 STARTED = an_indicator(Metric.RECORDS, Counted.TANDEM_STARTED)
 COMPLETED = an_indicator(Metric.RECORDS, Counted.TANDEM_COMPLETED)
 MINUTES = an_indicator(Metric.MEETING_MINUTES, Counted.MEETING)
@@ -47,7 +47,7 @@ def tandem(kind: type[Fact], about: UUID, project: UUID | None, **fields: Any) -
 def meeting(kind: type[Fact], about: UUID, project: UUID | None, **fields: Any) -> Fact:
     """What matching tells of the meeting that goes with this id."""
     plain: dict[str, Any] = {"meeting_id": uuid5(about, "meeting"), "tandem_id": UUID(int=6), "minutes": 60,
-                             "person_ref": UUID(int=8), "month": "2027-04", "region": "15087", "project_id": project}
+                             "person_ref": UUID(int=8), "month": "2077-04", "region": "15087", "project_id": project}
     return kind(**plain | fields)
 
 
@@ -69,17 +69,17 @@ def both(indicator: Any, facts: list[CountedFact]) -> list[int]:
 
 @pytest.mark.parametrize(("fact", "day"), [
     (tandem(TandemStarted, uuid4(), PROJECT.id, started_on=OUTSIDE), OUTSIDE),
-    (tandem(TandemStarted, uuid4(), PROJECT.id), date(2027, 6, 3)),
+    (tandem(TandemStarted, uuid4(), PROJECT.id), date(2077, 6, 3)),
     (tandem(TandemCorrected, uuid4(), PROJECT.id, started_on=DAY), DAY),
-    (tandem(TandemCompleted, uuid4(), PROJECT.id), date(2027, 6, 3)),
+    (tandem(TandemCompleted, uuid4(), PROJECT.id), date(2077, 6, 3)),
     (tandem(TandemCorrected, uuid4(), PROJECT.id, completed_on=DAY), DAY),
     (meeting(MeetingDocumented, uuid4(), PROJECT.id, counts_on=DAY), DAY),
-    (meeting(MeetingDocumented, uuid4(), PROJECT.id), date(2027, 4, 30)),
-    (meeting(MeetingCorrected, uuid4(), PROJECT.id, counts_on=DAY, documented_on=date(2027, 4, 20)), DAY),
-    (meeting(MeetingCorrected, uuid4(), PROJECT.id, documented_on=date(2027, 4, 20)), date(2027, 4, 20))])
+    (meeting(MeetingDocumented, uuid4(), PROJECT.id), date(2077, 4, 30)),
+    (meeting(MeetingCorrected, uuid4(), PROJECT.id, counts_on=DAY, documented_on=date(2077, 4, 20)), DAY),
+    (meeting(MeetingCorrected, uuid4(), PROJECT.id, documented_on=date(2077, 4, 20)), date(2077, 4, 20))])
 def test_what_is_told_lies_on_the_day_that_it_says(fact: Fact, day: date) -> None:
     """What earlier versions told says none: then on the day on which it was told, or noted."""
-    found = counted(fact, fact_id=uuid4(), told_at=datetime(2027, 6, 3, tzinfo=UTC))
+    found = counted(fact, fact_id=uuid4(), told_at=datetime(2077, 6, 3, tzinfo=UTC))
 
     assert found is not None
     assert found.occurred_on == day

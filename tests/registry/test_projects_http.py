@@ -61,10 +61,10 @@ async def test_two_at_once_open_a_project_once(network: Network, registry: Any) 
 async def test_what_was_promised_is_not_changed_after_the_opening(network: Network, registry: Any) -> None:
     """Term and regions may change while it is planned; each step is taken in its order."""
     address, coordinator, carrier = await a_project(network, opened=False)
-    body = PROJECT | {"carrier_id": str(carrier), "ends": "2027-11-30"}
+    body = PROJECT | {"carrier_id": str(carrier), "ends": "2077-11-30"}
     before = await registry.get(address, headers=coordinator)
     changed = await registry.put(address, json=body, headers=coordinator | matching(before))
-    assert ok(changed)["ends"] == "2027-11-30"
+    assert ok(changed)["ends"] == "2077-11-30"
     assert refusal(await step(network, f"{address}/close", coordinator)) == (409, "project-state")
     opened = await step(network, f"{address}/open", coordinator)
 
@@ -79,7 +79,7 @@ async def test_what_was_promised_is_not_changed_after_the_opening(network: Netwo
 
 
 CANNOT_BE: list[tuple[dict[str, Any], tuple[int, str]]] = [
-    ({"ends": "2027-02-01"}, (422, "term-backwards")),
+    ({"ends": "2077-02-01"}, (422, "term-backwards")),
     ({"target_regions": ["15087", "05158"]}, (422, "target-outside")),
     ({"target_regions": []}, (422, "invalid-request")), ({"target_regions": ["99999"]}, (422, "unknown-region")),
     ({"carrier_id": str(UUID(int=3))}, (404, "not-found")), ({"funder_id": str(UUID(int=3))}, (404, "not-found")),

@@ -43,14 +43,14 @@ def ten_months(project: UUID) -> list[Fact]:
     """14 trainings with ten each, two full meetings, and what must not count."""
     facts: list[Fact] = []
     for one in range(14):
-        training = an_event(project, region=DISTRICTS[one % 5], on=date(2027, 3 + one % 10, 10))
+        training = an_event(project, region=DISTRICTS[one % 5], on=date(2077, 3 + one % 10, 10))
         facts += [training, *crowd(training, range(10 * one, 10 * one + 10), DISTRICTS)]
     for one in range(2):
-        meeting = an_event(project, EventKind.BEST_PRACTICE_MEETING, on=date(2027, 9 + one, 1))
+        meeting = an_event(project, EventKind.BEST_PRACTICE_MEETING, on=date(2077, 9 + one, 1))
         facts += [meeting, *crowd(meeting, range(140 + 20 * one, 160 + 20 * one), ["15087", "15084"])]
-    small = an_event(project, EventKind.BEST_PRACTICE_MEETING, on=date(2027, 6, 1))
-    city = an_event(project, region="15002", on=date(2027, 6, 1))
-    early = an_event(project, on=date(2027, 2, 27))
+    small = an_event(project, EventKind.BEST_PRACTICE_MEETING, on=date(2077, 6, 1))
+    city = an_event(project, region="15002", on=date(2077, 6, 1))
+    early = an_event(project, on=date(2077, 2, 27))
     cafe = an_event(project, EventKind.LANGUAGE_CAFE)
     facts += [small, *crowd(small, range(140, 150), ["15087"]), city, *crowd(city, range(900, 950), DISTRICTS)]
     return [*facts, early, *crowd(early, range(950, 960), DISTRICTS), cafe, tallied(cafe, 300)]

@@ -15,13 +15,13 @@ from libs.common.refusals import Invalid, Refused
 from libs.common.sheets import as_csv
 from services.registry.projects.model import Project, ProjectState
 
-NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
+NOW = datetime(2077, 3, 1, 9, tzinfo=UTC)
 
 
 def a_project(**fields: Any) -> Project:
     """A planned project of Sachsen-Anhalt."""
     plain: dict[str, Any] = {
-        "name": "Ankommen", "sort_key": "ankommen", "starts": date(2027, 3, 1), "ends": date(2027, 12, 31),
+        "name": "Ankommen", "sort_key": "ankommen", "starts": date(2077, 3, 1), "ends": date(2077, 12, 31),
         "region": "15", "carrier_id": uuid4(), "target_regions": ["15087"]}
     return Project(**plain | fields)
 
@@ -57,7 +57,7 @@ def test_each_step_is_taken_once() -> None:
 
 
 @pytest.mark.parametrize("fields", [
-    {"ends": date(2027, 2, 28)}, {"target_regions": ["15087", "05158"]}, {"region": "15087", "target_regions": ["15"]},
+    {"ends": date(2077, 2, 28)}, {"target_regions": ["15087", "05158"]}, {"region": "15087", "target_regions": ["15"]},
 ])
 def test_a_term_and_its_regions_fit(fields: dict[str, object]) -> None:
     """No term that ends before it begins, no target outside of where the project is administered."""
