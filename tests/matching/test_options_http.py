@@ -469,11 +469,12 @@ async def test_nobody_is_chosen_without_a_reason(field: Field) -> None:
 
 
 async def test_what_was_chosen_without_a_run_can_be_looked_up(field: Field) -> None:
-    """Who proposed and approved whom, why, and how many points it had; no names."""
+    """Who proposed and approved whom, why, and how many points; no names. Also where the network's clock is ahead."""
     household, mentor = await field.waiting_household(), await field.ready_mentor()
     chosen = await field.create("/options/propose", {
         "household_id": household["id"], "unit_id": mentor["id"], "reason": "known_to_fit"})
     await field.act(f"/proposals/{chosen['id']}/approve", {"reason": "wish_of_both"})
+    await field.network.move(days=400)
     address = f"/options/decisions.csv?programme_id={field.programme}"
     (line,) = csv.DictReader(io.StringIO((await field.send("GET", address)).text.removeprefix("\ufeff")))
 

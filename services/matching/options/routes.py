@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from libs.common.audit import audited
 from libs.common.bodies import Body
+from libs.common.clock import real_now
 from libs.common.codes.types import Day
 from libs.common.db import OpenTransaction, get_or_refuse, touch
 from libs.common.dependencies import Creation, Transaction
@@ -143,7 +144,7 @@ async def export_option_decisions(
     since: Annotated[Day | None, Query(description="The first day; a year ago unless told.")] = None,
 ) -> Response:
     """Every proposal that was made without a run, with its points and what people decided: who, when, why; no names."""
-    first = since or today(transaction.clock.now()) - YEAR
+    first = since or today(real_now()) - YEAR  # as ids count the days, also where a demonstration's clock is ahead
     which = and_(col(Proposal.run_id).is_(None), col(Proposal.id) >= first_id(begin_of(first)))
     if programme_id:
         which = and_(which, col(Proposal.programme_id) == programme_id)
