@@ -72,7 +72,7 @@ class AuditChain:
                 macs = [mac := _mac(self._key, mac, row) for row in rows]
                 places = list(range(position + 1, position + 1 + len(rows)))
                 await transaction.write(LINK, places, [row.id for row in rows], macs)
-        self._since_far = FAR_EACH if far and len(rows) == BATCH else len(rows) + LOOK + self._since_far * (not far)
+        self._since_far = FAR_EACH if far and len(rows) == BATCH else len(rows) + LOOK + (0 if far else self._since_far)
         return len(rows)
 
     async def head(self) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Bus:
         except Exception as raised:
             # FastStream raises what nats-py does, in groups; there is nobody left to say goodbye to.
             log.info("the bus was away when this service left it", exc_info=raised)
-        with contextlib.suppress(OSError, AttributeError, TypeError):  # as CPython 3.12, 3.13 before .6 (gh-136234)
+        with contextlib.suppress(OSError, AttributeError, TypeError):  # two of asyncio's, before 3.13.6 (gh-136234)
             await client.close()
 
     async def publish_in_order(self, outgoing: Sequence[Outgoing]) -> int:

@@ -11,7 +11,7 @@ from libs.common.facts import SERVICES
 from services.registry.erasures.model import Erasure, ErasurePart, ErasureState, missing
 from services.registry.erasures.rules import hash_of, receipt_of
 
-NOW = datetime(2077, 3, 1, 9, tzinfo=UTC)
+NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 ERASURE = Erasure(id=UUID(int=1), person_refs=[UUID(int=7)], requested_by="someone", requested_at=NOW)
 PARTS = [ErasurePart(erasure_id=ERASURE.id, service=service, stores=["person", "audit"], erased_at=NOW)
          for service in SERVICES]

@@ -20,7 +20,7 @@ TEXT = "Ein fester Wochentag hilft beiden Seiten."
 async def say_text(body: bytes) -> bytes:
     """Matching answers with the checked text."""
     assert "learning_id" in json.loads(body)
-    return json.dumps({"answer": {"text": TEXT, "language": "de", "captured_on": "2077-06-01"}}).encode()
+    return json.dumps({"answer": {"text": TEXT, "language": "de", "captured_on": "2027-06-01"}}).encode()
 
 
 async def refuse(_: bytes) -> bytes:
@@ -54,7 +54,7 @@ async def test_the_text_comes_as_soon_as_matching_answers(
         await network.move(timedelta(minutes=1))
 
     read = ok(await registry.get(address, headers=coordinator))
-    assert (read["text"], read["language"], read["captured_on"]) == (TEXT, "de", "2077-06-01")
+    assert (read["text"], read["language"], read["captured_on"]) == (TEXT, "de", "2027-06-01")
     assert await network.rows("registry", "SELECT kind FROM due WHERE parked_at IS NOT NULL OR attempts > 0") == []
 
 

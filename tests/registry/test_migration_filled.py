@@ -28,7 +28,7 @@ async def empty(cluster: Cluster) -> AsyncIterator[str]:
 
 async def test_what_was_counted_stays_and_an_old_instance_goes_on(cluster: Cluster, empty: str) -> None:
     """Each fact with its project; it is no partner's."""
-    project, day, told = uuid4(), date(2077, 3, 2), datetime(2077, 3, 2, tzinfo=UTC)
+    project, day, told = uuid4(), date(2027, 3, 2), datetime(2027, 3, 2, tzinfo=UTC)
     await upgraded(cluster, "registry", empty, *BEFORE)
     filled = await asyncpg.connect(cluster.superuser_url(empty))
     try:

@@ -16,7 +16,7 @@ from services.registry.offers.model import ASSURANCE, EDITABLE, OUT, SHOWN_STALE
 from services.registry.offers.rules import end_of_day
 from services.registry.partners.model import Partner, PartnerState
 
-NOW = datetime(2077, 3, 1, 9, tzinfo=UTC)
+NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 REVIEWABLE = {OfferState.SUBMITTED, OfferState.IN_REVIEW}
 
 
@@ -70,14 +70,14 @@ def test_only_a_submitted_offer_is_reviewed(state: OfferState) -> None:
 def test_a_change_to_a_published_offer_waits_for_approval() -> None:
     """The old text stays until a coordinator approves the new one, with the day on which it ends."""
     offer = an_offer(OfferState.PUBLISHED)
-    offer.change(fields("Zwei", date(2077, 12, 31)))
+    offer.change(fields("Zwei", date(2027, 12, 31)))
     assert offer.translations["de"]["title"] == "Eins"
     offer.submit(by=a_partner())
     offer.take_up()
 
     first = offer.publish(by=a_partner(), now=NOW)
 
-    assert (first, offer.translations["de"]["title"], offer.valid_until) == (False, "Zwei", date(2077, 12, 31))
+    assert (first, offer.translations["de"]["title"], offer.valid_until) == (False, "Zwei", date(2027, 12, 31))
     assert (offer.revision, offer.revision_state, offer.state) == (None, None, OfferState.PUBLISHED)
 
 
@@ -119,8 +119,8 @@ def test_a_paused_offer_comes_back_stale_when_its_time_has_passed() -> None:
 
 def test_the_last_day_ends_at_midnight_in_germany() -> None:
     """Also on the day on which the clocks change."""
-    assert end_of_day(date(2077, 3, 28)) == datetime(2077, 3, 28, 22, tzinfo=UTC)
-    assert end_of_day(date(2077, 12, 31)) == datetime(2077, 12, 31, 23, tzinfo=UTC)
+    assert end_of_day(date(2027, 3, 28)) == datetime(2027, 3, 28, 22, tzinfo=UTC)
+    assert end_of_day(date(2027, 12, 31)) == datetime(2027, 12, 31, 23, tzinfo=UTC)
 
 
 class OfferLife(RuleBasedStateMachine):

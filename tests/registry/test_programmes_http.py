@@ -51,13 +51,13 @@ async def test_the_demonstrations_own_programme_follows_itself(network: Network,
     """New rules end those that held until further notice the day before, and both changes are told."""
     address, admin = await a_programme(network, code="own_sponsorship", name="Willkommensgruppen (Demo)")
     own = {"min_members": 4, "rent_months": 12, "chooser": "coordinator"}
-    for day, members in (("2023-01-01", 4), ("2077-01-01", 3)):
+    for day, members in (("2023-01-01", 4), ("2027-01-01", 3)):
         before = await registry.get(address)
         ok(await registry.put(f"{address}/rule_sets/{day}", json=own | {"min_members": members},
                               headers=admin | matching(before)))
 
     assert [(one["valid_from"], one["valid_until"]) for one in ok(await registry.get(address))["rule_sets"]] == [
-        ("2023-01-01", "2076-12-31"), ("2077-01-01", None)]
+        ("2023-01-01", "2026-12-31"), ("2027-01-01", None)]
     assert len(await told(network, "registry.programme.rules_changed.v1")) == 3
 
 

@@ -24,7 +24,7 @@ from tests.harness import Network
 from tests.registry.happened import as_heard
 from tests.registry.steps import Headers, a_published_offer, id_of, matching, ok, told
 
-NOW = datetime(2077, 3, 2, tzinfo=UTC)
+NOW = datetime(2027, 3, 2, tzinfo=UTC)
 CHANGED = "registry.offer.capacity_changed.v1"
 
 

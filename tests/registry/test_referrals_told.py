@@ -46,7 +46,7 @@ def sent(offer: str, partner: UUID | None = None) -> ReferralSent:
 
 def revoked(referral: ReferralSent) -> ReferralRevoked:
     """They took their consent back."""
-    return ReferralRevoked(**referral.model_dump(), sent_on=date(2077, 3, 2))
+    return ReferralRevoked(**referral.model_dump(), sent_on=date(2027, 3, 2))
 
 
 async def test_a_partners_contacts_learn_of_a_referral_and_of_its_end(network: Network, registry: Any) -> None:
@@ -114,4 +114,4 @@ async def test_what_was_sent_before_it_was_kept_is_withdrawn_too(network: Networ
 
     assert (await told(network))[-1] == WITHDRAWN
     words = await addressee(network, f"referral/{referral.referral_id}")
-    assert words.times == {"sent_on": "2077-03-02"}
+    assert words.times == {"sent_on": "2027-03-02"}
